@@ -1,0 +1,39 @@
+"""Durations as people write them, held as whole milliseconds."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {
+    "millisecond": 1,
+    "ms": 1,
+    "second": 1_000,
+    "s": 1_000,
+    "minute": 60_000,
+    "min": 60_000,
+    "m": 60_000,
+    "hour": 3_600_000,
+    "h": 3_600_000,
+    "day": 86_400_000,
+    "d": 86_400_000,
+}
+_DURATION = re.compile(r"(\d+)\s*([a-z]+)", re.IGNORECASE)
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds in `text`, such as `5 minutes` or `90 s`; ValueError says what a duration looks like."""
+    found = _DURATION.fullmatch(text.strip())
+    word = found[2].lower() if found else ""
+    unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
+    if found is None or unit is None:
+        raise ValueError(f"'{text}' is not a duration: write a whole number and a unit, such as '5 minutes'")
+    return int(found[1]) * unit
+
+
+def format_duration(milliseconds: int) -> str:
+    """The shortest exact form: `format_duration(300_000) == "5 minutes"`."""
+    for unit in ("day", "hour", "minute", "second", "millisecond"):
+        count, rest = divmod(milliseconds, _UNITS[unit])
+        if count and not rest:
+            return f"{count} {unit}" + ("s" if count != 1 else "")
+    return f"{milliseconds} milliseconds"

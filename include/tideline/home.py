@@ -1,0 +1,66 @@
+"""Where everything lies: one folder holds all state of one installation."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class StreamHome:
+    """The folder of one stream: epochs, heartbeat and one checkpoint a generation."""
+
+    root: Path
+
+    @property
+    def epochs(self) -> Path:
+        return self.root / "epochs"
+
+    @property
+    def heartbeat(self) -> Path:
+        return self.root / "heartbeat.json"
+
+    @property
+    def spec(self) -> Path:
+        """The spec the next driver obeys, as deployed: editing the user's file changes nothing until a deploy."""
+        return self.root / "spec.yaml"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "driver.log"
+
+    def checkpoint(self, generation: int) -> Path:
+        return self.root / f"g{generation}" / "checkpoint"
+
+
+@dataclass(frozen=True)
+class Home:
+    """`TIDELINE_HOME`: streams, tables, logs, jars, database and broker of one installation."""
+
+    root: Path
+
+    @classmethod
+    def from_env(cls) -> Home:
+        return cls(Path(os.environ.get("TIDELINE_HOME") or CHECKOUT / ".tideline").resolve())
+
+    def stream(self, name: str) -> StreamHome:
+        return StreamHome(self.root / "streams" / name)
+
+    def tables(self, stream: str) -> Path:
+        return self.root / "tables" / stream
+
+    def jars(self, group: str) -> Path:
+        """`group` is `spark` (on every driver's class path), `broker` or `database`."""
+        return self.root / "jars" / group
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+
+def spec_folder() -> Path:
+    """The folder of the users' stream specs: `TIDELINE_STREAMS`, by default `include/streams` of the checkout."""
+    return Path(os.environ.get("TIDELINE_STREAMS") or CHECKOUT / "include" / "streams")

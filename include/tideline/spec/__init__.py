@@ -1,0 +1,1 @@
+"""Stream specs: the YAML file that declares a stream, checked."""

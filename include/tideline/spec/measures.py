@@ -1,0 +1,49 @@
+"""What a measure may say: `count`, `count_if(CONDITION)`, `avg(COLUMN)` and their kin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+_CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
+
+
+class MeasureKind(StrEnum):
+    """The monoids a measure can be."""
+
+    COUNT = "count"
+    COUNT_IF = "count_if"
+    SUM = "sum"
+    AVG = "avg"
+    MIN = "min"
+    MAX = "max"
+    STDDEV = "stddev"
+    COUNT_DISTINCT = "count_distinct"
+    SET = "set"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of a metric; `argument` is a column, or for `count_if` a condition in DuckDB SQL."""
+
+    kind: MeasureKind
+    argument: str | None = None
+
+
+def parse_measure(text: str) -> Measure:
+    """The measure written as `text`; ValueError names the nearest known one."""
+    found = _CALL.fullmatch(text.strip())
+    name, argument = (found[1], found[2]) if found else (text, None)
+    if name not in set(MeasureKind):
+        near = get_close_matches(name, list(MeasureKind), 1)
+        hint = f"did you mean '{near[0]}'?" if near else "known are " + ", ".join(MeasureKind)
+        raise ValueError(f"'{name}' is not a measure: {hint}")
+    kind = MeasureKind(name)
+    argument = argument.strip() if argument else None
+    if (kind is MeasureKind.COUNT) == bool(argument):
+        raise ValueError(
+            f"'{text}': write count alone, every other measure with its argument, as in {kind}(COLUMN)"
+        )
+    return Measure(kind, argument)

@@ -1,0 +1,134 @@
+"""The shape of a stream spec. Times are whole milliseconds once read; see `load` for files and their errors."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from tideline.durations import format_duration, parse_duration
+from tideline.spec.measures import Measure, parse_measure
+
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
+COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
+RESERVED = frozenset({"window_start", "window_end", "is_open", "revision", "as_of", "part_version"})
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[
+    int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)
+]
+Name = Annotated[str, Field(pattern=NAME)]
+Column = Annotated[str, Field(pattern=COLUMN)]
+
+
+class Model(BaseModel):
+    """A part of a spec: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Model):
+    """The Kafka topic a stream reads, and how its records are to be read."""
+
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    format: Literal["log"] = "log"
+    event_time: Literal["timestamp"] = "timestamp"
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 3
+    max_future: Duration = 3_600_000
+    max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+
+
+class Metric(Model):
+    """One table: windows of event time, grouped by keys, with measures and columns derived from them."""
+
+    window: Annotated[Duration, Field(gt=0)]
+    slide: Annotated[Duration, Field(gt=0)] | None = None
+    watermark: Duration | None = None
+    keys: tuple[Column, ...] = ()
+    measures: dict[Column, str] = Field(min_length=1)
+    derived: dict[Column, str] = {}
+
+    @property
+    def slide_ms(self) -> int:
+        return self.slide or self.window
+
+    def parsed(self) -> dict[str, Measure]:
+        """The measures by the column they become."""
+        return {column: parse_measure(text) for column, text in self.measures.items()}
+
+    @model_validator(mode="after")
+    def _columns_are_distinct(self) -> Metric:
+        if self.window % self.slide_ms:
+            raise ValueError("the window must be a whole number of slides")
+        columns = [*self.keys, *self.measures, *self.derived]
+        doubled = {column for column in columns if columns.count(column) > 1 or column in RESERVED}
+        if doubled:
+            raise ValueError(f"columns stand twice or are reserved: {', '.join(sorted(doubled))}")
+        return self
+
+
+class LateData(Model):
+    """How often dropped events are looked for and their windows corrected."""
+
+    reconcile: Duration = 600_000
+
+
+class Health(Model):
+    """When a running stream is no longer well."""
+
+    stable_batches: Annotated[int, Field(ge=1)] = 3
+    hung_after: Duration = 60_000
+    start_within: Duration = 120_000
+
+
+class Restart(Model):
+    """How a lost driver is started again."""
+
+    backoff: Duration = 5_000
+    backoff_max: Duration = 300_000
+    failures_in_10_minutes: Annotated[int, Field(ge=1)] = 4
+    failures_in_an_hour: Annotated[int, Field(ge=1)] = 5
+
+
+class Spark(Model):
+    """What the driver is given."""
+
+    memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "1g"
+    cores: Annotated[int, Field(ge=1)] = 2
+    shuffle_partitions: Annotated[int, Field(ge=1)] = 2
+
+
+class StreamSpec(Model):
+    """A stream: one topic in, one table a metric out."""
+
+    name: Name
+    description: str = ""
+    source: Source
+    watermark: Duration
+    trigger: Duration = 10_000
+    metrics: Annotated[dict[Column, Metric], Field(min_length=1)]
+    late_data: LateData = LateData()
+    health: Health = Health()
+    restart: Restart = Restart()
+    spark: Spark = Spark()
+    launcher: Literal["local"] = "local"
+
+    def delay_ms(self, metric: str) -> int:
+        """The watermark delay of a metric, its own or the stream's."""
+        own = self.metrics[metric].watermark
+        return self.watermark if own is None else own
+
+    @property
+    def smallest_delay_ms(self) -> int:
+        """The delay Spark is given; `drop_at` adds each metric's difference to it."""
+        return min(self.delay_ms(metric) for metric in self.metrics)
+
+    def fingerprint(self) -> str:
+        """Changes when the numbers could: source, watermark and metrics, in 16 hex digits."""
+        what = self.model_dump_json(include={"source", "watermark", "metrics"})
+        return hashlib.sha256(what.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The Spark side of Tideline: the driver that runs a stream."""

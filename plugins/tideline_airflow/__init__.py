@@ -1,0 +1,1 @@
+"""The Airflow side of Tideline: operators, triggers and the calls that build a spark-submit."""
