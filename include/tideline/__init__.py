@@ -1,1 +1,3 @@
-"""The core of Tideline: what the control plane and the data plane share. It knows neither Airflow nor Spark."""
+"""The core of Tideline, which both sides share. It knows neither Airflow nor Spark."""
+
+__version__ = "0.1.0"

@@ -32,6 +32,11 @@ class StreamHome:
     def log(self) -> Path:
         return self.root / "driver.log"
 
+    @property
+    def stop_request(self) -> Path:
+        """Asks the driver whose epoch it holds to finish its batch and exit."""
+        return self.root / "stop"
+
     def checkpoint(self, generation: int) -> Path:
         return self.root / f"g{generation}" / "checkpoint"
 

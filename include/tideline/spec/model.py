@@ -12,16 +12,16 @@ from tideline.spec.measures import Measure, parse_measure
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
-RESERVED = frozenset({"window_start", "window_end", "is_open", "revision", "as_of", "part_version"})
+RESERVED = frozenset(
+    {"window_start", "window_end", "key", "day", "events", "is_open", "revision", "as_of", "part_version"}
+)
 
 
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
-Duration = Annotated[
-    int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)
-]
+Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)]
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(pattern=COLUMN)]
 

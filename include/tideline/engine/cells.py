@@ -1,0 +1,145 @@
+"""From records to cells: one row for each metric, window and key that a chunk of records contributes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from tideline.engine.log_format import EVENTS
+from tideline.engine.slots import MetricPlan, SlotKind, merge_sql, slot_columns, slot_type, stream_plans
+from tideline.lateness import extra_delay_us, pane_ms
+from tideline.spec.model import Metric, StreamSpec
+
+RECORDS: Final = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("timestamp", pa.timestamp("us", "UTC")),
+        ("value", pa.binary()),
+    ]
+)
+GROUP: Final = ("metric", "window_end", "key")
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A connection of one thread in UTC, that reads no files and installs nothing."""
+    connection = duckdb.connect()
+    connection.execute("set threads = 1; set timezone = 'UTC'; set enable_external_access = false")
+    return connection
+
+
+def key_sql(metric: Metric) -> str:
+    """A group's key as one text: the JSON array of its key columns."""
+    return f"to_json([{', '.join(metric.keys)}]::varchar[])::varchar" if metric.keys else "'[]'"
+
+
+class Engine:
+    """Computes cells for one stream; `load` a chunk of records, then ask for what it holds."""
+
+    def __init__(self, spec: StreamSpec) -> None:
+        self.spec = spec
+        self.plans: dict[str, MetricPlan] = stream_plans(spec)
+        self.slots = slot_columns(self.plans.values())
+        self._connection = connect()
+
+    def load(self, records: pa.Table) -> None:
+        """Parses a chunk of records (schema `RECORDS`), in place of the chunk before."""
+        self._connection.register("records", records)
+        self._connection.execute(
+            f"create or replace temp table parsed as {EVENTS}",
+            {"max_future_us": self.spec.source.max_future * 1000},
+        )
+        self._connection.unregister("records")
+
+    def cells(self) -> pa.Table:
+        """One row a group: metric, window_end, key, drop_at, ts (greatest event time), events and the slots."""
+        return self._table(" union all by name ".join(self._metric_cells(name) for name in self.plans))
+
+    def exploded_cells(self) -> pa.Table:
+        """The cells with one row a set element: numbers stand on a group's first row only, later rows hold null."""
+        sets = [slot for slot in self.slots if slot.startswith(SlotKind.SET)]
+        longest = ", ".join(["1", *(f"len({slot})" for slot in sets)])
+        columns = "".join(
+            f", {slot}[i] as {slot}" if slot in sets else f", case when i = 1 then {slot} end as {slot}"
+            for slot in self.slots
+        )
+        return self._table(
+            f"""select metric, key, drop_at, ts, case when i = 1 then events end as events{columns}
+                from (select *, unnest(range(1, greatest({longest}) + 1)) as i
+                      from ({" union all by name ".join(self._metric_cells(name) for name in self.plans)}))"""
+        )
+
+    def late_cells(self, batches: pa.Table) -> pa.Table:
+        """The pairs that were dropped, by the batch that dropped them.
+
+        `batches` has a row a batch and partition: version, partition, start, end (half-open offsets), late_us.
+        """
+        self._connection.register("batches", batches)
+        cells = " union all by name ".join(
+            self._metric_cells(name, "batches join parsed using (partition)", "version, late_us") for name in self.plans
+        )
+        late = self._table(f"select * exclude (late_us) from ({cells}) where epoch_us(drop_at) <= late_us")
+        self._connection.unregister("batches")
+        return late
+
+    def panes(self) -> pa.Table:
+        """What arrived: partition, pane (its start in us), events, first_offset, last_offset, least and greatest t."""
+        pane_us = pane_ms(self.spec) * 1000
+        return self._table(
+            f"""select partition, t - {_floor_rest("t", pane_us)} as pane, count(*) as events,
+                  min("offset") as first_offset, max("offset") as last_offset, min(t) as least, max(t) as greatest
+                from parsed where reason is null group by 1, 2"""
+        )
+
+    def rejects(self) -> pa.Table:
+        """The records that are no events: partition, offset, timestamp, reason, value."""
+        return self._table(
+            """select partition, "offset", make_timestamptz(recorded) as timestamp, reason, value
+               from parsed where reason is not null order by 1, 2"""
+        )
+
+    def rows_by_partition(self) -> dict[int, int]:
+        rows = self._connection.sql("select partition, count(*) from parsed group by 1").fetchall()
+        return dict(rows)
+
+    def merge(self, cells: pa.Table, by: Sequence[str] = GROUP) -> pa.Table:
+        """Cells that agree in `by` merged into one: those columns, events and the slots."""
+        self._connection.register("unmerged", cells)
+        slots = "".join(f", {merge_sql(slot)} as {slot}" for slot in self.slots)
+        groups = ", ".join(by)
+        merged = self._table(f"select {groups}, sum(events)::bigint as events{slots} from unmerged group by {groups}")
+        self._connection.unregister("unmerged")
+        return merged
+
+    def _metric_cells(self, name: str, source: str = "parsed", extra_groups: str = "") -> str:
+        metric, plan = self.spec.metrics[name], self.plans[name]
+        own = {slot.column: slot.contribution for slot in plan.slots}
+        slots = ", ".join(
+            f"({own[column]})::{slot_type(column)} as {column}"
+            if column in own
+            else f"null::{slot_type(column)} as {column}"
+            for column in self.slots
+        )
+        slide = metric.slide_ms * 1000
+        inside = '"offset" >= start and "offset" < "end" and' if extra_groups else ""
+        groups = f"{extra_groups}, " if extra_groups else ""
+        return f"""
+          select '{name}' as metric, make_timestamptz(window_us) as window_end,
+            make_timestamptz(window_us + {extra_delay_us(self.spec, name)}) as drop_at,
+            pane_cells.* exclude (pane, copy, window_us)
+          from (select *, pane + {slide} + copy * {slide} as window_us
+                from (select {groups}{key_sql(metric)} as key, t - {_floor_rest("t", slide)} as pane,
+                        make_timestamptz(max(t)) as ts, count(*) as events{", " + slots if slots else ""}
+                      from {source} where {inside} reason is null group by all),
+                     range({metric.window // metric.slide_ms}) as copies(copy)) as pane_cells"""
+
+    def _table(self, sql: str) -> pa.Table:
+        return self._connection.sql(sql).to_arrow_table()
+
+
+def _floor_rest(column: str, step: int) -> str:
+    """The rest of a floored division, right for times before the epoch too."""
+    return f"((({column} % {step}) + {step}) % {step})"

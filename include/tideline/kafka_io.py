@@ -1,0 +1,192 @@
+"""Topics and offsets of a broker, and exact reads of offset ranges."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError
+
+from tideline.errors import UserError
+from tideline.kafka_client import POLL_RECORDS, admin, consumer
+from tideline.offset_ranges import Ranges, merged, outside
+
+RECORDS: Final = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("timestamp", pa.timestamp("us", "UTC")),
+        ("value", pa.binary()),
+    ]
+)
+STALL_S: Final = 30.0
+
+
+class TopicMissing(UserError):
+    """The broker has no topic of that name."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"there is no topic '{topic}'", f"`tideline produce --topic {topic} ...` makes it")
+
+
+class OffsetsGone(UserError):
+    """Records that are needed are no longer, or not, in the log; `missing` are half-open ranges by partition."""
+
+    def __init__(self, topic: str, missing: dict[int, list[tuple[int, int]]]) -> None:
+        self.topic, self.missing = topic, missing
+        ranges = "; ".join(
+            f"partition {partition}: " + ", ".join(f"{start} to {end - 1}" for start, end in gone)
+            for partition, gone in sorted(missing.items())
+        )
+        super().__init__(
+            f"topic '{topic}' does not hold these offsets: {ranges}",
+            "retention removed them, or the topic was deleted and made again: raise retention.ms for the future",
+        )
+
+
+class ReadStalled(UserError):
+    """A read made no progress in time, as when a transaction stays open."""
+
+
+def ensure_topic(bootstrap: str, topic: str, partitions: int) -> str:
+    """The topic's id; the topic is made, with one replica, unless it is there (its partitions are then left alone)."""
+    with admin(bootstrap) as client:
+        try:
+            wanted = {topic: {"num_partitions": partitions, "replication_factor": 1}}
+            client.create_topics(wanted, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            pass
+        return str(_described(client, topic)["topic_id"])
+
+
+def topic_id(bootstrap: str, topic: str) -> str:
+    """The id Kafka gave the topic when it was made: a topic deleted and made again has another."""
+    with admin(bootstrap) as client:
+        return str(_described(client, topic)["topic_id"])
+
+
+def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The offset after the last record of each partition."""
+    with admin(bootstrap) as client:
+        return _offsets(client, topic, OffsetSpec.LATEST)
+
+
+def beginning_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The first offset that each partition still holds."""
+    with admin(bootstrap) as client:
+        return _offsets(client, topic, OffsetSpec.EARLIEST)
+
+
+def read_ranges(
+    bootstrap: str,
+    topic: str,
+    ranges: Ranges,
+    max_records: int = 100_000,
+    *,
+    read_committed: bool = False,
+    stall_s: float = STALL_S,
+) -> Iterator[pa.Table]:
+    """The records of half-open offset ranges, in tables (`RECORDS`) of at most `max_records`, in order by partition.
+
+    Offsets without a record (control markers, aborted or compacted records) are passed over. OffsetsGone if a range
+    reaches out of the log, ReadStalled after `stall_s` seconds without progress.
+    """
+    wanted = merged(ranges)
+    if not wanted:
+        return
+    with admin(bootstrap) as client:
+        first, last = (_offsets(client, topic, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+    missing = outside(wanted, first, last)
+    if missing:
+        raise OffsetsGone(topic, missing)
+    with consumer(bootstrap, read_committed) as client:
+        yield from _tables(_read(client, topic, wanted, max_records, stall_s), max_records)
+
+
+Row = tuple[int, int, int, bytes | None]
+
+
+def _read(
+    client: Any, topic: str, ranges: dict[int, list[tuple[int, int]]], at_most: int, stall_s: float
+) -> Iterator[list[Row]]:
+    """Walks each partition through its ranges: seek, poll until the position has passed the end, next range."""
+    left = {TopicPartition(topic, partition): list(parts) for partition, parts in ranges.items()}
+    client.assign(list(left))
+    for partition, parts in left.items():
+        client.seek(partition, parts[0][0])
+    deadline = time.monotonic() + stall_s
+    while left:
+        before = {partition: client.position(partition) for partition in left}
+        try:
+            polled = client.poll(timeout_ms=500, max_records=min(at_most, POLL_RECORDS))
+        except OffsetOutOfRangeError as error:
+            raise OffsetsGone(topic, {p.partition: parts for p, parts in left.items()}) from error
+        for partition, records in polled.items():
+            start, end = left[partition][0]
+            yield [
+                (record.partition, record.offset, record.timestamp, record.value)
+                for record in records
+                if start <= record.offset < end
+            ]
+        if any(client.position(partition) != at for partition, at in before.items()):
+            deadline = time.monotonic() + stall_s
+        elif time.monotonic() > deadline:
+            raise _stalled(topic, before, left, stall_s)
+        for partition in [p for p, parts in left.items() if client.position(p) >= parts[0][1]]:
+            _next_range(client, partition, left)
+
+
+def _next_range(client: Any, partition: TopicPartition, left: dict[TopicPartition, list[tuple[int, int]]]) -> None:
+    left[partition].pop(0)
+    if left[partition]:
+        client.seek(partition, left[partition][0][0])
+    else:
+        client.pause(partition)
+        del left[partition]
+
+
+def _stalled(
+    topic: str, at: Mapping[Any, int], left: Mapping[Any, list[tuple[int, int]]], stall_s: float
+) -> ReadStalled:
+    where = ", ".join(f"partition {p.partition} at {at[p]} of {left[p][0][1]}" for p in left)
+    return ReadStalled(
+        f"reading topic '{topic}' made no progress for {stall_s:g} s: {where}",
+        "look whether the broker is well, and whether a producer left a transaction open",
+    )
+
+
+def _tables(batches: Iterable[list[Row]], max_records: int) -> Iterator[pa.Table]:
+    rows: list[Row] = []
+    for batch in batches:
+        rows += batch
+        while len(rows) >= max_records:
+            yield _table(rows[:max_records])
+            rows = rows[max_records:]
+    if rows:
+        yield _table(rows)
+
+
+def _table(rows: list[Row]) -> pa.Table:
+    partitions, offsets, milliseconds, values = zip(*rows, strict=True)
+    stamps = pa.array([ms * 1000 for ms in milliseconds], pa.int64()).cast(RECORDS.field("timestamp").type)
+    return pa.Table.from_arrays(
+        [pa.array(partitions, pa.int32()), pa.array(offsets, pa.int64()), stamps, pa.array(values, pa.binary())],
+        schema=RECORDS,
+    )
+
+
+def _described(client: Any, topic: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(iter(client.describe_topics([topic])), {})
+    if not found.get("partitions"):
+        raise TopicMissing(topic)
+    return found
+
+
+def _offsets(client: Any, topic: str, spec: Any) -> dict[int, int]:
+    partitions = [p["partition_index"] for p in _described(client, topic)["partitions"]]
+    found = client.list_partition_offsets({TopicPartition(topic, partition): spec for partition in partitions})
+    return {partition.partition: at.offset for partition, at in sorted(found.items())}

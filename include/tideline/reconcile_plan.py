@@ -1,0 +1,91 @@
+"""What must be read again: the offsets of late panes whose batches have no corrections yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tideline.ledger import LedgerRow, Pane
+from tideline.spec.model import StreamSpec
+
+Ranges = dict[int, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class LateSpan:
+    """Offsets [start, end) of one partition in which the batch `version` dropped something, by L = `late_ms`."""
+
+    version: int
+    partition: int
+    start: int
+    end: int
+    late_ms: int
+    batch_at_ms: int
+
+
+@dataclass(frozen=True)
+class ReconcilePlan:
+    """Late spans by batch, and the events in them that lost a window."""
+
+    spans: tuple[LateSpan, ...]
+    events: int
+
+    @property
+    def versions(self) -> frozenset[int]:
+        return frozenset(span.version for span in self.spans)
+
+    @property
+    def ranges(self) -> Ranges:
+        """The offsets to read by partition, ascending, adjacent spans joined."""
+        return join_ranges((span.partition, span.start, span.end) for span in self.spans)
+
+    @property
+    def records(self) -> int:
+        """An upper bound of the records to be read: control records use up offsets too."""
+        return sum(end - start for ranges in self.ranges.values() for start, end in ranges)
+
+
+def plan_reconcile(
+    spec: StreamSpec,
+    ledger: Iterable[LedgerRow],
+    corrected: frozenset[int],
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> ReconcilePlan:
+    """The plan for the batches recorded in [since, until) that dropped something and are not corrected."""
+    spans: list[LateSpan] = []
+    events = 0
+    for row in ledger:
+        if row.version not in corrected and _within(row.batch_at_ms, since, until):
+            late = row.late_panes(spec)
+            events += sum(pane.events for pane in late)
+            spans += _spans(row, late)
+    return ReconcilePlan(tuple(spans), events)
+
+
+def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:
+    """A batch's late panes as spans of offsets, overlapping ones joined: an event is read once."""
+    ranges = join_ranges((pane.partition, pane.first_offset, pane.last_offset + 1) for pane in late)
+    return [
+        LateSpan(row.version, partition, start, end, row.late_ms, row.batch_at_ms)
+        for partition, spans in ranges.items()
+        for start, end in spans
+    ]
+
+
+def _within(at_ms: int, since: datetime | None, until: datetime | None) -> bool:
+    after = since is None or at_ms >= since.timestamp() * 1000
+    return after and (until is None or at_ms < until.timestamp() * 1000)
+
+
+def join_ranges(ranges: Iterable[tuple[int, int, int]]) -> Ranges:
+    """(partition, start, end) triples as disjoint ascending ranges by partition."""
+    joined: Ranges = {}
+    for partition, start, end in sorted(ranges):
+        known = joined.setdefault(partition, [])
+        if known and start <= known[-1][1]:
+            known[-1] = (known[-1][0], max(end, known[-1][1]))
+        else:
+            known.append((start, end))
+    return joined

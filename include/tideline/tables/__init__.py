@@ -1,0 +1,1 @@
+"""A stream's Delta tables: what they hold, and how they are committed to."""

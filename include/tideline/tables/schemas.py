@@ -1,0 +1,100 @@
+"""The stream's tables by name, and the columns that do not depend on its metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from tideline.engine.slots import SlotKind
+from tideline.ledger import LEDGER
+
+TIME: Final = pa.timestamp("us", "UTC")
+PART_KIND: Final = "part"
+LEDGER_KIND: Final = "ledger"
+PARTS_WRITER: Final = "tideline-parts"
+CORRECTIONS_WRITER: Final = "tideline-corrections"
+PUBLISHED_WRITER: Final = "tideline-published"
+REJECTS_WRITER: Final = "tideline-rejects"
+
+_SLOT_TYPES: Final = {
+    SlotKind.COUNT: pa.int64(),
+    SlotKind.SUM: pa.decimal128(38, 0),
+    SlotKind.MIN: pa.int64(),
+    SlotKind.MAX: pa.int64(),
+    SlotKind.SET: pa.list_(pa.string()),
+}
+
+
+@dataclass(frozen=True)
+class StreamTables:
+    """Paths of one stream's tables."""
+
+    root: Path
+
+    @property
+    def parts(self) -> Path:
+        """Append only: newest part wins; partitioned by kind, so that the ledger reads alone."""
+        return self.root / "parts"
+
+    @property
+    def corrections(self) -> Path:
+        return self.root / "corrections"
+
+    @property
+    def rejects(self) -> Path:
+        return self.root / "rejects"
+
+    def published(self, metric: str) -> Path:
+        return self.root / metric
+
+
+def slot_fields(slots: list[str]) -> list[pa.Field]:
+    return [pa.field(column, _SLOT_TYPES[SlotKind(column.rpartition("_")[0])]) for column in slots]
+
+
+def part_schema(slots: list[str]) -> pa.Schema:
+    """A row of `parts`: a group as of a batch (`kind` part), or the batch's ledger row (`kind` ledger)."""
+    return pa.schema(
+        [
+            ("kind", pa.string()),
+            ("version", pa.int64()),
+            ("metric", pa.string()),
+            ("window_end", TIME),
+            ("key", pa.string()),
+            ("events", pa.int64()),
+            *slot_fields(slots),
+            ("batch_at", TIME),
+            ("ledger", LEDGER),
+        ]
+    )
+
+
+def correction_schema(slots: list[str]) -> pa.Schema:
+    """A row of `corrections`: what the batch `version` dropped for one group."""
+    return pa.schema(
+        [
+            ("version", pa.int64()),
+            ("metric", pa.string()),
+            ("window_end", TIME),
+            ("key", pa.string()),
+            ("events", pa.int64()),
+            *slot_fields(slots),
+            ("batch_at", TIME),
+        ]
+    )
+
+
+REJECTS: Final = pa.schema(
+    [
+        ("version", pa.int64()),
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("timestamp", TIME),
+        ("reason", pa.string()),
+        ("value", pa.binary()),
+    ]
+)

@@ -1,0 +1,23 @@
+"""Whether this driver may still write: the greatest epoch in the stream's home is the only one that may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tideline.keeper.epochs import current_epoch
+from tideline.tables.delta import Superseded
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One driver's epoch, held against the numbered files that submits leave."""
+
+    epochs: Path
+    epoch: int
+
+    def check(self) -> None:
+        """Raises Superseded once a newer epoch was made."""
+        newest = current_epoch(self.epochs)
+        if newest > self.epoch:
+            raise Superseded(f"epoch {self.epoch} was superseded by {newest}")

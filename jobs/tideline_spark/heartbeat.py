@@ -1,0 +1,80 @@
+"""The driver's own word: a small file, written again every two seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tideline_spark.sink import BatchDone
+
+PERIOD_S = 2.0
+
+
+class Heartbeat:
+    """Writes what is known of the driver, from a thread that dies with it."""
+
+    def __init__(self, path: Path, fixed: dict[str, Any], clock_ms: Callable[[], int]) -> None:
+        self._path = path
+        self._clock_ms = clock_ms
+        self._trigger_ms = 1000
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._batch_started_ms = clock_ms()
+        self._facts: dict[str, Any] = {
+            **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None,
+            "batch_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "exception": None, "ui": None,
+        }  # fmt: skip
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self.write()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The last word has been written: say no more."""
+        self._over.set()
+
+    def set_trigger(self, trigger_ms: int) -> None:
+        """From here on idle triggers can be counted."""
+        self._trigger_ms = max(trigger_ms, 1)
+        self.tell(trigger_ms=trigger_ms)
+
+    def tell(self, **facts: Any) -> None:
+        with self._lock:
+            self._facts.update(facts)
+        self.write()
+
+    def batch_started(self) -> None:
+        self._batch_started_ms = self._clock_ms()
+
+    def batch_done(self, topic: str, done: BatchDone) -> None:
+        now = self._clock_ms()
+        with self._lock:
+            self._facts.update(
+                state="running",
+                batch=done.batch,
+                batch_at=now,
+                batch_ms=now - self._batch_started_ms,
+                rows=done.rows,
+                watermark=done.watermark_ms,
+                ends={topic: {str(partition): end for partition, end in done.ends.items()}},
+            )
+        self.write()
+
+    def write(self) -> None:
+        """Replaces the file at once: a reader never sees half of it."""
+        with self._lock:
+            now = self._clock_ms()
+            since = now - (self._facts["batch_at"] or now)
+            facts = {**self._facts, "at": now, "idle_triggers": max(0, since // self._trigger_ms - 1)}
+            draft = self._path.with_suffix(".tmp")
+            draft.write_text(json.dumps(facts))
+            draft.replace(self._path)
+
+    def _run(self) -> None:
+        while not self._over.wait(PERIOD_S):
+            self.write()

@@ -1,0 +1,100 @@
+"""The streaming plan: one read, one parse, one state store for all metrics of a stream.
+
+Spark refuses two `window()` lengths in one aggregation, so each cell brings the time at which it may be dropped,
+and that column is marked as `window()` would mark it. Neighbouring forms fail silently: `require_watermark` and
+`require_watermark_predicate` stand guard.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
+
+from tideline.engine.cells import Engine
+from tideline.engine.slots import SlotKind
+from tideline.spec.model import StreamSpec
+from tideline_spark.books import Books
+from tideline_spark.task import CellTask
+
+_WATERMARK_KEY = "spark.watermarkDelayMs"
+_SPARK_TYPES = {
+    SlotKind.COUNT: "bigint",
+    SlotKind.SUM: "decimal(38,0)",
+    SlotKind.MIN: "bigint",
+    SlotKind.MAX: "bigint",
+    SlotKind.SET: "string",
+}
+_MERGES = {
+    SlotKind.COUNT: F.sum,
+    SlotKind.SUM: F.sum,
+    SlotKind.MIN: F.min,
+    SlotKind.MAX: F.max,
+    SlotKind.SET: F.collect_set,
+}
+
+
+class NoWatermark(Exception):
+    """The plan would never drop or evict: Spark did not see the marked column as an event time."""
+
+
+def read_topic(spark: SparkSession, spec: StreamSpec, bootstrap: str) -> DataFrame:
+    """The stream's Kafka records; an offset that is gone fails the query, and a person decides."""
+    return (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", bootstrap)
+        .option("subscribe", spec.source.topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("kafka.isolation.level", "read_committed")
+        .option("maxOffsetsPerTrigger", spec.source.max_offsets_per_trigger)
+        .load()
+        .select("partition", "offset", "timestamp", "value")
+    )
+
+
+def cell_schema(slots: list[str]) -> str:
+    """The DDL of exploded cells."""
+    columns = [f"{slot} {_SPARK_TYPES[_kind(slot)]}" for slot in slots]
+    return ", ".join(["metric string", "key string", "drop_at timestamp", "ts timestamp", "events bigint", *columns])
+
+
+def merge_cells(records: DataFrame, spec: StreamSpec, books: Books) -> DataFrame:
+    """Groups as of each batch: drop_at, metric, key, events and the slots."""
+    slots = Engine(spec).slots
+    marked = F.col("drop_at").alias("drop_at", metadata={_WATERMARK_KEY: spec.smallest_delay_ms})
+    return (
+        records.mapInArrow(CellTask(spec, books), cell_schema(slots))
+        .withWatermark("ts", f"{spec.smallest_delay_ms} milliseconds")
+        .withColumn("drop_at", marked)
+        .groupBy("drop_at", "metric", "key")
+        .agg(F.sum("events").alias("events"), *(_MERGES[_kind(slot)](slot).alias(slot) for slot in slots))
+    )
+
+
+def require_watermark(groups: DataFrame) -> None:
+    """Refuses a plan whose grouping column has lost the mark of an event time."""
+    if _WATERMARK_KEY not in groups.schema["drop_at"].metadata:
+        raise NoWatermark(
+            "the column drop_at lost its watermark: late events would be counted, and state kept for ever"
+        )
+
+
+def require_watermark_predicate(query: StreamingQuery) -> None:
+    """Refuses an execution without the predicate that evicts; call it inside a batch."""
+    execution = query._jsq.streamingQuery().lastExecution()
+    saves = _find(execution.executedPlan(), "StateStoreSaveExec")
+    if not saves or not all(save.watermarkExpressionForEviction().isDefined() for save in saves):
+        raise NoWatermark("Spark planned no watermark predicate: late events would be counted, and state kept for ever")
+
+
+def _find(node: Any, name: str) -> list[Any]:
+    found = [node] if node.getClass().getSimpleName() == name else []
+    children = node.children()
+    return found + [hit for i in range(children.size()) for hit in _find(children.apply(i), name)]
+
+
+def _kind(slot: str) -> SlotKind:
+    return SlotKind(slot.rpartition("_")[0])

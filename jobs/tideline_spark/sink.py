@@ -1,0 +1,161 @@
+"""What happens to a batch: epoch check, one `toArrow()`, the commit, publication. In this order, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+
+from tideline import __version__
+from tideline.checkpoint import CheckpointLog, Ends, OffsetEntry
+from tideline.engine.slots import slot_columns, stream_plans
+from tideline.lateness import extra_delay_us
+from tideline.ledger import LedgerRow, Pane, PartitionRange
+from tideline.spec.model import StreamSpec
+from tideline.tables.batch import commit_batch, commit_rejects, part_rows
+from tideline.tables.live import LivePublisher
+from tideline.tables.schemas import TIME, StreamTables, part_schema
+from tideline.versions import version_of
+from tideline_spark.books import Books, ChunkBooks, rejects_of, take_batch
+
+log = logging.getLogger(__name__)
+
+# Settings that would change which events are dropped: recorded with each batch.
+RULE_SETTINGS = (
+    "spark.sql.streaming.statefulOperator.allowMultiple",
+    "spark.sql.streaming.multipleWatermarkPolicy",
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which driver writes: its stream's spec, epoch and generation, and the topic's id when it started."""
+
+    spec: StreamSpec
+    epoch: int
+    generation: int
+    topic_id: str
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """What the heartbeat tells of the last batch."""
+
+    batch: int
+    rows: int
+    groups: int
+    watermark_ms: int
+    ends: dict[int, int]
+
+
+class BatchSink:
+    """The function given to `foreachBatch`."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        checkpoint: CheckpointLog,
+        tables: StreamTables,
+        books: Books,
+        *,
+        check_batch: Callable[[], None],
+        done: Callable[[BatchDone], None],
+    ) -> None:
+        self._identity = identity
+        self._checkpoint = checkpoint
+        self._tables = tables
+        self._books = books
+        self._check_batch = check_batch
+        self._done = done
+        self._slots = slot_columns(stream_plans(identity.spec).values())
+        self._publisher = LivePublisher(tables, identity.spec, identity.generation)
+        self._publisher.recover()
+
+    def __call__(self, groups: DataFrame, batch: int) -> None:
+        self._check_batch()
+        merged = self._window_ends(groups.toArrow())
+        chunks = take_batch(self._books, batch)
+        row = self._ledger_row(batch, chunks)
+        fresh = commit_batch(self._tables, self._slots, merged, row)
+        rejects = rejects_of(chunks)
+        if rejects is not None:
+            commit_rejects(self._tables, self._identity.spec.source.topic, rejects, row.version)
+        parts = part_rows(part_schema(self._slots), merged, row).drop_columns(["kind", "ledger"])
+        changed = self._publisher.publish(parts, row)
+        log.info(
+            "batch %d: %d records, %d rejects, %d groups, %d rows published%s",
+            batch, row.rows, row.rejects, len(merged), changed, "" if fresh else " (committed before)",
+        )  # fmt: skip
+        ends = {part.partition: part.end for part in row.ranges}
+        self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends))
+
+    def _window_ends(self, groups: pa.Table) -> pa.Table:
+        """`drop_at` less what the metric keeps its windows longer, with sets sorted as they are published."""
+        ends = groups["drop_at"].cast(TIME)
+        for name in self._identity.spec.metrics:
+            extra = extra_delay_us(self._identity.spec, name)
+            if extra:
+                earlier = pc.subtract(ends, pa.scalar(extra, pa.duration("us")))
+                ends = pc.if_else(pc.equal(groups["metric"], name), earlier, ends)
+        return groups.append_column("window_end", ends)
+
+    def _ledger_row(self, batch: int, chunks: list[ChunkBooks]) -> LedgerRow:
+        entry, starts = self._checkpoint.offsets(batch), self._checkpoint.starts(batch)
+        late_ms = self._checkpoint.late_watermark_ms(batch)
+        if entry is None or starts is None or late_ms is None:
+            raise RuntimeError(f"batch {batch} has no complete entry in the offset log: the checkpoint was changed")
+        spec = self._identity.spec
+        return LedgerRow(
+            version=version_of(self._identity.generation, batch),
+            epoch=self._identity.epoch,
+            topic=spec.source.topic,
+            topic_id=self._identity.topic_id,
+            batch_at_ms=entry.timestamp_ms,
+            late_ms=late_ms,
+            watermark_ms=entry.watermark_ms,
+            fingerprint=spec.fingerprint(),
+            code=__version__,
+            settings={name: entry.conf[name] for name in RULE_SETTINGS if name in entry.conf},
+            ranges=_ranges(spec.source.topic, starts, entry, chunks),
+            panes=_panes(chunks),
+        )
+
+
+def _ranges(topic: str, starts: Ends, entry: OffsetEntry, chunks: list[ChunkBooks]) -> tuple[PartitionRange, ...]:
+    first = starts.get(topic, {})
+    return tuple(
+        _range(partition, first.get(partition, 0), end, chunks)
+        for partition, end in sorted(entry.ends.get(topic, {}).items())
+    )
+
+
+def _range(partition: int, start: int, end: int, chunks: list[ChunkBooks]) -> PartitionRange:
+    shares = [chunk.shares[partition] for chunk in chunks if partition in chunk.shares]
+    return PartitionRange(
+        partition=partition,
+        start=start,
+        end=end,
+        rows=sum(share.rows for share in shares),
+        rejects=sum(share.rejects for share in shares),
+        least=min((share.least for share in shares if share.least is not None), default=None),
+        greatest=max((share.greatest for share in shares if share.greatest is not None), default=None),
+    )
+
+
+def _panes(chunks: list[ChunkBooks]) -> tuple[Pane, ...]:
+    """Panes of all chunks, those of one partition and time added up."""
+    merged: dict[tuple[int, int], Pane] = {}
+    for pane in (pane for chunk in chunks for share in chunk.shares.values() for pane in share.panes):
+        known = merged.get((pane.partition, pane.pane), pane)
+        merged[pane.partition, pane.pane] = Pane(
+            pane.partition,
+            pane.pane,
+            pane.events + (known.events if known is not pane else 0),
+            min(pane.first_offset, known.first_offset),
+            max(pane.last_offset, known.last_offset),
+        )
+    return tuple(merged[place] for place in sorted(merged))

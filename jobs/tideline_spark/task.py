@@ -1,0 +1,46 @@
+"""What runs inside a task: Kafka records in, cells out, in native columnar code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark import TaskContext
+
+from tideline.engine.cells import RECORDS, Engine
+from tideline.spec.model import StreamSpec
+from tideline_spark.books import Books, describe_chunk
+
+_engines: dict[str, Engine] = {}  # a worker process outlives its tasks: a kept connection halves a small batch
+
+
+class CellTask:
+    """The function given to `mapInArrow`: records of one task become cells, exploded by set element.
+
+    A set leaves as one row an element, its group's numbers on the first row only: so `collect_set` keeps each element
+    once in the state, however many cells bring it.
+    """
+
+    def __init__(self, spec: StreamSpec, books: Books) -> None:
+        self._spec = spec.model_dump_json()
+        self._books = books
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        batch = int((context and context.getLocalProperty("streaming.sql.batchId")) or -1)
+        for records in batches:
+            if records.num_rows:
+                yield from self._cells(batch, records)
+
+    def _cells(self, batch: int, records: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        engine = self._engine()
+        table = pa.Table.from_batches([records]).select(RECORDS.names).cast(RECORDS)
+        engine.load(table)
+        key = (batch, table["partition"][0].as_py(), table["offset"][0].as_py())
+        self._books.add({key: describe_chunk(engine)})
+        yield from engine.exploded_cells().to_batches()
+
+    def _engine(self) -> Engine:
+        if self._spec not in _engines:
+            _engines[self._spec] = Engine(StreamSpec.model_validate_json(self._spec))
+        return _engines[self._spec]
