@@ -6,7 +6,7 @@ published row is replaced only by one made from more of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,13 @@ def deployed_spec(home: Home, stream: str) -> StreamSpec:
     return load_spec(path)
 
 
+def plan_stream(home: Home, stream: str) -> ReconcilePlan:
+    """What a run would read now."""
+    spec = deployed_spec(home, stream)
+    tables = StreamTables(home.tables(stream))
+    return plan_reconcile(spec, read_ledger(tables), corrected_versions(tables))
+
+
 def reconcile_stream(
     home: Home,
     bootstrap: str,
@@ -70,21 +77,22 @@ def reconcile_stream(
     ledger = read_ledger(tables)
     plan = plan_reconcile(spec, ledger, corrected_versions(tables), since, until)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
-    read, corrections = compute_corrections(spec, plan, bootstrap)
-    written = commit_corrections(tables, spec, corrections)
+    chunks = read_ranges(bootstrap, spec.source.topic, plan.ranges) if plan.spans else ()
+    read, corrections = compute_corrections(spec, plan, chunks)
+    written = commit_corrections(tables, corrections)
     progress(f"{written} corrections written")
     published = publish_corrected(tables, spec, ledger[-1]) if ledger else 0
     progress(f"{published} rows published again")
     return ReconcileResult(stream, len(plan.versions), plan.events, read, written, published)
 
 
-def compute_corrections(spec: StreamSpec, plan: ReconcilePlan, bootstrap: str) -> tuple[int, pa.Table]:
-    """Records read, and what each batch of the plan dropped (rows of `corrections`)."""
+def compute_corrections(spec: StreamSpec, plan: ReconcilePlan, chunks: Iterable[pa.Table]) -> tuple[int, pa.Table]:
+    """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records."""
     engine = Engine(spec)
     schema = correction_schema(engine.slots)
     batches = _batch_table(plan.spans)
     read, cells = 0, []
-    for records in read_ranges(bootstrap, spec.source.topic, plan.ranges) if plan.spans else ():
+    for records in chunks:
         read += len(records)
         engine.load(records)
         cells.append(engine.late_cells(batches))
@@ -108,7 +116,7 @@ def _batch_table(spans: tuple[LateSpan, ...]) -> pa.Table:
     )
 
 
-def commit_corrections(tables: StreamTables, spec: StreamSpec, corrections: pa.Table) -> int:
+def commit_corrections(tables: StreamTables, corrections: pa.Table) -> int:
     """Appends the corrections of batches that have none yet, in one commit; returns the rows written."""
     if not len(corrections):
         return 0

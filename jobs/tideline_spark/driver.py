@@ -82,16 +82,16 @@ def main(argv: list[str] | None = None) -> int:
     home = Home(arguments.home)
     stream = home.stream(arguments.stream)
     facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}
-    heartbeat = Heartbeat(stream.heartbeat, facts, _clock_ms)
+    fence = Fence(stream.epochs, arguments.epoch)
+    heartbeat = Heartbeat(stream.heartbeat, facts, fence, _clock_ms)
     try:
-        Fence(stream.epochs, arguments.epoch).check()
+        fence.check()
         heartbeat.start()
-        _run(arguments, home, stream, heartbeat)
+        _run(arguments, home, heartbeat, fence)
     except Exception as error:
         code = exit_code(error)
-        log.exception("the driver of %s ends: %s", arguments.stream, code.name)
-        if code is not Exit.SUPERSEDED:  # the heartbeat belongs to the newer one
-            heartbeat.tell(state="failed", exception=_first_line(error))
+        log.error("the driver of %s ends: %s", arguments.stream, code.name, exc_info=code is not Exit.SUPERSEDED)
+        heartbeat.tell(state="failed", exception=_first_line(error))
         return code
     finally:
         heartbeat.stop()
@@ -112,7 +112,8 @@ def exit_code(error: Exception) -> Exit:
     return Exit.FAILED
 
 
-def _run(arguments: Arguments, home: Home, stream: StreamHome, heartbeat: Heartbeat) -> None:
+def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -> None:
+    stream = home.stream(arguments.stream)
     spec = load_spec(stream.spec)
     heartbeat.set_trigger(spec.trigger)
     tables = StreamTables(home.tables(spec.name))
@@ -124,7 +125,6 @@ def _run(arguments: Arguments, home: Home, stream: StreamHome, heartbeat: Heartb
     books = new_books(spark.sparkContext)
     groups = merge_cells(read_topic(spark, spec, arguments.bootstrap), spec, books)
     require_watermark(groups)
-    fence = Fence(stream.epochs, arguments.epoch)
     guard = _PlanGuard(spark)
 
     def check_batch() -> None:
@@ -148,7 +148,7 @@ def _run(arguments: Arguments, home: Home, stream: StreamHome, heartbeat: Heartb
         .foreachBatch(sink)
         .start()
     )
-    heartbeat.tell(state="running")
+    heartbeat.query_started()
     _attend(query, stream, fence, arguments.epoch)
     spark.stop()
 

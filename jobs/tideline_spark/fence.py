@@ -16,8 +16,10 @@ class Fence:
     epochs: Path
     epoch: int
 
+    def is_superseded(self) -> bool:
+        return current_epoch(self.epochs) > self.epoch
+
     def check(self) -> None:
         """Raises Superseded once a newer epoch was made."""
-        newest = current_epoch(self.epochs)
-        if newest > self.epoch:
-            raise Superseded(f"epoch {self.epoch} was superseded by {newest}")
+        if self.is_superseded():
+            raise Superseded(f"epoch {self.epoch} was superseded by {current_epoch(self.epochs)}")

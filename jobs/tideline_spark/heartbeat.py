@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tideline_spark.fence import Fence
 from tideline_spark.sink import BatchDone
 
 PERIOD_S = 2.0
@@ -17,16 +18,18 @@ PERIOD_S = 2.0
 class Heartbeat:
     """Writes what is known of the driver, from a thread that dies with it."""
 
-    def __init__(self, path: Path, fixed: dict[str, Any], clock_ms: Callable[[], int]) -> None:
+    def __init__(self, path: Path, fixed: dict[str, Any], fence: Fence, clock_ms: Callable[[], int]) -> None:
         self._path = path
+        self._fence = fence
         self._clock_ms = clock_ms
         self._trigger_ms = 1000
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._batch_started_ms = clock_ms()
+        self._batch_started_ms: int | None = None
+        self._idle_since_ms = clock_ms()
         self._facts: dict[str, Any] = {
-            **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None,
-            "batch_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "exception": None, "ui": None,
+            **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
+            "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "exception": None, "ui": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -48,17 +51,24 @@ class Heartbeat:
             self._facts.update(facts)
         self.write()
 
+    def query_started(self) -> None:
+        """From here on, silence is idleness."""
+        self._idle_since_ms = self._clock_ms()
+        self.tell(state="running")
+
     def batch_started(self) -> None:
         self._batch_started_ms = self._clock_ms()
 
     def batch_done(self, topic: str, done: BatchDone) -> None:
         now = self._clock_ms()
         with self._lock:
+            started, self._batch_started_ms = self._batch_started_ms or now, None
+            self._idle_since_ms = now
             self._facts.update(
                 state="running",
                 batch=done.batch,
                 batch_at=now,
-                batch_ms=now - self._batch_started_ms,
+                batch_ms=now - started,
                 rows=done.rows,
                 watermark=done.watermark_ms,
                 ends={topic: {str(partition): end for partition, end in done.ends.items()}},
@@ -66,14 +76,21 @@ class Heartbeat:
         self.write()
 
     def write(self) -> None:
-        """Replaces the file at once: a reader never sees half of it."""
+        """Replaces the file at once: a reader never sees half of it. A superseded driver has no say."""
+        if self._fence.is_superseded():
+            return
         with self._lock:
             now = self._clock_ms()
-            since = now - (self._facts["batch_at"] or now)
-            facts = {**self._facts, "at": now, "idle_triggers": max(0, since // self._trigger_ms - 1)}
+            facts = {**self._facts, "at": now, "idle_triggers": self._idle_triggers(now)}
             draft = self._path.with_suffix(".tmp")
             draft.write_text(json.dumps(facts))
             draft.replace(self._path)
+
+    def _idle_triggers(self, now: int) -> int:
+        """Triggers that found nothing since the last batch, none while one is in flight."""
+        if self._facts["state"] != "running" or self._batch_started_ms is not None:
+            return 0
+        return max(0, (now - self._idle_since_ms) // self._trigger_ms - 1)
 
     def _run(self) -> None:
         while not self._over.wait(PERIOD_S):

@@ -35,7 +35,8 @@ class Publisher:
             f"""
             with newest as (
               select {names} from parts
-              qualify row_number() over (partition by metric, window_end, key, version >> 32 order by version desc) = 1),
+              qualify row_number() over (
+                partition by metric, window_end, key, version >> 32 order by version desc) = 1),
             inputs as (
               select {names}, 0 as corrected from newest
               union all select {names}, 1 as corrected from corrections)

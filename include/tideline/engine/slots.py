@@ -93,7 +93,7 @@ class _Allocator:
 
 def _scaled(column: str) -> str:
     """A numeric column as an integer of millionths."""
-    return f"({column} * {SCALE})::bigint"
+    return f"({column}::decimal(38, 6) * {SCALE})::bigint"
 
 
 def _finish(measure: Measure, slots: _Allocator) -> str:

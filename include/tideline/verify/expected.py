@@ -1,0 +1,70 @@
+"""What the log says: a batch computation over Kafka alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tideline.engine.cells import RECORDS, Engine
+from tideline.engine.publish import Publisher
+from tideline.kafka_io import read_ranges
+from tideline.ledger import LedgerRow
+from tideline.reconcile_plan import Ranges, join_ranges
+from tideline.spec.model import StreamSpec
+from tideline.tables.schemas import TIME, correction_schema
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Records and rejects of the whole log, and the rows that each table should hold."""
+
+    events: int
+    rejected: int
+    rows: dict[str, pa.Table]
+
+
+def compute_expected(
+    spec: StreamSpec, bootstrap: str, ledger: tuple[LedgerRow, ...], progress: Callable[[int, int], None]
+) -> Expected:
+    """Reads the log up to the end of the ledger and computes it as one batch; windows close by its last watermark."""
+    events, rejected, cells = _read_cells(spec, bootstrap, log_ranges(ledger), progress)
+    count = len(cells)
+    parts = cells.append_column("version", pa.repeat(pa.scalar(1, pa.int64()), count))
+    parts = parts.append_column("batch_at", pa.repeat(pa.scalar(0, TIME), count))
+    publisher, engine = Publisher(spec), Engine(spec)
+    merged = publisher.merge(parts, correction_schema(engine.slots).empty_table())
+    return Expected(events, rejected, publisher.finish(merged, ledger[-1].watermark_ms))
+
+
+def log_ranges(ledger: tuple[LedgerRow, ...]) -> Ranges:
+    """All offsets from the stream's first batch to the pinned one."""
+    ranges = ((part.partition, part.start, part.end) for row in ledger for part in row.ranges)
+    firsts: dict[int, int] = {}
+    lasts: dict[int, int] = {}
+    for partition, start, end in ranges:
+        firsts[partition] = min(start, firsts.get(partition, start))
+        lasts[partition] = max(end, lasts.get(partition, end))
+    return join_ranges((partition, firsts[partition], lasts[partition]) for partition in firsts)
+
+
+def _read_cells(
+    spec: StreamSpec, bootstrap: str, ranges: Ranges, progress: Callable[[int, int], None]
+) -> tuple[int, int, pa.Table]:
+    """Records, rejects and merged cells of the whole log."""
+    engine = Engine(spec)
+    total = sum(end - start for spans in ranges.values() for start, end in spans)
+    events = rejected = 0
+    engine.load(RECORDS.empty_table())
+    merged = engine.merge(engine.cells().drop_columns(["ts", "drop_at"]))
+    for records in read_ranges(bootstrap, spec.source.topic, ranges):
+        engine.load(records)
+        cells = engine.cells().drop_columns(["ts", "drop_at"])
+        merged = engine.merge(
+            cells if merged is None else pa.concat_tables([merged, cells.select(merged.column_names)])
+        )
+        events += len(records)
+        rejected += len(engine.rejects())
+        progress(events, total)
+    return events, rejected, merged

@@ -1,0 +1,69 @@
+"""What the driver decides without a JVM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.batches import Player
+from support.records import log_line, small_spec
+from tideline.checkpoint import CheckpointLog
+from tideline.keeper.epochs import create_epoch
+from tideline.tables.delta import Superseded
+from tideline_spark.driver import Exit, StateLost, exit_code, parse_arguments, require_checkpoint, stop_requested
+from tideline_spark.fence import Fence
+from tideline_spark.heartbeat import Heartbeat
+from tideline_spark.plan import NoWatermark
+
+ARGUMENTS = ["--stream", "s", "--home", "/h", "--epoch", "3", "--generation", "1", "--tag", "s-e3", "--bootstrap", "b:1"]
+
+
+def test_the_command_line_names_the_submit() -> None:
+    arguments = parse_arguments(ARGUMENTS)
+    assert (arguments.stream, arguments.epoch, arguments.generation, arguments.tag) == ("s", 3, 1, "s-e3")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Superseded("epoch 1"), Exit.SUPERSEDED),
+        (RuntimeError("...\ntideline.tables.delta.Superseded: version 4 is behind 5"), Exit.SUPERSEDED),
+        (NoWatermark("no predicate"), Exit.CONFIGURATION),
+        (StateLost("checkpoint"), Exit.STATE),
+        (RuntimeError("anything else"), Exit.FAILED),
+    ],
+)
+def test_the_exit_code_says_why(error: Exception, code: Exit) -> None:
+    assert exit_code(error) is code
+
+
+def test_an_older_epoch_may_not_write(tmp_path: Path) -> None:
+    create_epoch(tmp_path, 3, {})
+    Fence(tmp_path, 3).check()
+    create_epoch(tmp_path, 4, {})
+    with pytest.raises(Superseded, match="epoch 3 was superseded by 4"):
+        Fence(tmp_path, 3).check()
+
+
+def test_a_superseded_driver_has_no_heartbeat(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(tmp_path / "heartbeat.json", {"epoch": 3}, Fence(tmp_path / "epochs", 3), lambda: 1)
+    create_epoch(tmp_path / "epochs", 4, {})
+    heartbeat.write()
+    assert not (tmp_path / "heartbeat.json").exists()
+
+
+@pytest.mark.parametrize(("content", "asked"), [("3", True), ("4", True), ("2", False), ("", False), ("x", False)])
+def test_a_stop_is_for_the_epoch_it_names_and_those_before(tmp_path: Path, content: str, asked: bool) -> None:
+    (tmp_path / "stop").write_text(content)
+    assert stop_requested(tmp_path / "stop", 3) is asked
+
+
+def test_a_lost_checkpoint_under_a_generation_with_batches_is_refused(tmp_path: Path) -> None:
+    player = Player(tmp_path / "tables", small_spec())
+    checkpoint = CheckpointLog(tmp_path / "checkpoint")
+    require_checkpoint(player.tables, checkpoint, 1)
+    player.play(log_line(1))
+    with pytest.raises(StateLost, match="generation 1 has batches up to 0 in the ledger, its checkpoint ends at None"):
+        require_checkpoint(player.tables, checkpoint, 1)
+    require_checkpoint(player.tables, checkpoint, 2)

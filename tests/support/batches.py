@@ -1,0 +1,89 @@
+"""Plays batches into a stream's tables as a driver would, by the rule and without Spark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from support.records import records
+from tideline.engine.cells import GROUP, Engine
+from tideline.ledger import LedgerRow, Pane, PartitionRange
+from tideline.spec.model import StreamSpec
+from tideline.tables.batch import commit_batch, part_rows
+from tideline.tables.live import LivePublisher
+from tideline.tables.schemas import StreamTables, part_schema
+from tideline.versions import version_of
+
+
+@dataclass
+class Player:
+    """A driver in miniature: one partition, one generation, a watermark that moves with each batch."""
+
+    root: Path
+    spec: StreamSpec
+    generation: int = 1
+    batch: int = 0
+    offset: int = 0
+    watermark_ms: int = 0
+    log: list[bytes | None] = field(default_factory=list)
+    state: pa.Table | None = None
+
+    def __post_init__(self) -> None:
+        self.tables = StreamTables(self.root)
+        self.engine = Engine(self.spec)
+        self.publisher = LivePublisher(self.tables, self.spec, self.generation)
+        self.publisher.recover()
+
+    def play(self, *values: bytes | None, publish: bool = True) -> LedgerRow:
+        """One batch: drops by L, merges what is left into the state, commits, publishes, evicts by E."""
+        late_ms = self.watermark_ms
+        chunk = records(values, first_offset=self.offset)
+        self.engine.load(chunk)
+        cells = self.engine.cells()
+        panes = self.engine.panes()
+        kept = cells.filter(pc.greater(pc.cast(cells["drop_at"], pa.int64()), late_ms * 1000))
+        times = pc.max(panes["greatest"]).as_py()
+        if times is not None:
+            self.watermark_ms = max(self.watermark_ms, times // 1000 - self.spec.smallest_delay_ms)
+        row = LedgerRow(
+            version=version_of(self.generation, self.batch),
+            epoch=1,
+            topic=self.spec.source.topic,
+            topic_id="id",
+            batch_at_ms=1_000 * (self.batch + 1),
+            late_ms=late_ms,
+            watermark_ms=late_ms,
+            fingerprint=self.spec.fingerprint(),
+            code="test",
+            settings={},
+            ranges=(self._range(len(values), panes),),
+            panes=tuple(
+                Pane(p["partition"], p["pane"], p["events"], p["first_offset"], p["last_offset"])
+                for p in panes.to_pylist()
+            ),
+        )
+        merged = self._merge(kept)
+        commit_batch(self.tables, self.engine.slots, merged, row)
+        if publish:
+            parts = part_rows(part_schema(self.engine.slots), merged, row).drop_columns(["kind", "ledger"])
+            self.publisher.publish(parts, row)
+        self.batch, self.offset = self.batch + 1, self.offset + len(values)
+        self.log += values
+        return row
+
+    def _merge(self, kept: pa.Table) -> pa.Table:
+        """The groups that this batch touched, as of now."""
+        inputs = kept.select([*GROUP, "events", *self.engine.slots])
+        state = inputs if self.state is None else pa.concat_tables([self.state, inputs])
+        self.state = self.engine.merge(state).select(inputs.column_names)
+        touched = set(zip(*(inputs[column].to_pylist() for column in GROUP), strict=True))
+        rows = zip(*(self.state[column].to_pylist() for column in GROUP), strict=True)
+        return self.state.filter(pa.array([row in touched for row in rows], pa.bool_()))
+
+    def _range(self, rows: int, panes: pa.Table) -> PartitionRange:
+        events = pc.sum(panes["events"]).as_py() or 0
+        least, greatest = pc.min(panes["least"]).as_py(), pc.max(panes["greatest"]).as_py()
+        return PartitionRange(0, self.offset, self.offset + rows, rows, rows - events, least, greatest)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from support.records import log_line, records, small_spec
+from tideline.engine.cells import Engine
+from tideline.engine.publish import Publisher
+from tideline.spec.model import StreamSpec
+from tideline.tables.schemas import TIME, correction_schema
+from tideline.versions import version_of
+
+
+def inputs(spec: StreamSpec, version: int, *values: bytes) -> pa.Table:
+    """The groups of some records as rows that a batch `version` committed."""
+    engine = Engine(spec)
+    engine.load(records(values))
+    groups = engine.merge(engine.cells())
+    groups = groups.append_column("version", pa.repeat(pa.scalar(version), len(groups)))
+    groups = groups.append_column("batch_at", pa.repeat(pa.scalar(version, TIME), len(groups)))
+    schema = correction_schema(engine.slots)
+    return groups.select(schema.names).cast(schema)
+
+
+def published(
+    spec: StreamSpec, parts: list[pa.Table], corrections: list[pa.Table] | None = None, watermark_ms: int = 0
+) -> list[dict[str, Any]]:
+    publisher = Publisher(spec)
+    none = parts[0].slice(0, 0)
+    merged = publisher.merge(pa.concat_tables(parts), pa.concat_tables([none, *(corrections or [])]))
+    (rows,) = publisher.finish(merged, watermark_ms).values()
+    found: list[dict[str, Any]] = rows.sort_by("window_start").to_pylist()
+    return found
+
+
+def measured(measure: str, *values: float | None) -> Any:
+    spec = small_spec(a={"window": "10 seconds", "measures": {"m": measure}})
+    lines = [log_line(i / 100, response_time=value) for i, value in enumerate(values)]
+    return published(spec, [inputs(spec, 1, *lines)])[0]["m"]
+
+
+def test_the_newest_part_of_a_generation_replaces_the_older_ones() -> None:
+    spec = small_spec()
+    rows = published(spec, [inputs(spec, 1, log_line(1)), inputs(spec, 2, log_line(1), log_line(2))])
+    assert [(row["request_count"], row["part_version"]) for row in rows] == [(2, 2)]
+
+
+def test_parts_of_two_generations_add_up() -> None:
+    spec = small_spec()
+    parts = [inputs(spec, version_of(1, 9), log_line(1)), inputs(spec, version_of(2, 0), log_line(2), log_line(3))]
+    assert [row["request_count"] for row in published(spec, parts)] == [3]
+
+
+def test_corrections_are_added_and_counted_as_revisions() -> None:
+    spec = small_spec()
+    late = [inputs(spec, 5, log_line(2)), inputs(spec, 6, log_line(3), log_line(4))]
+    rows = published(spec, [inputs(spec, 1, log_line(1))], late)
+    assert [(row["request_count"], row["revision"], row["part_version"]) for row in rows] == [(4, 2, 1)]
+
+
+def test_a_window_whose_events_were_all_late_appears() -> None:
+    spec = small_spec()
+    rows = published(spec, [inputs(spec, 1)], [inputs(spec, 5, log_line(2))])
+    assert [(row["service"], row["request_count"], row["part_version"]) for row in rows] == [("a", 1, 0)]
+
+
+@pytest.mark.parametrize(("watermark_ms", "is_open"), [(9_999, True), (10_000, False), (10_001, False)])
+def test_a_window_closes_when_the_watermark_reaches_its_end(watermark_ms: int, is_open: bool) -> None:
+    spec = small_spec()
+    rows = published(spec, [inputs(spec, 1, log_line(1))], watermark_ms=watermark_ms)
+    assert [row["is_open"] for row in rows] == [is_open]
+
+
+def test_averages_and_deviations_are_finished_once_from_exact_sums() -> None:
+    values = [0.1] * 10
+    assert measured("avg(response_time)", *values) == 0.1
+    assert measured("stddev(response_time)", *values) == 0.0
+
+
+def test_the_sample_deviation_is_that_of_the_textbook() -> None:
+    values = [1.5, 2.25, 10.0, 0.000001]
+    assert math.isclose(measured("stddev(response_time)", *values), statistics.stdev(values), rel_tol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        ("sum(response_time)", 3.0), ("avg(response_time)", 1.5), ("min(response_time)", 1.0),
+        ("max(response_time)", 2.0), ("count", 3),
+    ],
+)  # fmt: skip
+def test_nulls_do_not_poison_a_window(measure: str, expected: float) -> None:
+    assert measured(measure, 1.0, None, 2.0) == expected
+
+
+@pytest.mark.parametrize("measure", ["sum(response_time)", "avg(response_time)", "max(response_time)"])
+def test_a_measure_without_values_is_null(measure: str) -> None:
+    assert measured(measure, None) is None
+
+
+def test_a_deviation_needs_two_values() -> None:
+    assert measured("stddev(response_time)", 1.0) is None
+
+
+def test_huge_values_give_a_deviation_and_no_overflow() -> None:
+    values = [999_999_999.0, 1.0] * 60
+    assert math.isclose(measured("stddev(response_time)", *values), statistics.stdev(values), rel_tol=1e-9)
+
+
+def test_derived_columns_read_measures() -> None:
+    metric = {
+        "window": "10 seconds",
+        "measures": {"total": "count", "errors": "count_if(status_code >= 400)"},
+        "derived": {"error_rate": "100.0 * errors / total"},
+    }
+    spec = small_spec(a=metric)
+    lines = [log_line(i / 10, status_code=code) for i, code in enumerate((200, 200, 404, 500))]
+    assert published(spec, [inputs(spec, 1, *lines)])[0]["error_rate"] == 50.0
+
+
+def test_distinct_counts_and_sets_are_exact_and_sorted() -> None:
+    metric = {"window": "10 seconds", "measures": {"n": "count_distinct(user_id)", "who": "set(user_id)"}}
+    spec = small_spec(a=metric)
+    lines = [log_line(i / 10, user_id=user) for i, user in enumerate(("z", "a", "z", None))]
+    row = published(spec, [inputs(spec, 1, *lines)])[0]
+    assert (row["n"], row["who"]) == (2, ["a", "z"])

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from support.batches import Player
+from support.records import log_line, records, small_spec
+from tideline.ledger import Books, keep_books
+from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
+from tideline.reconcile_plan import LateSpan, ReconcilePlan, join_ranges, plan_reconcile
+from tideline.tables.books import corrected_versions, read_ledger
+from tideline.tables.published import read_published
+from tideline.verify.compare import pending_windows
+
+
+def late_player(root: Path) -> Player:
+    """Windows [0, 10) and [10, 20) are closed when three events for the first and one for the second come late."""
+    player = Player(root, small_spec())
+    player.play(log_line(5), log_line(15))
+    player.play(log_line(45))
+    player.play(log_line(6), log_line(7), log_line(50), log_line(6, "b"), b"junk")
+    player.play(log_line(16))
+    return player
+
+
+def read_log(player: Player, plan: ReconcilePlan) -> Iterator[pa.Table]:
+    """Reads the plan's spans of the player's log as Kafka would give them."""
+    for spans in plan.ranges.values():
+        for start, end in spans:
+            yield records(player.log[start:end], first_offset=start)
+
+
+def reconcile(player: Player) -> tuple[int, int]:
+    """Corrections written and rows published again."""
+    ledger = read_ledger(player.tables)
+    plan = plan_reconcile(player.spec, ledger, corrected_versions(player.tables))
+    _, corrections = compute_corrections(player.spec, plan, read_log(player, plan))
+    written = commit_corrections(player.tables, corrections)
+    return written, publish_corrected(player.tables, player.spec, ledger[-1])
+
+
+def counts(player: Player) -> dict[tuple[int, str], tuple[int, int]]:
+    """(window start in s, service) -> (count, revision)."""
+    table = read_published(player.tables.published("counts"))
+    assert table is not None
+    return {
+        (round(row["window_start"].timestamp()), row["service"]): (row["request_count"], row["revision"])
+        for row in table.to_pylist()
+    }
+
+
+def test_the_plan_names_only_offsets_of_late_panes(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    plan = plan_reconcile(player.spec, read_ledger(player.tables), frozenset())
+    assert plan.ranges == {0: [(3, 7), (8, 9)]}
+    assert plan.events == 4
+
+
+def test_corrected_batches_are_not_planned_again(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    ledger = read_ledger(player.tables)
+    assert plan_reconcile(player.spec, ledger, frozenset(row.version for row in ledger)).spans == ()
+
+
+def test_corrected_windows_hold_what_was_dropped(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    assert counts(player) == {(0, "a"): (1, 0), (10, "a"): (1, 0), (40, "a"): (1, 0), (50, "a"): (1, 0)}
+    reconcile(player)
+    assert counts(player) == {
+        (0, "a"): (3, 1), (0, "b"): (1, 1), (10, "a"): (2, 1), (40, "a"): (1, 0), (50, "a"): (1, 0),
+    }  # fmt: skip
+
+
+def test_reconciled_twice_nothing_changes(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    assert reconcile(player) == (3, 3)
+    assert reconcile(player) == (0, 0)
+
+
+def test_two_reconcilers_write_each_correction_once(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    plan = plan_reconcile(player.spec, read_ledger(player.tables), frozenset())
+    _, corrections = compute_corrections(player.spec, plan, read_log(player, plan))
+    assert [commit_corrections(player.tables, corrections) for _ in range(2)] == [3, 0]
+
+
+def test_corrections_that_a_killed_run_left_unpublished_are_published_by_the_next(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    plan = plan_reconcile(player.spec, read_ledger(player.tables), frozenset())
+    commit_corrections(player.tables, compute_corrections(player.spec, plan, read_log(player, plan))[1])
+    assert reconcile(player) == (0, 3)
+
+
+def test_the_driver_goes_on_beside_a_reconciler(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    reconcile(player)
+    player.play(log_line(51), log_line(8))
+    reconcile(player)
+    assert (counts(player)[0, "a"], counts(player)[50, "a"]) == ((4, 2), (2, 0))
+
+
+def test_the_books_count_each_event_once(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    ledger = read_ledger(player.tables)
+    assert keep_books(player.spec, ledger, frozenset()) == Books(sent=9, rejected=1, counted=4, late=4, corrected=0)
+    reconcile(player)
+    books = keep_books(player.spec, ledger, corrected_versions(player.tables))
+    assert (books.corrected, books.pending, books.balanced) == (4, 0, True)
+
+
+def test_windows_that_wait_for_a_reconciliation_are_pending(tmp_path: Path) -> None:
+    player = late_player(tmp_path)
+    assert pending_windows(player.spec, "counts", read_ledger(player.tables)) == {0, 10_000_000}
+
+
+def test_adjacent_and_overlapping_ranges_are_read_once() -> None:
+    assert join_ranges([(1, 5, 7), (0, 0, 3), (0, 2, 5), (0, 5, 6), (0, 9, 10)]) == {0: [(0, 6), (9, 10)], 1: [(5, 7)]}
+
+
+def test_a_plan_counts_the_records_it_reads() -> None:
+    spans = (LateSpan(1, 0, 3, 7, 90_000, 1), LateSpan(2, 0, 8, 9, 90_000, 2))
+    assert ReconcilePlan(spans, 4).records == 5
