@@ -9,20 +9,13 @@ from typing import Any, Final
 import pyarrow as pa
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError
+from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from tideline.errors import UserError
 from tideline.kafka_client import POLL_RECORDS, admin, consumer
 from tideline.offset_ranges import Ranges, merged, outside
+from tideline.records import RECORDS
 
-RECORDS: Final = pa.schema(
-    [
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("timestamp", pa.timestamp("us", "UTC")),
-        ("value", pa.binary()),
-    ]
-)
 STALL_S: Final = 30.0
 
 
@@ -81,6 +74,18 @@ def beginning_offsets(bootstrap: str, topic: str) -> dict[int, int]:
         return _offsets(client, topic, OffsetSpec.EARLIEST)
 
 
+def delete_topic(bootstrap: str, topic: str) -> None:
+    """Deletes a topic and waits until the broker has forgotten it; an absent one is no error."""
+    with admin(bootstrap) as client:
+        try:
+            client.delete_topics([topic])
+            deadline = time.monotonic() + STALL_S
+            while _described(client, topic) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        except (TopicMissing, UnknownTopicOrPartitionError):
+            pass
+
+
 def read_ranges(
     bootstrap: str,
     topic: str,
@@ -104,16 +109,19 @@ def read_ranges(
     if missing:
         raise OffsetsGone(topic, missing)
     with consumer(bootstrap, read_committed) as client:
-        yield from _tables(_read(client, topic, wanted, max_records, stall_s), max_records)
+        yield from _tables(walk(client, topic, wanted, max_records, stall_s), max_records)
 
 
 Row = tuple[int, int, int, bytes | None]
 
 
-def _read(
+def walk(
     client: Any, topic: str, ranges: dict[int, list[tuple[int, int]]], at_most: int, stall_s: float
 ) -> Iterator[list[Row]]:
-    """Walks each partition through its ranges: seek, poll until the position has passed the end, next range."""
+    """Takes a consumer through the ranges of each partition: seek, poll until the position has passed the end, next.
+
+    Positions, not records, tell how far it is: the last offsets of a range may hold no record.
+    """
     left = {TopicPartition(topic, partition): list(parts) for partition, parts in ranges.items()}
     client.assign(list(left))
     for partition, parts in left.items():
@@ -126,18 +134,17 @@ def _read(
         except OffsetOutOfRangeError as error:
             raise OffsetsGone(topic, {p.partition: parts for p, parts in left.items()}) from error
         for partition, records in polled.items():
-            start, end = left[partition][0]
-            yield [
-                (record.partition, record.offset, record.timestamp, record.value)
-                for record in records
-                if start <= record.offset < end
-            ]
+            yield _rows(records, *left[partition][0])
         if any(client.position(partition) != at for partition, at in before.items()):
             deadline = time.monotonic() + stall_s
         elif time.monotonic() > deadline:
             raise _stalled(topic, before, left, stall_s)
         for partition in [p for p, parts in left.items() if client.position(p) >= parts[0][1]]:
             _next_range(client, partition, left)
+
+
+def _rows(records: Iterable[Any], start: int, end: int) -> list[Row]:
+    return [(r.partition, r.offset, r.timestamp, r.value) for r in records if start <= r.offset < end]
 
 
 def _next_range(client: Any, partition: TopicPartition, left: dict[TopicPartition, list[tuple[int, int]]]) -> None:

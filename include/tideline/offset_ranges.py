@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 Ranges = Mapping[int, Iterable[tuple[int, int]]]
+OffsetRanges = dict[int, list[tuple[int, int]]]
 
 
-def merged(ranges: Ranges) -> dict[int, list[tuple[int, int]]]:
+def merged(ranges: Ranges) -> OffsetRanges:
     """The same offsets in as few ranges as can be, ascending; empty ranges and partitions are left out."""
-    result: dict[int, list[tuple[int, int]]] = {}
+    result: OffsetRanges = {}
     for partition, parts in sorted(ranges.items()):
         joined: list[tuple[int, int]] = []
         for start, end in sorted(part for part in parts if part[0] < part[1]):
@@ -24,7 +25,7 @@ def merged(ranges: Ranges) -> dict[int, list[tuple[int, int]]]:
 
 def outside(
     ranges: Mapping[int, list[tuple[int, int]]], first: Mapping[int, int], last: Mapping[int, int]
-) -> dict[int, list[tuple[int, int]]]:
+) -> OffsetRanges:
     """What of `ranges` lies before the first or at or after the last offset of its partition."""
     return merged(
         {

@@ -77,7 +77,7 @@ def reconcile_stream(
     ledger = read_ledger(tables)
     plan = plan_reconcile(spec, ledger, corrected_versions(tables), since, until)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
-    chunks = read_ranges(bootstrap, spec.source.topic, plan.ranges) if plan.spans else ()
+    chunks = read_ranges(bootstrap, spec.source.topic, plan.ranges, read_committed=True) if plan.spans else ()
     read, corrections = compute_corrections(spec, plan, chunks)
     written = commit_corrections(tables, corrections)
     progress(f"{written} corrections written")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tideline.ledger import LedgerRow, Pane
+from tideline.offset_ranges import OffsetRanges, merged
 from tideline.spec.model import StreamSpec
-
-Ranges = dict[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class ReconcilePlan:
         return frozenset(span.version for span in self.spans)
 
     @property
-    def ranges(self) -> Ranges:
+    def ranges(self) -> OffsetRanges:
         """The offsets to read by partition, ascending, adjacent spans joined."""
-        return join_ranges((span.partition, span.start, span.end) for span in self.spans)
+        return by_partition((span.partition, span.start, span.end) for span in self.spans)
 
     @property
     def records(self) -> int:
@@ -66,7 +65,7 @@ def plan_reconcile(
 
 def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:
     """A batch's late panes as spans of offsets, overlapping ones joined: an event is read once."""
-    ranges = join_ranges((pane.partition, pane.first_offset, pane.last_offset + 1) for pane in late)
+    ranges = by_partition((pane.partition, pane.first_offset, pane.last_offset + 1) for pane in late)
     return [
         LateSpan(row.version, partition, start, end, row.late_ms, row.batch_at_ms)
         for partition, spans in ranges.items()
@@ -79,13 +78,9 @@ def _within(at_ms: int, since: datetime | None, until: datetime | None) -> bool:
     return after and (until is None or at_ms < until.timestamp() * 1000)
 
 
-def join_ranges(ranges: Iterable[tuple[int, int, int]]) -> Ranges:
+def by_partition(ranges: Iterable[tuple[int, int, int]]) -> OffsetRanges:
     """(partition, start, end) triples as disjoint ascending ranges by partition."""
-    joined: Ranges = {}
-    for partition, start, end in sorted(ranges):
-        known = joined.setdefault(partition, [])
-        if known and start <= known[-1][1]:
-            known[-1] = (known[-1][0], max(end, known[-1][1]))
-        else:
-            known.append((start, end))
-    return joined
+    found: OffsetRanges = {}
+    for partition, start, end in ranges:
+        found.setdefault(partition, []).append((start, end))
+    return merged(found)

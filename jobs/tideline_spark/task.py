@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 from pyspark import TaskContext
 
-from tideline.engine.cells import RECORDS, Engine
+from tideline.engine.cells import Engine
+from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books, describe_chunk
 

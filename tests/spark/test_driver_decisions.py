@@ -16,7 +16,8 @@ from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.plan import NoWatermark
 
-ARGUMENTS = ["--stream", "s", "--home", "/h", "--epoch", "3", "--generation", "1", "--tag", "s-e3", "--bootstrap", "b:1"]
+SUBMIT = {"stream": "s", "home": "/h", "epoch": "3", "generation": "1", "tag": "s-e3", "bootstrap": "b:1"}
+ARGUMENTS = [word for name, value in SUBMIT.items() for word in (f"--{name}", value)]
 
 
 def test_the_command_line_names_the_submit() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from tideline.engine.cells import RECORDS
+from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 
 RECORDED_MS = 4_000_000_000_000  # far ahead of every event, so that none is from the future

@@ -13,14 +13,6 @@ from tideline.engine.slots import MetricPlan, SlotKind, merge_sql, slot_columns,
 from tideline.lateness import extra_delay_us, pane_ms
 from tideline.spec.model import Metric, StreamSpec
 
-RECORDS: Final = pa.schema(
-    [
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("timestamp", pa.timestamp("us", "UTC")),
-        ("value", pa.binary()),
-    ]
-)
 GROUP: Final = ("metric", "window_end", "key")
 
 
@@ -46,13 +38,17 @@ class Engine:
         self._connection = connect()
 
     def load(self, records: pa.Table) -> None:
-        """Parses a chunk of records (schema `RECORDS`), in place of the chunk before."""
+        """Parses a chunk of records (schema `tideline.records.RECORDS`), in place of the chunk before."""
         self._connection.register("records", records)
         self._connection.execute(
             f"create or replace temp table parsed as {EVENTS}",
             {"max_future_us": self.spec.source.max_future * 1000},
         )
         self._connection.unregister("records")
+
+    def parsed(self) -> pa.Table:
+        """One row a record: partition, offset, reason (null for an event), t (event time in us) and the columns."""
+        return self._table("select * from parsed")
 
     def cells(self) -> pa.Table:
         """One row a group: metric, window_end, key, drop_at, ts (greatest event time), events and the slots."""

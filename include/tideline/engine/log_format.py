@@ -16,10 +16,11 @@ _STRINGS = r'''"(?:[^"\\]|\\.)*"'''
 _STRICT_JSON = f"""json_valid(text) and not (regexp_matches(text, '{_LENIENT}')
     and regexp_matches(regexp_replace(text, '{_STRINGS}', '""', 'g'), '{_LENIENT}'))"""
 
-_RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?"
+_RFC_3339 = r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?"
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 # Common and combined lines agree up to the size; what follows it is not read, so a cut-off user agent costs nothing.
 _ACCESS = rf"(?s)^(\S+) (\S+) (\S+) \[([^\]]*)\] {_QUOTED} (\d{{3}}|-) (\d+|-)(?:\s.*)?$"
+_ACCESS_TIME = r"\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]([01]\d|2[0-3])[0-5]\d"
 _ACCESS_GROUPS = "['client', 'ident', 'user', 'time', 'request', 'status', 'size']"
 
 _JSON_FIELDS = ("timestamp", "response_time", "status_code", *TEXT_COLUMNS)
@@ -73,7 +74,10 @@ select partition, "offset", recorded, value,
   x.request as message, x.client as ip_address, nullif(x.user, '-') as user_id,
   null as request_id, null as error_code
 from (
-  select *, epoch_us(try_strptime(x.time, '%d/%b/%Y:%H:%M:%S %z')) as t,
+  select *,
+    case when regexp_full_match(x.time, '{_ACCESS_TIME}')
+         then epoch_us(try_strptime(x.time, '%d/%b/%Y:%H:%M:%S %z')) end as raw_t,
+    case when raw_t {_YEARS} then raw_t end as t,
     regexp_replace(regexp_replace(regexp_extract(x.request, '^\\S+ +(\\S+)', 1),
                                   '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*', ''), '[?#].*$', '') as path
   from (select *, regexp_extract(text, '{_ACCESS}', {_ACCESS_GROUPS}) as x
@@ -92,5 +96,6 @@ rows as (
   from texts where text is null
   union all by name {_JSON_EVENTS}
   union all by name {_ACCESS_EVENTS.replace("texts where not is_json", "texts where not is_json and text is not null")})
-select * replace (coalesce(reason, case when t > recorded + $max_future_us then 'future_event' end) as reason)
+select * replace (coalesce(reason, case when t > recorded + $max_future_us then 'future_event' end) as reason),
+  make_timestamptz(t) as timestamp
 from rows"""

@@ -42,8 +42,9 @@ def parse_measure(text: str) -> Measure:
         raise ValueError(f"'{name}' is not a measure: {hint}")
     kind = MeasureKind(name)
     argument = argument.strip() if argument else None
-    if (kind is MeasureKind.COUNT) == bool(argument):
-        raise ValueError(
-            f"'{text}': write count alone, every other measure with its argument, as in {kind}(COLUMN)"
-        )
+    if kind is MeasureKind.COUNT and argument:
+        raise ValueError(f"'{text}' takes no argument: write count, or count_if(CONDITION)")
+    if kind is not MeasureKind.COUNT and not argument:
+        what = "CONDITION" if kind is MeasureKind.COUNT_IF else "COLUMN"
+        raise ValueError(f"'{text}' lacks its argument: write {kind}({what})")
     return Measure(kind, argument)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, model_validator
 
 from tideline.durations import format_duration, parse_duration
 from tideline.spec.measures import Measure, parse_measure
@@ -17,8 +17,17 @@ RESERVED = frozenset(
 )
 
 
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+FROM_A_FILE: Final = {"from_a_file": True}
+"""The validation context of values that a person wrote: there a bare number is no duration."""
+
+
+def _duration(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if info.context == FROM_A_FILE:
+        shown = value if isinstance(value, int | float) else "this"
+        raise ValueError(f"{shown} is not a duration: write a whole number and a unit, such as '5 minutes'")
+    return value
 
 
 Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)]

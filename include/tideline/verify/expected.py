@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from tideline.engine.cells import RECORDS, Engine
+from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.kafka_io import read_ranges
 from tideline.ledger import LedgerRow
-from tideline.reconcile_plan import Ranges, join_ranges
+from tideline.offset_ranges import OffsetRanges, merged
+from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.tables.schemas import TIME, correction_schema
 
@@ -34,11 +35,11 @@ def compute_expected(
     parts = cells.append_column("version", pa.repeat(pa.scalar(1, pa.int64()), count))
     parts = parts.append_column("batch_at", pa.repeat(pa.scalar(0, TIME), count))
     publisher, engine = Publisher(spec), Engine(spec)
-    merged = publisher.merge(parts, correction_schema(engine.slots).empty_table())
-    return Expected(events, rejected, publisher.finish(merged, ledger[-1].watermark_ms))
+    inputs = publisher.merge(parts, correction_schema(engine.slots).empty_table())
+    return Expected(events, rejected, publisher.finish(inputs, ledger[-1].watermark_ms))
 
 
-def log_ranges(ledger: tuple[LedgerRow, ...]) -> Ranges:
+def log_ranges(ledger: tuple[LedgerRow, ...]) -> OffsetRanges:
     """All offsets from the stream's first batch to the pinned one."""
     ranges = ((part.partition, part.start, part.end) for row in ledger for part in row.ranges)
     firsts: dict[int, int] = {}
@@ -46,25 +47,22 @@ def log_ranges(ledger: tuple[LedgerRow, ...]) -> Ranges:
     for partition, start, end in ranges:
         firsts[partition] = min(start, firsts.get(partition, start))
         lasts[partition] = max(end, lasts.get(partition, end))
-    return join_ranges((partition, firsts[partition], lasts[partition]) for partition in firsts)
+    return merged({partition: [(firsts[partition], lasts[partition])] for partition in firsts})
 
 
 def _read_cells(
-    spec: StreamSpec, bootstrap: str, ranges: Ranges, progress: Callable[[int, int], None]
+    spec: StreamSpec, bootstrap: str, ranges: OffsetRanges, progress: Callable[[int, int], None]
 ) -> tuple[int, int, pa.Table]:
     """Records, rejects and merged cells of the whole log."""
     engine = Engine(spec)
     total = sum(end - start for spans in ranges.values() for start, end in spans)
     events = rejected = 0
     engine.load(RECORDS.empty_table())
-    merged = engine.merge(engine.cells().drop_columns(["ts", "drop_at"]))
-    for records in read_ranges(bootstrap, spec.source.topic, ranges):
+    groups = engine.merge(engine.cells())
+    for records in read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True):
         engine.load(records)
-        cells = engine.cells().drop_columns(["ts", "drop_at"])
-        merged = engine.merge(
-            cells if merged is None else pa.concat_tables([merged, cells.select(merged.column_names)])
-        )
+        groups = engine.merge(pa.concat_tables([groups, engine.cells().select(groups.column_names)]))
         events += len(records)
         rejected += len(engine.rejects())
         progress(events, total)
-    return events, rejected, merged
+    return events, rejected, groups

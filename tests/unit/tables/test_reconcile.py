@@ -9,7 +9,7 @@ from support.batches import Player
 from support.records import log_line, records, small_spec
 from tideline.ledger import Books, keep_books
 from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
-from tideline.reconcile_plan import LateSpan, ReconcilePlan, join_ranges, plan_reconcile
+from tideline.reconcile_plan import LateSpan, ReconcilePlan, plan_reconcile
 from tideline.tables.books import corrected_versions, read_ledger
 from tideline.tables.published import read_published
 from tideline.verify.compare import pending_windows
@@ -113,10 +113,6 @@ def test_the_books_count_each_event_once(tmp_path: Path) -> None:
 def test_windows_that_wait_for_a_reconciliation_are_pending(tmp_path: Path) -> None:
     player = late_player(tmp_path)
     assert pending_windows(player.spec, "counts", read_ledger(player.tables)) == {0, 10_000_000}
-
-
-def test_adjacent_and_overlapping_ranges_are_read_once() -> None:
-    assert join_ranges([(1, 5, 7), (0, 0, 3), (0, 2, 5), (0, 5, 6), (0, 9, 10)]) == {0: [(0, 6), (9, 10)], 1: [(5, 7)]}
 
 
 def test_a_plan_counts_the_records_it_reads() -> None:

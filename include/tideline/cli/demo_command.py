@@ -1,0 +1,49 @@
+"""`tideline demo`: the whole story on real parts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tideline.cli.console import out, print_json, progress
+from tideline.home import Home
+
+STREAM = "log-metrics"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    file: Annotated[
+        Path | None, typer.Option(help="Your own log, JSON or access lines; seeded traffic without it.")
+    ] = None,
+    late_every: Annotated[int, typer.Option(min=2, help="Hold back each Nth line of the file, to come late.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Deploy, kill, restart, late events, reconcile, verify: on a real Kafka, Spark and Airflow."""
+    from tideline.demo.feed import FileFeed, TrafficFeed
+    from tideline.demo.show import show_proof, show_step
+    from tideline.demo.story import Story
+    from tideline.platform.up import up
+    from tideline.spec.load import find_spec, load_spec
+
+    if file is not None and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}", param_hint="--file")
+    home = Home.from_env()
+    spec = load_spec(find_spec(STREAM))
+    show_step("Start the platform: PostgreSQL, Kafka and Airflow")
+    settings = up(home, report=progress)
+    feed = FileFeed(file, late_every) if file else TrafficFeed(seed, time.time_ns() // 1_000_000)
+    proof = Story(home, settings, spec, feed).tell()
+    if as_json:
+        print_json(proof.as_dict())
+    else:
+        show_proof(proof, settings.api_url)
+        out.print("The platform stays up: `make down` ends it.")
+    raise typer.Exit(0 if proof.holds else 1)

@@ -1,0 +1,151 @@
+"""`tideline validate` and `tideline produce`: checking specs, and sending input."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tideline.cli.console import err, out, print_error, print_json
+
+if TYPE_CHECKING:
+    from tideline.produce.sender import Produced
+    from tideline.spec.model import StreamSpec
+
+LATE_AFTER_S = 15.0
+
+Share = Annotated[float, typer.Option(min=0, max=1)]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(validate)
+    app.command()(produce)
+
+
+def validate(
+    specs: Annotated[list[str] | None, typer.Argument(metavar="[SPEC...]", help="names or paths; all if none")] = None,
+) -> None:
+    """Checks specs: exit 1 shows what is wrong, with file, line, caret and suggestion."""
+    from tideline.errors import UserError
+    from tideline.spec.load import SpecError, find_spec, load_spec, spec_names
+
+    names = specs or spec_names()
+    if not names:
+        raise typer.BadParameter("there are no specs to check", param_hint="SPEC")
+    failed = False
+    for name in names:
+        try:
+            out.print(_described(load_spec(find_spec(name))), markup=False)
+        except SpecError as error:
+            err.print(error.message, markup=False)
+            failed = True
+        except UserError as error:
+            print_error(error)
+            failed = True
+    raise typer.Exit(1 if failed else 0)
+
+
+def _described(spec: StreamSpec) -> str:
+    metrics = f"{len(spec.metrics)} metric{'s' if len(spec.metrics) != 1 else ''}"
+    return f"{spec.name}: ok, {metrics} from topic {spec.source.topic} ({', '.join(spec.metrics)})"
+
+
+def produce(
+    topic: Annotated[str, typer.Option(help="topic to send to; made when it is absent")],
+    file: Annotated[Path | None, typer.Option(help="sends this file's lines as they are")] = None,
+    late_every: Annotated[int | None, typer.Option(min=1, help="holds back each Nth line and sends it last")] = None,
+    late_after: Annotated[
+        float, typer.Option(min=0, help="seconds to wait before the lines held back, so that the watermark passes")
+    ] = LATE_AFTER_S,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="records a second")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.001, help="sends traffic for so long")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="sends so many records of traffic")] = None,
+    seed: Annotated[int, typer.Option(help="the same seed gives the same traffic")] = 1,
+    speed: Annotated[float, typer.Option(min=0.001, help="event time against real time, until it has caught up")] = 60,
+    late_share: Share = 0.02,
+    duplicate_share: Share = 0.01,
+    malformed_share: Share = 0.01,
+    future_share: Share = 0.002,
+    partitions: Annotated[int, typer.Option(min=1, help="of a topic that is made")] = 3,
+    bootstrap: Annotated[str | None, typer.Option(help="address of the broker; by default the platform's")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="prints one object")] = False,
+) -> None:
+    """Sends a file's lines, or seeded traffic of which a share is late, doubled, malformed or from the future."""
+    shares = (late_share, duplicate_share, malformed_share, future_share)
+    if file is not None:
+        _refuse(seconds is not None or count is not None, "--seconds and --count are for traffic, not for --file")
+        _refuse(not file.is_file(), f"there is no file {file}", "--file")
+    else:
+        _refuse(late_every is not None, "--late-every needs --file")
+        _refuse(rate is None, "give --file, or --rate with --seconds or --count")
+        _refuse((seconds is None) == (count is None), "give one of --seconds and --count")
+        _refuse(sum(shares) > 1, "the shares add up to more than 1")
+    from tideline.produce.sender import Sender, send_events, send_file
+    from tideline.produce.traffic import Traffic
+
+    address = bootstrap or _platform_bootstrap()
+    with _progress() as progress:
+        if file is not None:
+            pause = _waiting(late_after)
+            sent = send_file(
+                address, topic, file, late_every, rate, progress, before_held_back=pause, partitions=partitions
+            )
+        elif rate is not None:
+            traffic = Traffic(seed, rate, Traffic.start_before(_now_ms()), *shares, speed)
+            with Sender(address, topic, partitions) as sender:
+                sent = send_events(sender, traffic.paced(count or max(1, round(rate * (seconds or 0)))), progress)
+    _report(topic, sent, as_json)
+
+
+def _refuse(wrong: bool, reason: str, parameter: str | None = None) -> None:
+    if wrong:
+        raise typer.BadParameter(reason, param_hint=parameter)
+
+
+def _platform_bootstrap() -> str:
+    from tideline.home import Home
+    from tideline.settings import Settings
+
+    return Settings.load(Home.from_env()).bootstrap_servers
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _waiting(seconds: float) -> Callable[[], None]:
+    def wait() -> None:
+        if seconds:
+            err.print(f"waiting {seconds:g} s so that the watermark passes the lines held back", markup=False)
+            time.sleep(seconds)
+
+    return wait
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Shows the number of records sent, at most a few times a second."""
+    with err.status("sending") as status:
+        shown = [time.monotonic()]
+
+        def show(sent: int) -> None:
+            now = time.monotonic()
+            if now - shown[0] > 0.25:
+                shown[0] = now
+                status.update(f"sending: {sent:,} records")
+
+        yield show
+
+
+def _report(topic: str, produced: Produced, as_json: bool) -> None:
+    if as_json:
+        print_json({"topic": topic, **asdict(produced)})
+        return
+    held = f", {produced.held_back:,} of them held back and sent last" if produced.held_back else ""
+    tags = ": " + ", ".join(f"{count:,} {tag}" for tag, count in sorted(produced.tags.items())) if produced.tags else ""
+    out.print(f"sent {produced.sent:,} records to {topic}{held}{tags}", markup=False)

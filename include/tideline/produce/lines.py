@@ -1,0 +1,52 @@
+"""A file's lines as bytes, and which of them are held back so that they come late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """The lines of a file; with `late_every` N, lines N, 2N, 3N and so on are held back.
+
+    Lines are bytes without their LF or CRLF, and are never decoded. The file is read anew for each of the two parts.
+    """
+
+    path: Path
+    late_every: int | None = None
+
+    def on_time(self) -> Iterator[bytes]:
+        return (line for number, line in self._numbered() if not self._is_held_back(number))
+
+    def held_back(self) -> Iterator[bytes]:
+        return (line for number, line in self._numbered() if self._is_held_back(number))
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All lines in the order they are sent: those on time, then those held back."""
+        yield from self.on_time()
+        yield from self.held_back()
+
+    def _is_held_back(self, number: int) -> bool:
+        return self.late_every is not None and number % self.late_every == 0
+
+    def _numbered(self) -> Iterator[tuple[int, bytes]]:
+        if self.late_every is not None and self.late_every < 1:
+            raise ValueError(f"late_every must be at least 1, not {self.late_every}")
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                yield number, line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def portions(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The same items in lists of `size`, the last one shorter."""
+    if size < 1:
+        raise ValueError(f"a portion holds at least 1, not {size}")
+    rest = iter(items)
+    while portion := list(islice(rest, size)):
+        yield portion

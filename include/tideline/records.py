@@ -1,0 +1,16 @@
+"""Kafka records as columns: what a reader yields and the engine parses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+RECORDS: Final = pa.schema(
+    [
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("timestamp", pa.timestamp("us", "UTC")),
+        ("value", pa.binary()),
+    ]
+)

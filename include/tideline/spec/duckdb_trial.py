@@ -1,0 +1,81 @@
+"""What DuckDB itself says about an expression: the functions it knows, and a trial on extreme rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Final
+
+import duckdb
+
+# Consistent within a query, yet not a function of the event: a replay would not give the same answer.
+_IMPURE: Final = frozenset({"version", "current_localtime", "current_localtimestamp", "age", "json_serialize_plan"})
+_PURE_MACROS: Final = re.compile(r"(list|array)_\w+|nullif|if|split_part|fmod|fdiv|days_in_month|date_add")
+_EXTREMES: Final = {
+    "VARCHAR": ("''", "'x'", "'-'"),
+    "VARCHAR[]": ("[]", "['x']", "['x', 'y']"),
+    "INTEGER": ("0", "999", "1"),
+    "BIGINT": ("0", "1000000000", "1"),
+    "DOUBLE": ("0", "1e9", "-1e9"),
+    "DECIMAL(18,6)": ("0", "999999999.999999", "-999999999.999999"),
+    "TIMESTAMPTZ": ("'0001-01-01'", "'9999-12-31'", "'1970-01-01'"),
+}
+
+
+class Refused(Exception):
+    """Why DuckDB does not take an expression; `word` is the part it named, if any."""
+
+    def __init__(self, message: str, hint: str = "", word: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint, self.word = message, hint, word
+
+
+@cache
+def connection() -> duckdb.DuckDBPyConnection:
+    opened = duckdb.connect()
+    opened.execute("set threads = 1; set timezone = 'UTC'; set enable_external_access = false")
+    return opened
+
+
+@cache
+def functions() -> dict[str, set[str]]:
+    """What each function of DuckDB is: pure, impure, aggregate or table."""
+    found: dict[str, set[str]] = {}
+    rows = connection().execute(
+        "select lower(function_name), function_type, coalesce(stability, '') from duckdb_functions()"
+    )
+    for name, kind, stability in rows.fetchall():
+        pure = (kind == "scalar" and stability == "CONSISTENT") or (kind == "macro" and _PURE_MACROS.fullmatch(name))
+        what = kind if kind == "aggregate" else "table" if "table" in kind or kind == "pragma" else "impure"
+        found.setdefault(name, set()).add("pure" if pure and name not in _IMPURE else what)
+    return found
+
+
+def type_of(sql: str, columns: Mapping[str, str]) -> str:
+    """The expression's type. It is also tried on extreme rows: one that fails would stop the stream."""
+    try:
+        relation = connection().sql(f"select ({sql}) from ({_extreme_rows(columns)})")
+        relation.fetchall()
+        return str(relation.types[0])
+    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
+        message = f"this fails on some events: {_first_line(error)}"
+        raise Refused(message, "try(...) and try_cast give null instead") from error
+    except duckdb.Error as error:
+        message = _first_line(error)
+        hint = next((line for line in str(error).split("\n") if line.startswith("Did you mean")), "")
+        named = re.search(r"name (\w+) does", message)
+        raise Refused(message, hint.replace('"', "'").replace("Did", "did"), named[1] if named else "") from error
+
+
+def _extreme_rows(columns: Mapping[str, str]) -> str:
+    """Four rows: least, greatest and odd values, then nulls."""
+    rows = (
+        ", ".join(f'{(*_EXTREMES[kind], "null")[row]}::{kind} as "{name}"' for name, kind in columns.items())
+        for row in range(4)
+    )
+    return " union all ".join(f"select {row or '1'}" for row in rows)
+
+
+def _first_line(error: Exception) -> str:
+    return re.sub(r"^[\w ]+ Error: ", "", str(error).split("\n")[0])

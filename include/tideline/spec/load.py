@@ -1,0 +1,105 @@
+"""Reads stream specs and says all that is wrong with one, each with its place in the file.
+
+Importing this is cheap, and so is `spec_names`: Airflow asks for the names whenever it parses a DAG file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tideline.errors import UserError
+from tideline.home import spec_folder
+from tideline.spec.problems import Problem, SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from tideline.spec.model import StreamSpec
+    from tideline.spec.yaml_text import Text
+
+__all__ = ["SpecError", "find_spec", "load_spec", "parse_spec", "spec_names"]
+
+SUFFIX: Final = ".yaml"
+DEPLOYED: Final = "spec.yaml"
+"""What a stream's home calls its copy: the one file whose name is not the stream's."""
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+
+
+def spec_names(folder: Path | None = None) -> list[str]:
+    """The streams there are, by the names of their files; no file is opened."""
+    specs = (folder or spec_folder()).glob(f"*{SUFFIX}")
+    return sorted(path.stem for path in specs if _NAME.fullmatch(path.stem))
+
+
+def find_spec(name: str, folder: Path | None = None) -> Path:
+    """The file of a stream, given by its name or as a path."""
+    place = folder or spec_folder()
+    if name.endswith((".yaml", ".yml")) or os.sep in name:
+        if not Path(name).is_file():
+            raise UserError(f"there is no spec file {name}", f"streams are looked for in {_shown(place)}")
+        return Path(name)
+    path = place / f"{name}{SUFFIX}"
+    if not path.is_file():
+        hint = did_you_mean(name, spec_names(place)) or "there are no specs yet"
+        raise UserError(f"there is no stream '{name}' in {_shown(place)}", hint)
+    return path
+
+
+def load_spec(path: Path) -> StreamSpec:
+    """The spec in a file; SpecError names every problem, UserError says that the file cannot be read."""
+    shown = _shown(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{shown} is not UTF-8 at byte {error.start}", "save it as UTF-8") from error
+    except OSError as error:
+        raise UserError(f"{shown} cannot be read: {error.strerror}", "check the path") from error
+    return _parse(text, shown, None if path.name == DEPLOYED else path.stem)
+
+
+def parse_spec(text: str, name: str) -> StreamSpec:
+    """The spec in a text; `name` is what its problems call the text."""
+    return _parse(text, name, None)
+
+
+def _parse(text: str, shown: str, file_stem: str | None) -> StreamSpec:
+    """`file_stem` is what the stream must be called, if anything."""
+    from tideline.spec.yaml_text import read_yaml
+
+    read = read_yaml(text)
+    if isinstance(read, Problem):
+        raise SpecError(shown, text, [read])
+    if not isinstance(read.data, dict):
+        raise SpecError(shown, text, [read.at_value((), "a spec is keys with values", "such as `name: log-metrics`")])
+    spec, problems = _validate(read)
+    problems += read.doubled_keys()
+    stream = read.data.get("name")
+    if file_stem and isinstance(stream, str) and stream != file_stem:
+        hint = f"call the stream '{file_stem}', or the file {stream}{SUFFIX}"
+        problems.append(read.at_value(("name",), f"stream '{stream}' stands in a file of another name", hint))
+    if spec is None or problems:
+        raise SpecError(shown, text, problems)
+    return spec
+
+
+def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
+    """What the columns say and what the model says; the model's word on a whole metric adds nothing to the former."""
+    from pydantic import ValidationError
+
+    from tideline.spec.metric_checks import metric_problems
+    from tideline.spec.model import FROM_A_FILE, StreamSpec
+    from tideline.spec.model_errors import model_problems
+
+    problems = list(metric_problems(text))
+    try:
+        return StreamSpec.model_validate(text.data, context=FROM_A_FILE), problems
+    except ValidationError as error:
+        return None, [*problems, *model_problems(error, text, bool(problems))]
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    here = Path.cwd()
+    full = path.resolve()
+    return str(full.relative_to(here)) if full.is_relative_to(here) else str(path)

@@ -1,0 +1,107 @@
+"""Pydantic's errors about a spec as problems with places: unknown and missing keys, wrong values."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tideline.spec.model import StreamSpec
+from tideline.spec.problems import Problem, did_you_mean
+from tideline.spec.yaml_text import Text
+
+
+def model_problems(error: ValidationError, text: Text, metrics_told: bool) -> Iterator[Problem]:
+    """The model's verdict; with `metrics_told` its words on whole metrics are left out, being told with more detail."""
+    for detail in error.errors():
+        about_a_metric = detail["type"] == "value_error" and detail["loc"][:-1] == ("metrics",)
+        if not (metrics_told and about_a_metric):
+            yield _problem(detail, text)
+
+
+def _problem(detail: ErrorDetails, text: Text) -> Problem:
+    path, kind = detail["loc"], detail["type"]
+    where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
+    match kind:
+        case "extra_forbidden":
+            return text.at_key(path, f"unknown key '{path[-1]}'{where}", did_you_mean(str(path[-1]), _keys(path[:-1])))
+        case "missing":
+            return text.at_key(path[:-1], f"key '{path[-1]}' is missing{where}", _example(str(path[-1])))
+        case "invalid_key" | "string_pattern_mismatch" if path[-1] == "[key]" or kind == "invalid_key":
+            name = path[-2] if path[-1] == "[key]" else path[-1]
+            return text.at_key(
+                path, f"'{name}' is not a name", "use a letter, then letters, digits and _, all lower-case"
+            )
+        case "value_error":
+            message, _, hint = detail["msg"].removeprefix("Value error, ").partition(": ")
+            return text.at_value(path, message, hint)
+    message, hint = _message(kind, detail["input"], detail.get("ctx", {}))
+    return text.at_value(path, message, hint)
+
+
+def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
+    """The message and the hint for a value of the wrong kind."""
+    shown = (
+        "nothing"
+        if value is None
+        else repr(value)
+        if isinstance(value, str | int | float | bool)
+        else "what stands here"
+    )
+    match kind:
+        case "literal_error":
+            return f"{shown} is not known here", f"write {context['expected']}"
+        case "string_pattern_mismatch":
+            return f"{shown} is not allowed here", f"it must look like {context['pattern']}"
+        case "greater_than":
+            return f"this must be more than {context['gt']}", ""
+        case "greater_than_equal" | "less_than_equal":
+            bound = "at least" if "ge" in context else "at most"
+            return f"{shown} is out of bounds", f"write {bound} {context.get('ge', context.get('le'))}"
+        case "too_short":
+            return "there must be at least one", ""
+    wanted = {
+        "string_type": "a text",
+        "int_type": "a whole number",
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
+        "dict_type": "a mapping of keys to values",
+        "model_type": "a mapping of keys to values",
+        "tuple_type": "a list, as in [service]",
+    }.get(kind)
+    return (f"this must be {wanted}, not {shown}", "") if wanted else (f"{shown} is not allowed here: {kind}", "")
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _example(key: str) -> str:
+    examples = {
+        "name": "name: log-metrics",
+        "source": "source: {topic: logs, format: log}",
+        "topic": "topic: logs",
+        "watermark": "watermark: 5 minutes",
+        "window": "window: 1 minute",
+        "measures": "measures: {request_count: count}",
+    }
+    return f"such as `{examples[key]}`" if key in examples else ""
+
+
+def _keys(path: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed at a place of a spec, found by walking the model's own types."""
+    kind: Any = StreamSpec
+    for part in path:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = _plain(kind.model_fields[str(part)].annotation)
+        else:
+            kind = _plain(typing.get_args(kind)[-1])
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _plain(kind: Any) -> Any:
+    """A type without what `Annotated` adds to it."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind

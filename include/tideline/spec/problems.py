@@ -1,0 +1,49 @@
+"""What is wrong with a spec, and where, as a person reads it: file, line, column, the line itself and a caret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from tideline.errors import UserError
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault at a place of the text; `line` and `column` count from 1, `length` is what the caret underlines."""
+
+    line: int
+    column: int
+    message: str
+    length: int = 1
+    hint: str = ""
+
+    def render(self, name: str, lines: list[str]) -> str:
+        """The compiler-like form of it, with the line of the text it stands in."""
+        head = f"{name}:{self.line}:{self.column}: {self.message}"
+        hint = [f"   {self.hint}"] if self.hint else []
+        if not 1 <= self.line <= len(lines):
+            return "\n".join([head, *hint])
+        text = lines[self.line - 1].replace("\t", " ")
+        room = max(1, len(text) - self.column + 1)
+        caret = " " * (self.column - 1) + "^" * max(1, min(self.length, room))
+        return "\n".join([head, f"{self.line:5} | {text}", f"      | {caret}", *hint])
+
+
+class SpecError(UserError):
+    """A spec that cannot be used: all its problems, from the first line to the last."""
+
+    def __init__(self, name: str, text: str, problems: Iterable[Problem]) -> None:
+        self.name, self.problems = name, sorted(set(problems))
+        lines = text.splitlines()
+        super().__init__("\n\n".join(problem.render(name, lines) for problem in self.problems))
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "known are") -> str:
+    """A hint that names the nearest known word, or all of them when none is near."""
+    words = sorted(known)
+    near = get_close_matches(word, words, 1) or [other for other in words if other.lower() == word.lower()]
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"{otherwise} {', '.join(words)}" if words else ""

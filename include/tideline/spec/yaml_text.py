@@ -1,0 +1,145 @@
+"""YAML as data that still knows where each key and value stands in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from tideline.spec.problems import Problem
+
+Path = tuple[str | int, ...]
+
+# Part of what PyYAML says, what we say instead, and the hint.
+_PLAINER: Final = (
+    ("'\\t'", "a tab cannot indent", "indent with spaces"),
+    ("could not find expected ':'", "", "a key is followed by a colon and a space"),
+    ("mapping values are not allowed", "a second colon in one line", "put quotes around a value that holds ': '"),
+    ("found another document", "a second document begins here", "a file holds one stream"),
+)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases: an alias can be endless, and no spec is long enough to need one."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not read here", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A YAML text that could be read: its data, and the nodes they came from."""
+
+    text: str
+    root: yaml.Node
+    data: Any
+
+    def at_key(self, path: Path, message: str, hint: str = "") -> Problem:
+        """A problem with the key that `path` ends in, or with the nearest one above it."""
+        key, value = self._find(path)
+        return self._problem(key or value, message, hint)
+
+    def at_value(self, path: Path, message: str, hint: str = "") -> Problem:
+        return self._problem(self._find(path)[1], message, hint)
+
+    def at_word(self, path: Path, offset: int, length: int, message: str, hint: str = "") -> Problem:
+        """A problem with a stretch of a text value, `offset` characters into the value as it was read.
+
+        Quotes, escapes and folded lines shift a value against its text, so the same occurrence of the same word is
+        looked for there.
+        """
+        node = self._find(path)[1]
+        value = node.value if isinstance(node, yaml.ScalarNode) else ""
+        word = value[offset : offset + length].split("\n")[0].rstrip()
+        if not word:
+            return self._problem(node, message, hint)
+        occurrence = len(_starts(word, value[: offset + len(word)])) - 1
+        begin = node.start_mark.index
+        starts = _starts(word, self.text[begin : node.end_mark.index])
+        if occurrence >= len(starts):
+            return self._problem(node, message, hint)
+        index = begin + starts[occurrence]
+        line = self.text.count("\n", 0, index) + 1
+        return Problem(line, index - (self.text.rfind("\n", 0, index) + 1) + 1, message, len(word), hint)
+
+    def doubled_keys(self) -> Iterator[Problem]:
+        yield from self._doubled_keys(self.root)
+
+    def _doubled_keys(self, node: yaml.Node) -> Iterator[Problem]:
+        if isinstance(node, yaml.MappingNode):
+            first: dict[str, yaml.Node] = {}
+            for key, value in node.value:
+                if key.value in first:
+                    line = first[key.value].start_mark.line + 1
+                    yield self._problem(key, f"key '{key.value}' stands twice", f"the first is in line {line}")
+                first.setdefault(key.value, key)
+                yield from self._doubled_keys(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                yield from self._doubled_keys(item)
+
+    def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node]:
+        """The key node, if there is one, and the value node at `path`, or as near to it as the text goes."""
+        key, node = None, self.root
+        for part in path:
+            found = _child(node, part)
+            if found is None:
+                break
+            key, node = found
+        return key, node
+
+    def _problem(self, node: yaml.Node, message: str, hint: str) -> Problem:
+        start, end = node.start_mark, node.end_mark
+        one_line = isinstance(node, yaml.ScalarNode) and end.line == start.line
+        return Problem(
+            start.line + 1, start.column + 1, message, max(1, end.column - start.column) if one_line else 1, hint
+        )
+
+
+def read_yaml(text: str) -> Text | Problem:
+    """The text's data with its places, or the one problem that keeps it from being YAML."""
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return Problem(1, 1, "the file is empty", hint="a spec begins with its name, as in `name: log-metrics`")
+        return Text(text, root, loader.construct_document(root))
+    except yaml.MarkedYAMLError as error:
+        return _syntax_problem(error, len(text))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return Problem(line, 1, f"character {error.character} has no place in YAML", hint="remove it")
+    except RecursionError:
+        return Problem(1, 1, "this is nested too deep to be a spec")
+
+
+def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return None, node.value[part]
+    return None
+
+
+def _starts(word: str, text: str) -> Sequence[int]:
+    """Where `word` begins in `text`, not as a part of a longer word."""
+    before = r"(?<!\w)" if re.match(r"\w", word) else ""
+    after = r"(?!\w)" if re.search(r"\w$", word) else ""
+    return [found.start() for found in re.finditer(before + re.escape(word) + after, text)]
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, end: int) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    if error.context_mark and (mark is None or mark.index >= end):
+        mark = error.context_mark
+    what, hint = error.problem or "this is not YAML", ""
+    for part, better, advice in _PLAINER:
+        if part in what:
+            what, hint = better or what, advice
+    return Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what, hint=hint)

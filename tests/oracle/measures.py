@@ -1,0 +1,67 @@
+"""Measures over a group's events, exact until the last step: whole numbers and fractions, then one rounding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Context, Decimal
+from fractions import Fraction
+
+from oracle.events import Event
+
+Value = float | int | list[str] | None
+Condition = Callable[[Event], bool]
+
+MILLION = 1_000_000
+_PRECISE = Context(prec=120)
+
+# What a spec says in SQL, said again in Python; null makes a condition false.
+CONDITIONS: Mapping[str, Condition] = {
+    "status_code >= 400": lambda event: event.status_code is not None and event.status_code >= 400,
+    "status_code = 200": lambda event: event.status_code == 200,
+    "response_time <= 1.0": lambda event: event.response_time is not None and event.response_time <= MILLION,
+}
+
+
+def measure(text: str, events: Sequence[Event], conditions: Mapping[str, Condition] = CONDITIONS) -> Value:
+    """The value of a measure, as a spec writes it, over the events of one group."""
+    if text == "count":
+        return len(events)
+    name, argument = re.fullmatch(r"(\w+)\((.*)\)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    if name == "count_if":
+        return sum(1 for event in events if conditions[argument](event))
+    present = [value for event in events if (value := getattr(event, argument)) is not None]
+    if name == "count_distinct":
+        return len(set(present))
+    if name == "set":
+        return sorted(set(present))
+    scale = MILLION if argument == "response_time" else 1
+    return _number(name, [Fraction(value, scale) for value in present])
+
+
+def _number(name: str, values: list[Fraction]) -> float | None:
+    if len(values) < (2 if name == "stddev" else 1):
+        return None
+    match name:
+        case "sum":
+            return float(sum(values))
+        case "avg":
+            return float(sum(values) / len(values))
+        case "min":
+            return float(min(values))
+        case "max":
+            return float(max(values))
+        case "stddev":
+            return _square_root(_variance(values))
+    raise ValueError(f"the oracle does not know the measure {name}")
+
+
+def _variance(values: list[Fraction]) -> Fraction:
+    """Of a sample."""
+    mean = sum(values, Fraction(0)) / len(values)
+    return sum(((value - mean) ** 2 for value in values), Fraction(0)) / (len(values) - 1)
+
+
+def _square_root(value: Fraction) -> float:
+    """120 digits leave nothing of the root's rounding in the float."""
+    return float(_PRECISE.sqrt(_PRECISE.divide(Decimal(value.numerator), Decimal(value.denominator))))

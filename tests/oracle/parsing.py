@@ -1,0 +1,30 @@
+"""The rules of the `log` format, record by record."""
+
+from __future__ import annotations
+
+from oracle.access_line import parse_access_line
+from oracle.events import Event, Reject, Rejected
+from oracle.json_line import parse_json
+
+HOUR_MS = 3_600_000
+
+
+def parse(value: bytes | None, kafka_ms: int, max_future_ms: int = HOUR_MS) -> Event | Reject:
+    """The event in a record's value, or why there is none; `kafka_ms` is the record's own timestamp."""
+    try:
+        event = _parse(value)
+    except Rejected as refused:
+        return Reject(str(refused))
+    if event.time_us > (kafka_ms + max_future_ms) * 1000:
+        return Reject("future_event")
+    return event
+
+
+def _parse(value: bytes | None) -> Event:
+    if value is None:
+        raise Rejected("null_value")
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Rejected("not_utf8") from None
+    return parse_json(text) if text.lstrip(" \t\r\n").startswith("{") else parse_access_line(text)

@@ -1,0 +1,89 @@
+"""The command line of specs and input: what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tideline.cli.stream_commands import register
+from tideline.errors import UserError
+from tideline.home import CHECKOUT
+
+app = typer.Typer()
+register(app)
+BUNDLED = str(CHECKOUT / "include" / "streams" / "log-metrics.yaml")
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("", "--topic"),
+        ("--topic t", "give --file, or --rate"),
+        ("--topic t --rate 5", "one of --seconds and --count"),
+        ("--topic t --rate 5 --count 1 --seconds 1", "one of --seconds and --count"),
+        ("--topic t --rate 0 --count 1", "--rate"),
+        ("--topic t --file no-such-file", "there is no file no-such-file"),
+        (f"--topic t --file {BUNDLED} --count 3", "are for traffic"),
+        (f"--topic t --file {BUNDLED} --late-every 0", "--late-every"),
+        ("--topic t --rate 5 --count 1 --late-every 3", "--late-every needs --file"),
+        ("--topic t --rate 5 --count 1 --late-share 0.7 --malformed-share 0.7", "add up to more"),
+        ("--topic t --rate 5 --count 1 --late-share 2", "--late-share"),
+    ],
+)
+def test_wrong_use_exits_2_with_the_reason(arguments: str, reason: str) -> None:
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["produce", *arguments.split()])
+    assert done.exit_code == 2
+    assert reason in done.output
+
+
+def test_a_broker_that_is_not_there_is_named() -> None:
+    address = f"127.0.0.1:{closed_port()}"
+    done = CliRunner().invoke(app, ["produce", "--topic", "t", "--file", BUNDLED, "--bootstrap", address])
+    assert isinstance(done.exception, UserError)
+    assert (address in done.exception.message, "tideline up" in done.exception.fix) == (True, True)
+
+
+def run(*arguments: str, streams: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tideline.cli.main", *arguments],
+        env={**os.environ, "TIDELINE_STREAMS": str(streams), "COLUMNS": "200"},
+        cwd=streams,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_validate_says_one_line_for_each_spec(tmp_path: Path) -> None:
+    text = Path(BUNDLED).read_text()
+    (tmp_path / "a.yaml").write_text(text.replace("name: log-metrics", "name: a"))
+    (tmp_path / "b.yaml").write_text(text.replace("name: log-metrics", "name: b"))
+    done = run("validate", streams=tmp_path)
+    assert (done.returncode, [line.split(":")[0] for line in done.stdout.splitlines()]) == (0, ["a", "b"])
+
+
+def test_validate_shows_the_problem_and_exits_1(tmp_path: Path) -> None:
+    text = Path(BUNDLED).read_text().replace("name: log-metrics", "name: a")
+    (tmp_path / "a.yaml").write_text(text.replace("avg(response_time)", "avg(respons_time)", 1))
+    done = run("validate", "a", streams=tmp_path)
+    assert done.returncode == 1
+    line = next(n for n, text in enumerate((tmp_path / "a.yaml").read_text().splitlines(), 1) if "respons_" in text)
+    assert done.stderr.startswith(f"a.yaml:{line}:30: there is no column 'respons_time'\n")
+    assert "did you mean 'response_time'?" in done.stderr
+
+
+def test_validate_without_specs_is_wrong_use(tmp_path: Path) -> None:
+    assert run("validate", streams=tmp_path).returncode == 2

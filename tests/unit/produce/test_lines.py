@@ -1,0 +1,59 @@
+"""Lines of files, as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tideline.produce.lines import FileSource, portions
+
+LINES = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"").rstrip(b"\r")), max_size=30)
+
+
+def written(content: bytes) -> Path:
+    with NamedTemporaryFile(delete=False) as file:
+        file.write(content)
+    return Path(file.name)
+
+
+@given(LINES, st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+def test_every_line_comes_as_its_bytes(lines: list[bytes], end: bytes, closed: bool) -> None:
+    path = written(end.join(lines) + (end if closed else b""))
+    expected = lines if closed else lines[: len(lines) - 1 if lines and not lines[-1] else None]
+    if closed and not lines:
+        expected = [b""]
+    try:
+        assert list(FileSource(path)) == expected
+    finally:
+        path.unlink()
+
+
+@given(st.integers(0, 40), st.integers(1, 9))
+def test_each_nth_line_is_held_back_to_the_end(count: int, late_every: int) -> None:
+    lines = [b"%d" % number for number in range(1, count + 1)]
+    path = written(b"\n".join(lines))
+    try:
+        source = FileSource(path, late_every)
+        assert list(source.held_back()) == [line for line in lines if int(line) % late_every == 0]
+        assert list(source.on_time()) == [line for line in lines if int(line) % late_every]
+        assert list(source) == [*source.on_time(), *source.held_back()]
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("late_every", [0, -1])
+def test_holding_back_needs_a_number(tmp_path: Path, late_every: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        list(FileSource(tmp_path / "any", late_every))
+
+
+@given(st.lists(st.integers()), st.integers(1, 10))
+def test_portions_are_the_same_items(items: list[int], size: int) -> None:
+    parts = list(portions(items, size))
+    assert [item for part in parts for item in part] == items
+    assert [len(part) for part in parts[:-1]] == [size] * max(0, len(parts) - 1)
+    assert all(parts)

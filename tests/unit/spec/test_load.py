@@ -1,0 +1,211 @@
+"""Specs as files: what is right loads, what is wrong is told with its place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tideline.errors import UserError
+from tideline.home import CHECKOUT
+from tideline.spec.load import SpecError, find_spec, load_spec, parse_spec, spec_names
+from tideline.spec.problems import Problem
+
+GOOD = """\
+name: shop
+source:
+  topic: logs
+  partitions: 3
+watermark: 5 minutes
+metrics:
+  traffic:
+    window: 1 minute
+    keys: [service]
+    measures:
+      requests: count
+      errors: count_if(status_code >= 400)
+      avg_time: avg(response_time)
+      users: count_distinct(user_id)
+      places: set(ip_address)
+    derived:
+      rate: 100.0 * errors / requests
+"""
+
+
+def problems_of(text: str) -> list[Problem]:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(text, "shop.yaml")
+    return caught.value.problems
+
+
+def marked(text: str, problem: Problem) -> str:
+    """What the caret underlines."""
+    line = text.splitlines()[problem.line - 1]
+    return line[problem.column - 1 : problem.column - 1 + problem.length]
+
+
+def test_a_right_spec_loads() -> None:
+    spec = parse_spec(GOOD, "shop.yaml")
+    assert (spec.name, spec.watermark, next(iter(spec.metrics["traffic"].measures))) == ("shop", 300_000, "requests")
+
+
+def test_the_bundled_specs_load() -> None:
+    folder = CHECKOUT / "include" / "streams"
+    assert [load_spec(find_spec(name, folder)).name for name in spec_names(folder)] == spec_names(folder)
+    assert "log-metrics" in spec_names(folder)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "underlined", "message", "hint"),
+    [
+        ("name: shop", "name: shop\ncolour: red", "colour", "unknown key 'colour'", ""),
+        ("partitions:", "partitons:", "partitons", "unknown key 'partitons' in source", "did you mean 'partitions'?"),
+        ("    keys:", "    keyz:", "keyz", "unknown key 'keyz' in metrics.traffic", "did you mean 'keys'?"),
+        ("topic: logs", "format: log", "source", "key 'topic' is missing in source", "such as `topic: logs`"),
+        ("5 minutes", "5 minuts", "5 minuts", "'5 minuts' is not a duration", "write a whole number and a unit"),
+        ("5 minutes", "-5 minutes", "-5 minutes", "'-5 minutes' is not a duration", "write a whole number"),
+        ("5 minutes", "5", "5", "5 is not a duration", "write a whole number and a unit"),
+        ("1 minute", "0 minutes", "0 minutes", "this must be more than 0", ""),
+        ("1 minute", "1 minute\n    slide: 7 s", "7 s", "not a whole number of slides", ""),
+        ("requests: count\n", "requests: cuont\n", "cuont", "'cuont' is not a measure", "did you mean 'count'?"),
+        ("set(ip_address)", "set", "set", "'set' lacks its argument", "write set(COLUMN)"),
+        ("count_distinct(user_id)", "count_distinct()", "count_distinct()", "lacks its argument", ""),
+        ("requests: count\n", "requests: count(user_id)\n", "count(user_id)", "takes no argument", "write count"),
+        ("[service]", "[level, servce]", "servce", "there is no column 'servce'", "did you mean 'service'?"),
+        ("avg(response_time)", "avg(respons_time)", "respons_time", "there is no column", "'response_time'?"),
+        ("avg(response_time)", "avg(service)", "service", "avg needs a number", "response_time, status_code"),
+        ("avg(response_time)", "max(timestamp)", "timestamp", "max needs a number", ""),
+        ("status_code >=", "status_cod >=", "status_cod", "there is no column 'status_cod'", "'status_code'?"),
+        ("status_code >= 400", "status_code", "count_if(status_code)", "a condition is true or false", "compare"),
+        ("status_code >= 400", "true; drop table x", "true; drop table x", "more than one expression", "without ';'"),
+        ("status_code >= 400", "(select true)", "(select true)", "a subquery", ""),
+        ("status_code >= 400", "getenv('HOME') = 'x'", "getenv", "there is no function 'getenv'", ""),
+        ("status_code >= 400", "read_csv('/etc/passwd')", "read_csv", "'read_csv' is not allowed", ""),
+        ("status_code >= 400", "random() > 0.5", "random", "'random' is not allowed", ""),
+        ("100.0 * errors", "100.0 * erors", "erors", "there is no column 'erors'", "did you mean 'errors'?"),
+        ("100.0 * errors", "100.0 * status_code", "status_code", "there is no column 'status_code'", ""),
+        ("rate: 100.0", "requests: 100.0", "requests", "column 'requests' stands twice in traffic", ""),
+        ("rate: 100.0", "is_open: 100.0", "is_open", "'is_open' is a column that every table has", ""),
+        ("watermark:", "name: shop\nwatermark:", "name", "key 'name' stands twice", "the first is in line 1"),
+        ("  traffic:", "  Traffic:", "Traffic", "'Traffic' is not a name", "lower-case"),
+        ("topic: logs", "topic: a b", "a b", "'a b' is not allowed here", "it must look like"),
+        ("name: shop", "name: shop\nlauncher: moon", "moon", "'moon' is not known here", "write 'local'"),
+        ("name: shop", "name: shop\nspark: {cores: two}", "two", "this must be a whole number, not 'two'", ""),
+        ("name: shop", "name: shop\nspark: {cores: 0}", "0", "0 is out of bounds", "write at least 1"),
+    ],
+)
+def test_one_fault_is_one_problem_at_its_place(
+    right: str, wrong: str, underlined: str, message: str, hint: str
+) -> None:
+    assert right in GOOD
+    text = GOOD.replace(right, wrong, 1)
+    (problem,) = problems_of(text)
+    assert message in problem.message
+    assert hint in problem.hint
+    assert marked(text, problem) == underlined
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", 1, "the file is empty"),
+        ("# nothing\n", 1, "the file is empty"),
+        ("- shop\n", 1, "a spec is keys with values"),
+        ("name: shop\nsource:\n\ttopic: logs\n", 3, "a tab cannot indent"),
+        ("name: shop: x\n", 1, "a second colon in one line"),
+        ("name: shop\nsource\n", 2, "could not find expected ':'"),
+        ("name: shop\nx: [a\n", 2, "expected ',' or ']'"),
+        ("name: shop\n---\nname: b\n", 2, "a second document begins here"),
+        ("name: shop\nx: &a [*a]\n", 2, "aliases are not read here"),
+        ("name: shop\nx: \x00\n", 2, "has no place in YAML"),
+        ("name: " + "[" * 20_000, 1, "nested too deep"),
+    ],
+)
+def test_bad_yaml_is_told_by_line(text: str, line: int, message: str) -> None:
+    (problem,) = problems_of(text)
+    assert (problem.line, message in problem.message) == (line, True)
+
+
+def test_all_problems_of_a_file_are_shown_from_top_to_bottom() -> None:
+    text = GOOD.replace("topic:", "topik:").replace("minute\n", "minit\n").replace("errors /", "eror /")
+    lines = [problem.line for problem in problems_of(text)]
+    assert lines == sorted(lines)
+    assert {3, 8, 17} <= set(lines)
+
+
+def test_a_problem_reads_like_a_compilers() -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(GOOD.replace("keys:", "keyz:"), "include/streams/shop.yaml")
+    assert caught.value.message == (
+        "include/streams/shop.yaml:9:5: unknown key 'keyz' in metrics.traffic\n"
+        "    9 |     keyz: [service]\n"
+        "      |     ^^^^\n"
+        "   did you mean 'keys'?"
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["case when errors > 1 then 2 else nope end", '"case when errors > 1 then 2 else nope end"', "'nope'"],
+)
+def test_the_caret_finds_a_word_in_quotes_and_folds(written: str) -> None:
+    if written == "'nope'":
+        written = ">-\n        case when errors > 1\n             then 2 else nope end"
+    text = GOOD.replace("100.0 * errors / requests", written)
+    (problem,) = problems_of(text)
+    assert marked(text, problem) == "nope"
+
+
+def test_a_file_is_called_like_its_stream(tmp_path: Path) -> None:
+    path = tmp_path / "store.yaml"
+    path.write_text(GOOD)
+    with pytest.raises(SpecError, match="stream 'shop' stands in a file of another name") as caught:
+        load_spec(path)
+    assert caught.value.problems[0].hint == "call the stream 'store', or the file shop.yaml"
+
+
+def test_a_deployed_copy_may_be_called_spec(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(GOOD)
+    assert load_spec(path).name == "shop"
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(UserError, match="not UTF-8 at byte 9"):
+        load_spec(path)
+
+
+def test_find_spec_takes_a_name_or_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(GOOD)
+    assert find_spec("shop", tmp_path) == path
+    assert find_spec(str(path), Path("/nowhere")) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("shpo", "did you mean 'shop'?"), ("weather", "known are shop"), ("no/shop.yaml", "looked for")]
+)
+def test_find_spec_helps_when_there_is_none(tmp_path: Path, name: str, fix: str) -> None:
+    (tmp_path / "shop.yaml").write_text(GOOD)
+    with pytest.raises(UserError, match="there is no") as caught:
+        find_spec(name, tmp_path)
+    assert fix in caught.value.fix
+
+
+def test_spec_names_are_those_of_the_files(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yaml", "notes.txt", "Not A Name.yaml"):
+        (tmp_path / name).write_text("not even YAML: [")
+    assert spec_names(tmp_path) == ["a", "b"]
+
+
+def test_naming_the_specs_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from tideline.spec.load import spec_names; spec_names();"
+        "print([m for m in ('pydantic', 'yaml', 'duckdb', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
