@@ -1,0 +1,53 @@
+# `make demo` tells the whole story, `make test` tests it; both first set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+.DELETE_ON_ERROR:
+.PHONY: setup demo test test-long up down clean lock
+
+setup: $(READY)
+
+# uv comes from the path if it is new enough, else the locked one is put into the venv.
+$(READY): requirements.lock pyproject.toml include/platform/jars.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON to one")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@if uv pip install --help 2>/dev/null | grep -q system-certs; then uv=uv; else \
+	  uv=$(BIN)/uv; \
+	  sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; \
+	fi && \
+	  echo "installing the locked packages" && \
+	  $$uv pip install --quiet --python $(BIN)/python --system-certs --require-hashes -r requirements.lock && \
+	  $$uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@echo "fetching the locked jars"
+	@$(BIN)/python -m tideline.platform.jars
+	@touch $@
+
+demo: setup
+	@$(BIN)/tideline demo $(if $(FILE),--file "$(FILE)")
+
+test: setup
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy include jobs plugins dags tests
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests -m "not slow"
+
+test-long: setup
+	$(BIN)/pytest tests -m slow
+
+up: setup
+	@$(BIN)/tideline up
+
+down:
+	@if test -x $(BIN)/tideline; then $(BIN)/tideline down; fi
+
+# The database may lie outside and be linked: see include/tideline/platform/database.py.
+clean: down
+	@if test -L .tideline/database; then rm -rf "$$(readlink .tideline/database)"; fi
+	rm -rf .venv .tideline
+
+lock: setup
+	$(BIN)/uv pip compile --quiet --system-certs pyproject.toml --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header -o requirements.lock
+	$(BIN)/python -m tideline.platform.jars --lock

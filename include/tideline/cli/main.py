@@ -1,0 +1,38 @@
+"""The `tideline` command: exit 0 when what was asked holds, 1 when it does not, 2 for wrong use."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import typer
+
+from tideline.cli.console import print_error
+from tideline.errors import UserError
+
+MODULES = ("platform_commands", "stream_commands", "table_commands", "airflow_commands", "demo_command")
+
+app = typer.Typer(
+    name="tideline",
+    help="Keeps Spark streams running under Airflow, and makes their tables right from Kafka offsets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for _module in MODULES:
+    if find_spec(f"tideline.cli.{_module}"):
+        import_module(f"tideline.cli.{_module}").register(app)
+
+
+def main() -> None:
+    try:
+        app()
+    except UserError as error:
+        print_error(error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""`tideline up`, `down` and `status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tideline.cli.console import out, print_json, progress
+from tideline.home import Home
+
+if TYPE_CHECKING:
+    from tideline.settings import Settings
+
+
+def up(
+    only: Annotated[str, typer.Option(help="Only these services, by name, with commas between.")] = "",
+) -> None:
+    """Start the local platform: database, broker, Airflow. What is up already stays as it is."""
+    from tideline.platform.keys import password_file
+    from tideline.platform.up import up as start
+
+    home = Home.from_env()
+    names = [name for name in only.split(",") if name]
+    settings = start(home, names, progress)
+    if not names or "api_server" in names:
+        out.print(f"Airflow and the Streams page: {settings.api_url} (user admin, password in {password_file(home)})")
+
+
+def down() -> None:
+    """End the platform and every driver. Streams, tables and the log stay on disk."""
+    from tideline.platform.down import down as end
+
+    end(Home.from_env(), progress)
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False) -> None:
+    """Show what runs: the services, and the streams."""
+    from tideline.cli.status_view import print_status
+    from tideline.platform.status import service_states
+    from tideline.settings import Settings
+
+    home = Home.from_env()
+    settings = Settings.load(home)
+    services = service_states(home, settings)
+    streams = _streams(home, settings) if services["database"] == "healthy" else []
+    if as_json:
+        print_json({"services": services, "streams": streams})
+    else:
+        print_status(services, streams)
+
+
+def _streams(home: Home, settings: Settings) -> list[dict[str, object]]:
+    from tideline.keeper.report import stream_rows
+
+    return stream_rows(home, settings)
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, status):
+        app.command()(command)

