@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.platform import Platform, running_platform
+from support.real_logs import SHARED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+def pytest_report_header() -> str:
+    """Says what the story will be told with."""
+    return f"real logs: {SHARED}" if SHARED.exists() else "real logs: none in ../shared/data, seeded traffic instead"
 
 
 @pytest.fixture(scope="session")

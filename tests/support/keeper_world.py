@@ -148,10 +148,17 @@ class World:
         for name in ("offsets", "commits"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         facts = json.dumps({"batchWatermarkMs": 0, "batchTimestampMs": self.clock.now, "conf": {}})
-        (folder / "offsets" / str(batch)).write_text(f"v1\n{facts}\n{json.dumps({TOPIC: {'0': end}})}")
-        commit = folder / "commits" / str(batch)
-        commit.write_text("v1\n{}")
-        os.utime(commit, (self.clock.now / 1000, self.clock.now / 1000))
+        self._write(folder / "offsets" / str(batch), f"v1\n{facts}\n{json.dumps({TOPIC: {'0': end}})}")
+        self._write(folder / "commits" / str(batch), "v1\n{}")
+
+    def plan(self, batch: int, end: int) -> None:
+        """A batch that has begun now, and is not committed."""
+        self.commit(batch, end)
+        (self.home.stream(STREAM).checkpoint(self.row.generation) / "commits" / str(batch)).unlink()
+
+    def _write(self, file: Path, text: str) -> None:
+        file.write_text(text)
+        os.utime(file, (self.clock.now / 1000, self.clock.now / 1000))
 
     def prove(self) -> StreamRow:
         """Three batches more, and everything read: STABLE."""

@@ -23,6 +23,7 @@ class Publisher:
         self._plans = stream_plans(spec)
         self._slots = slot_columns(self._plans.values())
         self._connection = connect()
+        self._schemas = {name: published_schema(spec, name) for name in spec.metrics}
 
     def merge(self, parts: pa.Table, corrections: pa.Table) -> pa.Table:
         """Inputs of any groups, merged: one row a group with part_version, revision and the time of the newest."""
@@ -55,7 +56,7 @@ class Publisher:
         finished = {
             name: self._connection.sql(_finish_sql(self._spec, name, metric, self._plans[name], watermark_ms))
             .to_arrow_table()
-            .cast(published_schema(self._spec, name))
+            .cast(self._schemas[name])
             for name, metric in self._spec.metrics.items()
         }
         self._connection.unregister("merged")

@@ -1,0 +1,36 @@
+"""Deploys a stream by its spec and waits until it is proved STABLE: batches committed, or nothing to do.
+
+**When it fails:** the reason is the task's error, and the driver's last lines are in its log. The stream stays
+wanted, and `keep_streams` goes on trying, unless the state is FAILED or CRASH_LOOP: then a person is needed.
+Mend the cause and deploy again. Deploying a stream that runs by the same spec changes nothing.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import dag, get_current_context, task
+
+from tideline_airflow import tasks
+from tideline_airflow.operators import AwaitStream
+from tideline_airflow.policy import DEFAULT_ARGS, START, spec_param
+from tideline_airflow.tags import Tag
+
+
+@dag(
+    dag_id="deploy_stream",
+    schedule=None,
+    start_date=START,
+    doc_md=__doc__,
+    tags=[Tag.STREAMS],
+    default_args=DEFAULT_ARGS,
+    params={"stream": spec_param()},
+)
+def deploy_stream() -> None:
+    @task
+    def ask(stream: str) -> None:
+        tasks.ask_to_deploy(stream, get_current_context())
+
+    stable = AwaitStream(task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=300)
+    ask("{{ params.stream }}") >> stable
+
+
+deploy_stream()

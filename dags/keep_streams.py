@@ -1,0 +1,38 @@
+"""Keeps every stream as it is wanted: looks at it, restarts it when its driver is lost or hung.
+
+**When it runs:** within seconds of an alarm, by a watcher in the triggerer, and every minute as the net under it.
+Two runs at once do no harm: of a stream, the keeper that holds its lease takes care.
+
+**When it fails:** the registry's database or the launcher could not be asked. Nothing was done to a driver that is
+well. Look at `tideline status` and at the task's log; the next minute tries again.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
+
+from tideline_airflow import tasks
+from tideline_airflow.assets import STREAM_ALARMS
+from tideline_airflow.policy import DEFAULT_ARGS, START
+from tideline_airflow.tags import Tag
+
+
+@dag(
+    dag_id="keep_streams",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=[STREAM_ALARMS]),
+    start_date=START,
+    catchup=False,
+    doc_md=__doc__,
+    tags=[Tag.STREAMS, Tag.KEEPER],
+    default_args=DEFAULT_ARGS,
+)
+def keep_streams() -> None:
+    # Limiting runs instead of tasks would let an alarm wait behind the run of the minute.
+    @task(max_active_tis_per_dag=1)
+    def keep() -> list[str]:
+        return tasks.keep(get_current_context())
+
+    keep()
+
+
+keep_streams()

@@ -1,0 +1,46 @@
+"""Finds the events that the streams' watermarks dropped, and corrects the windows they belong to.
+
+**What a run covers:** the batches committed in its data interval, so that one can be cleared or backfilled; a run
+triggered by hand without a date covers all that is pending, of one stream if one is chosen. Running it again, or
+twice at once, gives the same rows.
+
+**When it fails:** nothing was published by halves; clear the task when the cause is mended. Offsets that retention
+has removed are named in the error: their windows cannot be corrected any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, task
+
+from tideline_airflow import tasks
+from tideline_airflow.policy import DEFAULT_ARGS, START, optional_stream_param
+from tideline_airflow.tags import Tag
+
+
+@dag(
+    dag_id="reconcile_late_data",
+    schedule=CronDataIntervalTimetable("*/10 * * * *", timezone="UTC"),
+    start_date=START,
+    catchup=False,
+    doc_md=__doc__,
+    tags=[Tag.STREAMS, Tag.LATE_DATA],
+    default_args=DEFAULT_ARGS,
+    params={"stream": optional_stream_param()},
+)
+def reconcile_late_data() -> None:
+    @task
+    def streams() -> list[str]:
+        return tasks.running_streams(get_current_context()["params"]["stream"])
+
+    @task(map_index_template="{{ stream }}", max_active_tis_per_dag=1)
+    def reconcile(stream: str) -> dict[str, Any]:
+        context = get_current_context()
+        context["stream"] = stream  # type: ignore[typeddict-unknown-key]  # names the mapped task in the UI
+        return tasks.reconcile(stream, context.get("data_interval_start"), context.get("data_interval_end"))
+
+    reconcile.expand(stream=streams())
+
+
+reconcile_late_data()

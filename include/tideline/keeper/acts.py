@@ -1,0 +1,72 @@
+"""What the keeper does in the world for a step, before the step is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tideline.keeper.lifecycle import State
+from tideline.keeper.look import Look
+from tideline.keeper.plan import Act, Step
+from tideline.keeper.recording import Caller, Way, close_attempt, failures_of, record
+from tideline.keeper.restart_policy import Answer, Restart, Rules, decide
+from tideline.keeper.submit import fence_and_submit
+from tideline.keeper.tools import Tools
+from tideline.registry.rows import Attempt, StreamRow
+
+KILL_GRACE_MS = 10_000
+
+
+def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: Caller) -> StreamRow | None:
+    """Performs a step; the row after it, or None when the world has not followed yet."""
+    match step.act:
+        case Act.FENCE_AND_SUBMIT:
+            return fence_and_submit(tools, look, by)
+        case Act.ANSWER_FAILURE:
+            return record(tools.registry, look, _answer(tools, look), by)
+        case Act.END if not _end(tools, look.row.name):
+            return None
+        case Act.ASK_TO_STOP:
+            _ask_to_stop(tools, look.row)
+    close_attempt(tools.registry, look, attempt, step.to)
+    proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row)} if step.to is State.STABLE else {}
+    return record(tools.registry, look, Way(step.to, step.reason), by, **proved)
+
+
+def _end(tools: Tools, stream: str) -> bool:
+    tools.launcher.stop(stream, KILL_GRACE_MS)
+    return not tools.launcher.observe(stream).alive
+
+
+def _ask_to_stop(tools: Tools, row: StreamRow) -> None:
+    """A file, not a signal: a signal to the group would take the JVM before the batch in flight is done."""
+    file = tools.home.stream(row.name).stop_request
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".new")
+    draft.write_text(f"{row.epoch}\n")
+    draft.replace(file)
+
+
+def _deployed_text(tools: Tools, row: StreamRow) -> str:
+    """The spec this driver runs; the row's may already be that of the next request."""
+    file = tools.home.stream(row.name).spec
+    return file.read_text() if file.exists() else row.spec
+
+
+def _answer(tools: Tools, look: Look) -> Way:
+    failures = failures_of(tools.registry.attempts(look.row.name))
+    if not failures:
+        return Way(State.FENCING, look.row.reason)
+    answer = decide(failures, Rules.of(look.spec), look.at, tools.jitter())
+    return _way(answer, look.row.reason, look.at)
+
+
+def _way(answer: Restart, reason: str, now: int) -> Way:
+    reason = f"{reason}; {answer.why}"
+    match answer.answer:
+        case Answer.ASK:
+            return Way(State.FAILED, reason)
+        case Answer.CRASH_LOOP:
+            return Way(State.CRASH_LOOP, reason)
+        case Answer.RESTART if answer.at > now:
+            return Way(State.BACKOFF, reason, retry_at=answer.at)
+    return Way(State.FENCING, reason)

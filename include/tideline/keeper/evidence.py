@@ -1,0 +1,77 @@
+"""What the four witnesses say of a driver: its launcher, its checkpoint, its heartbeat, and Kafka's end offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tideline.keeper.heartbeat import Heartbeat
+from tideline.launcher.base import LauncherState
+
+
+@dataclass(frozen=True)
+class CheckpointView:
+    """The offset and commit logs, readable without the driver; `ends` are those of the last committed batch."""
+
+    last_commit: int | None = None
+    committed_at: int | None = None
+    ends: Mapping[int, int] | None = None
+    watermark: int | None = None
+    planned_at: int | None = None
+
+
+def backlog_of(seen: CheckpointView, log_ends: Mapping[int, int]) -> int:
+    """Offsets beyond the last committed batch; a partition it does not know is still to be read whole."""
+    done = seen.ends or {}
+    return sum(max(0, end - done.get(partition, 0)) for partition, end in log_ends.items())
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One look at a stream; a witness that could not be asked is None."""
+
+    tag: str
+    epoch: int
+    submitted_at: int
+    base_batch: int
+    proved: bool
+    launcher: LauncherState | None
+    heartbeat: Heartbeat | None
+    checkpoint: CheckpointView | None
+    log_ends: Mapping[int, int] | None
+
+    @property
+    def own_heartbeat(self) -> Heartbeat | None:
+        """The heartbeat, if this epoch's driver wrote it and not the one before."""
+        beat = self.heartbeat
+        return beat if beat is not None and beat.epoch == self.epoch else None
+
+    @property
+    def batches(self) -> int:
+        """How many batches this attempt has committed."""
+        last = self.checkpoint.last_commit if self.checkpoint else None
+        return max(0, last - self.base_batch) if last is not None else 0
+
+    @property
+    def backlog(self) -> int | None:
+        """Offsets in Kafka beyond the last committed batch; None while a witness for it is missing."""
+        if self.log_ends is None or self.checkpoint is None:
+            return None
+        return backlog_of(self.checkpoint, self.log_ends)
+
+    @property
+    def progress_at(self) -> int:
+        """When this attempt last moved, by any witness; its submit, if it never has.
+
+        To plan a batch is to move: else a stream that wakes after a long idle time would look as if it hung.
+        """
+        beat, seen = self.own_heartbeat, self.checkpoint
+        said = [beat.moved_at] if beat else []
+        logged = [seen.committed_at, seen.planned_at] if seen else []
+        return max(self.submitted_at, *(at or 0 for at in [*said, *logged]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the transition's record: the witnesses' words and what follows from them."""
+        said = asdict(self)
+        return {**said, "batches": self.batches, "backlog": self.backlog, "progress_at": self.progress_at}

@@ -1,0 +1,108 @@
+"""Is a driver well? A pure function of the witnesses' evidence and the clock; no single witness decides alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tideline.durations import format_duration
+from tideline.keeper.evidence import Evidence
+from tideline.keeper.verdict import Kind, Thresholds, Verdict
+
+Finding = tuple[Kind, str]
+Rule = Callable[[Evidence, Thresholds, int], Finding | None]
+
+
+def judge(evidence: Evidence, thresholds: Thresholds, now: int) -> Verdict:
+    """The first rule that has something to say decides."""
+    for rule in _RULES:
+        found = rule(evidence, thresholds, now)
+        if found is not None:
+            return Verdict(*found, thresholds)
+    raise AssertionError("the last rule always answers")
+
+
+def _lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    launcher = evidence.launcher
+    if launcher is None:
+        return None
+    if not launcher.alive:
+        return Kind.DRIVER_LOST, f"the launcher says {launcher.phase}{_last_words(evidence)}"
+    if launcher.tag not in (None, evidence.tag):
+        return Kind.DRIVER_LOST, f"the launcher runs {launcher.tag} in place of {evidence.tag}"
+    return None
+
+
+def _last_words(evidence: Evidence) -> str:
+    status = evidence.launcher.exit_status if evidence.launcher else None
+    beat = evidence.own_heartbeat
+    return (f" with exit status {status}" if status is not None else "") + (
+        f": {beat.exception}" if beat and beat.exception else ""
+    )
+
+
+def _silent(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    """Without the launcher, a fresh heartbeat or a moving commit log must vouch for the driver."""
+    moving = evidence.batches and not _stands_still(evidence, thresholds, now)
+    if evidence.launcher is None and not moving and not _beats(evidence, thresholds, now):
+        return Kind.UNKNOWN, "the launcher cannot be asked, and the driver is silent"
+    return None
+
+
+def _starting(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    beat = evidence.own_heartbeat
+    if evidence.proved or evidence.batches or (beat is not None and beat.state != "starting"):
+        return None
+    age = now - evidence.submitted_at
+    if age <= thresholds.start_within_ms:
+        return Kind.STARTING, f"submitted {_seconds(age)} ago"
+    return Kind.NEVER_STARTED, f"not running within {format_duration(thresholds.start_within_ms)} of its submit"
+
+
+def _hung(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    if not _stands_still(evidence, thresholds, now):
+        return None
+    still = f"no progress for {_seconds(now - evidence.progress_at)}"
+    if evidence.backlog is None:
+        return Kind.UNKNOWN, f"{still}, and the backlog cannot be read"
+    return (Kind.HUNG, f"{still} with a backlog of {evidence.backlog}") if evidence.backlog else None
+
+
+def _heartbeat_lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    if _beats(evidence, thresholds, now):
+        return None
+    beat = evidence.own_heartbeat
+    age = "never" if beat is None else f"{_seconds(now - beat.at)} ago"
+    return Kind.HEARTBEAT_LOST, f"the last heartbeat was {age}, but the driver is alive and not behind"
+
+
+def _unproven(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    beat = evidence.own_heartbeat
+    idle = beat.idle_triggers if beat else 0
+    by_batches = evidence.batches >= thresholds.stable_batches
+    by_idling = idle >= thresholds.stable_idle_triggers and evidence.backlog == 0
+    if evidence.proved or by_batches or by_idling:
+        return None
+    return Kind.UNPROVEN, f"{evidence.batches} of {thresholds.stable_batches} batches committed"
+
+
+def _well(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    if evidence.backlog == 0:
+        return Kind.IDLE, "no backlog"
+    return Kind.HEALTHY, f"{evidence.batches} batches committed since the submit"
+
+
+_RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _unproven, _well)
+
+
+def _stands_still(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:
+    beat = evidence.own_heartbeat
+    return now - evidence.progress_at > thresholds.patience_ms(beat.batch_ms if beat else None)
+
+
+def _beats(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:
+    beat = evidence.own_heartbeat
+    return beat is not None and now - beat.at <= thresholds.heartbeat_lost_after_ms
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.0f} s"

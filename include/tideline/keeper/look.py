@@ -1,0 +1,42 @@
+"""One look at a stream: the evidence, the verdict on it, and the step that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.evidence import Evidence
+from tideline.keeper.health import judge
+from tideline.keeper.plan import Step, next_step
+from tideline.keeper.verdict import Thresholds, Verdict
+from tideline.keeper.witnesses import Witnesses
+from tideline.registry.rows import Attempt, StreamRow
+from tideline.spec.model import StreamSpec
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a stream and what it comes to; `step` is None when there is nothing to do."""
+
+    row: StreamRow
+    spec: StreamSpec
+    evidence: Evidence
+    verdict: Verdict
+    step: Step | None
+    at: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the transition's record."""
+        return {**self.verdict.as_dict(), **self.evidence.as_dict(), "seen_at": self.at}
+
+
+def look_at(row: StreamRow, attempt: Attempt | None, witnesses: Witnesses, now: int) -> Look:
+    spec = parse_deployed(row.spec)
+    return conclude(row, spec, witnesses.look(row, spec.source.topic, attempt), now)
+
+
+def conclude(row: StreamRow, spec: StreamSpec, evidence: Evidence, now: int) -> Look:
+    """What the evidence comes to."""
+    verdict = judge(evidence, Thresholds.of(spec), now)
+    return Look(row, spec, evidence, verdict, next_step(row, evidence, verdict, now), now)

@@ -1,0 +1,65 @@
+"""Writes a step and its evidence into the registry, and into the attempt what the step says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tideline.keeper.failures import Failure, FailureClass, classify
+from tideline.keeper.lifecycle import ENDS, State
+from tideline.keeper.look import Look
+from tideline.registry.rows import Attempt, Move, StreamRow
+from tideline.registry.store import Registry
+
+_OVER = "replaced or stopped"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who makes the keeper look: a name for the record, and the DAG run if there is one."""
+
+    actor: str
+    dag_run: str | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way a stream really goes, which an act may choose otherwise than the step had it."""
+
+    to: State
+    reason: str
+    retry_at: int | None = None
+
+
+def record(
+    registry: Registry, look: Look, way: Way, by: Caller, attempt: Attempt | None = None, **columns: Any
+) -> StreamRow:
+    """Records the transition; on the way to a new driver, and at an end, the newest request is met."""
+    if way.to is State.FENCING or way.to in ENDS:
+        columns["acted"] = look.row.requested
+    move = Move(way.to, way.reason, by.actor, look.as_dict(), by.dag_run, way.retry_at)
+    return registry.record(look.row, move, attempt, **columns)
+
+
+def close_attempt(registry: Registry, look: Look, attempt: Attempt | None, to: State) -> None:
+    """Notes that an attempt is proved, or how it ended."""
+    if attempt is None or attempt.ended_at is not None:
+        return
+    if to is State.STABLE and attempt.stable_at is None:
+        registry.update_attempt(attempt.stream, attempt.epoch, stable_at=look.at)
+    if to is State.UNHEALTHY or to is State.FENCING or to in ENDS:
+        launcher = look.evidence.launcher
+        status = launcher.exit_status if launcher and not launcher.alive else None
+        outcome = classify(look.verdict.kind, status) if to is State.UNHEALTHY else _OVER
+        ended = {"ended_at": look.at, "exit_status": status, "outcome": outcome}
+        registry.update_attempt(attempt.stream, attempt.epoch, **ended)
+
+
+def failures_of(attempts: Iterable[Attempt]) -> list[Failure]:
+    """The attempts that failed, in the order given; those that were stopped or replaced are none."""
+    failed = [attempt for attempt in attempts if attempt.ended_at and attempt.outcome not in (None, _OVER)]
+    return [
+        Failure(attempt.ended_at or 0, FailureClass(attempt.outcome or ""), attempt.stable_at is not None)
+        for attempt in failed
+    ]

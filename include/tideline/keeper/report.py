@@ -1,0 +1,62 @@
+"""How streams are, for `tideline status` and the page: the registry's word, and how far the data has come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tideline.errors import UserError
+from tideline.home import Home
+from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.evidence import CheckpointView, backlog_of
+from tideline.registry.rows import StreamRow, TransitionRow
+from tideline.registry.store import Registry
+from tideline.settings import Settings
+
+
+def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
+    """A row a stream; `backlog` is None while the broker cannot be asked."""
+    registry = Registry.connect(settings.registry_url)
+    try:
+        return [_row(home, settings, row) for row in registry.streams()]
+    finally:
+        registry.close()
+
+
+def recent_transitions(settings: Settings, stream: str, limit: int = 20) -> list[TransitionRow]:
+    """The stream's newest transitions, newest first."""
+    registry = Registry.connect(settings.registry_url)
+    try:
+        return registry.transitions(stream, limit)
+    finally:
+        registry.close()
+
+
+def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
+    topic = parse_deployed(row.spec).source.topic
+    seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
+    return {
+        "name": row.name,
+        "desired": row.desired.value,
+        "state": row.state.value,
+        "reason": row.reason,
+        "epoch": row.epoch,
+        "generation": row.generation,
+        "batch": seen.last_commit,
+        "backlog": _backlog(settings, topic, seen),
+        "watermark": _moment(seen.watermark),
+    }
+
+
+def _backlog(settings: Settings, topic: str, seen: CheckpointView) -> int | None:
+    from tideline.kafka_io import end_offsets
+
+    try:
+        return backlog_of(seen, end_offsets(settings.bootstrap_servers, topic))
+    except UserError:
+        return None
+
+
+def _moment(milliseconds: int | None) -> str | None:
+    """A watermark of 0 is none yet."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat() if milliseconds else None

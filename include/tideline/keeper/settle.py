@@ -1,0 +1,29 @@
+"""Has a deploy or a stop come to its end? A pure function of the stream's row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tideline.keeper.lifecycle import WAITS_FOR_A_PERSON, Desired, State
+from tideline.registry.rows import StreamRow
+
+_GOAL = {Desired.RUNNING: State.STABLE, Desired.STOPPED: State.STOPPED, Desired.SUSPENDED: State.SUSPENDED}
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a request ended, and why."""
+
+    reached: bool
+    reason: str
+
+
+def settled(row: StreamRow, wanted: Desired) -> Settled | None:
+    """None while the request is on its way; not reached when a person is needed or has wanted otherwise since."""
+    if row.desired is not wanted:
+        return Settled(False, f"{row.name} is wanted {row.desired} by {row.asked_by} now")
+    if row.state is _GOAL[wanted] and not row.has_request:
+        return Settled(True, f"{row.name} is {row.state} at epoch {row.epoch}: {row.reason}")
+    if wanted is Desired.RUNNING and row.state in WAITS_FOR_A_PERSON and not row.has_request:
+        return Settled(False, f"{row.name} is {row.state}: {row.reason}")
+    return None

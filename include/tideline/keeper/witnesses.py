@@ -1,0 +1,67 @@
+"""Asks the four witnesses. One that cannot be asked is None in the evidence, never an error of the keeper."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tideline.home import Home
+from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.keeper.epochs import tag_of
+from tideline.keeper.evidence import CheckpointView, Evidence
+from tideline.keeper.heartbeat import read_heartbeat
+from tideline.launcher.base import Launcher, LauncherState, LauncherUnreachable
+from tideline.registry.rows import Attempt, StreamRow
+
+EndOffsets = Callable[[str], Mapping[int, int]]
+log = logging.getLogger(__name__)
+
+
+class Witnesses(Protocol):
+    """Gathers the evidence of one stream."""
+
+    def look(self, row: StreamRow, topic: str, attempt: Attempt | None) -> Evidence: ...
+
+
+class RealWitnesses:
+    """The launcher, the files of the stream's home, and the broker."""
+
+    def __init__(self, home: Home, launcher: Launcher, end_offsets: EndOffsets) -> None:
+        self._home = home
+        self._launcher = launcher
+        self._end_offsets = end_offsets
+
+    def look(self, row: StreamRow, topic: str, attempt: Attempt | None) -> Evidence:
+        return Evidence(
+            tag=tag_of(row.name, row.epoch),
+            epoch=row.epoch,
+            submitted_at=attempt.submitted_at if attempt else row.state_since,
+            base_batch=attempt.base_batch if attempt else -1,
+            proved=attempt is not None and attempt.stable_at is not None,
+            launcher=self._ask_launcher(row.name),
+            heartbeat=read_heartbeat(self._home.stream(row.name).heartbeat),
+            checkpoint=self._read_checkpoint(row, topic),
+            log_ends=self._ask_broker(topic),
+        )
+
+    def _ask_launcher(self, stream: str) -> LauncherState | None:
+        try:
+            return self._launcher.observe(stream)
+        except LauncherUnreachable:
+            return None
+
+    def _read_checkpoint(self, row: StreamRow, topic: str) -> CheckpointView | None:
+        folder = self._home.stream(row.name).checkpoint(row.generation)
+        try:
+            return view_checkpoint(folder, topic)
+        except (OSError, ValueError, KeyError) as error:
+            log.warning("the checkpoint of %s cannot be read: %s", row.name, error)
+            return None
+
+    def _ask_broker(self, topic: str) -> Mapping[int, int] | None:
+        try:
+            return self._end_offsets(topic)
+        except Exception as error:  # whatever the client raises, the broker could not be asked
+            log.warning("the end offsets of %s cannot be had: %s", topic, error)
+            return None

@@ -1,0 +1,1 @@
+"""Where drivers run: one protocol, one module a place."""

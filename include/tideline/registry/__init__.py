@@ -1,0 +1,1 @@
+"""The database of what is wanted, what was tried and what became of it."""

@@ -1,0 +1,51 @@
+"""A lease a stream: of all keepers, one acts. It ends by itself: a keeper that dies holds nothing up for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, or_, update
+
+from tideline.registry.clock import Clock
+from tideline.registry.tables import streams
+
+
+class Leases:
+    """Takes and gives back leases, by one clock for all holders."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def take(self, stream: str, holder: str, ttl_ms: int) -> bool:
+        """True when the lease is free, has run out, or is the holder's own, which it then renews."""
+        with self._engine.begin() as connection:
+            now = self._clock(connection)
+            free = or_(
+                streams.c.lease_holder.is_(None),
+                streams.c.lease_until <= now,
+                streams.c.lease_holder == holder,
+            )
+            statement = (
+                update(streams)
+                .where(streams.c.name == stream, free)
+                .values(lease_holder=holder, lease_until=now + ttl_ms)
+            )
+            return connection.execute(statement).rowcount == 1
+
+    def release(self, stream: str, holder: str) -> None:
+        """Gives back what the holder still holds; a lease that has passed to another stays."""
+        mine = (streams.c.name == stream, streams.c.lease_holder == holder)
+        with self._engine.begin() as connection:
+            connection.execute(update(streams).where(*mine).values(lease_holder=None, lease_until=None))
+
+    @contextmanager
+    def held(self, stream: str, holder: str, ttl_ms: int) -> Iterator[bool]:
+        """Whether the lease could be had; given back at the end, also after an error."""
+        taken = self.take(stream, holder, ttl_ms)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self.release(stream, holder)

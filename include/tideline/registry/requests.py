@@ -1,0 +1,61 @@
+"""What people ask of a stream, written so that asking twice is asking once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from tideline.keeper.lifecycle import LIVE, Desired, State
+from tideline.registry.rows import UnknownStream
+from tideline.registry.tables import streams
+
+# A driver of these states is there or on its way: asking for it again changes nothing.
+_ON_ITS_WAY = LIVE | {State.FENCING, State.SUBMITTING}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person wants of a stream; without a spec, the deployed one stays."""
+
+    stream: str
+    desired: Desired
+    actor: str
+    spec: str | None = None
+    fingerprint: str | None = None
+
+
+def write_request(connection: Connection, request: Request, now: int) -> None:
+    """Inserts the stream, or changes what is wanted of it; the row stays locked until the transaction ends."""
+    which = streams.c.name == request.stream
+    row = connection.execute(select(streams).where(which).with_for_update()).one_or_none()
+    if row is None:
+        connection.execute(insert(streams).values(**_new(request, now)))
+        return
+    values: dict[str, object] = {"desired": request.desired, "updated_at": now}
+    if request.spec is not None:
+        values |= {"spec": request.spec, "fingerprint": request.fingerprint}
+    spec_changes = request.spec not in (None, row.spec)
+    if spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
+        values |= {"requested": row.requested + 1, "asked_by": request.actor}
+    connection.execute(update(streams).where(which).values(**values))
+
+
+def _new(request: Request, now: int) -> dict[str, object]:
+    if request.spec is None:
+        raise UnknownStream(request.stream)
+    return {
+        "name": request.stream,
+        "desired": request.desired,
+        "state": State.STOPPED,
+        "reason": "never deployed",
+        "epoch": 0,
+        "generation": 1,
+        "requested": 1,
+        "acted": 0,
+        "asked_by": request.actor,
+        "spec": request.spec,
+        "fingerprint": request.fingerprint,
+        "state_since": now,
+        "updated_at": now,
+    }

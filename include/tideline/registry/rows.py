@@ -1,0 +1,95 @@
+"""Rows of the registry as frozen values, and the errors of those who come too late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tideline.keeper.lifecycle import Desired, State
+
+
+class UnknownStream(LookupError):
+    """No stream of that name was ever deployed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no stream '{name}' in the registry: deploy it first with 'tideline deploy {name}'")
+
+
+class StaleEpoch(RuntimeError):
+    """Another submit has raised the epoch in between."""
+
+
+class StaleState(RuntimeError):
+    """Another keeper has moved the stream in between."""
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    """What is wanted of a stream, and where it is; `spec` is the text as deployed."""
+
+    name: str
+    desired: Desired
+    state: State
+    reason: str
+    epoch: int
+    generation: int
+    requested: int
+    acted: int
+    asked_by: str
+    spec: str
+    fingerprint: str
+    stable_spec: str | None
+    retry_at: int | None
+    state_since: int
+    updated_at: int
+
+    @property
+    def has_request(self) -> bool:
+        return self.requested > self.acted
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One submit and what became of it; `outcome` is a failure's class, or why it ended otherwise."""
+
+    stream: str
+    epoch: int
+    generation: int
+    tag: str
+    actor: str
+    base_batch: int
+    submitted_at: int
+    stable_at: int | None = None
+    ended_at: int | None = None
+    exit_status: int | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Move:
+    """One transition to record: where to, why, on what evidence, and by whom."""
+
+    to: State
+    reason: str
+    actor: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    dag_run: str | None = None
+    retry_at: int | None = None
+
+
+@dataclass(frozen=True)
+class TransitionRow:
+    """A transition as recorded."""
+
+    id: int
+    stream: str
+    from_state: State
+    to_state: State
+    reason: str
+    evidence: Mapping[str, Any]
+    actor: str
+    epoch: int
+    generation: int
+    dag_run: str | None
+    at: int

@@ -1,0 +1,132 @@
+"""Reads and writes the registry. Every write compares before it swaps, so whoever comes too late is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tideline.keeper.lifecycle import check
+from tideline.registry import tables
+from tideline.registry.clock import Clock, database_clock
+from tideline.registry.convert import attempt_row, stream_row, transition_row, transition_values
+from tideline.registry.lease import Leases
+from tideline.registry.requests import Request, write_request
+from tideline.registry.rows import Attempt, Move, StaleEpoch, StaleState, StreamRow, TransitionRow, UnknownStream
+
+_STREAM_COLUMNS = [tables.streams.c[name] for name in StreamRow.__dataclass_fields__]
+
+
+class Registry:
+    """The registry over one database."""
+
+    def __init__(self, engine: Engine, clock: Clock = database_clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self.leases = Leases(engine, clock)
+
+    @classmethod
+    def connect(cls, url: str) -> Registry:
+        """Connects on first use; a connection that the server has dropped is replaced, not reported."""
+        return cls(create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=2))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def now(self) -> int:
+        with self._engine.connect() as connection:
+            return self._clock(connection)
+
+    def streams(self) -> list[StreamRow]:
+        """All streams, by name."""
+        statement = select(*_STREAM_COLUMNS).order_by(tables.streams.c.name)
+        with self._engine.connect() as connection:
+            return [stream_row(row) for row in connection.execute(statement)]
+
+    def stream(self, name: str) -> StreamRow:
+        with self._engine.connect() as connection:
+            return _read(connection, name)
+
+    def request(self, request: Request) -> StreamRow:
+        """Sets what is wanted of a stream; a spec makes the stream known, and a change is a new request."""
+        try:
+            return self._request(request)
+        except IntegrityError:  # another has made the same stream known just now
+            return self._request(request)
+
+    def _request(self, request: Request) -> StreamRow:
+        with self._engine.begin() as connection:
+            write_request(connection, request, self._clock(connection))
+            return _read(connection, request.stream)
+
+    def raise_epoch(self, name: str, expected: int, floor: int = 0) -> int:
+        """The next epoch above both `expected` and `floor`; StaleEpoch if the epoch is no longer `expected`."""
+        raised = max(expected, floor) + 1
+        which = (tables.streams.c.name == name, tables.streams.c.epoch == expected)
+        with self._engine.begin() as connection:
+            now = self._clock(connection)
+            statement = update(tables.streams).where(*which).values(epoch=raised, updated_at=now)
+            if connection.execute(statement).rowcount != 1:
+                found = _read(connection, name).epoch
+                raise StaleEpoch(f"{name}: epoch {expected} was expected, but it is {found}")
+        return raised
+
+    def record(self, before: StreamRow, move: Move, attempt: Attempt | None = None, **columns: Any) -> StreamRow:
+        """Moves a stream from where `before` saw it; the transition, a new attempt and `columns` go with it."""
+        check(before.state, move.to)
+        with self._engine.begin() as connection:
+            now = self._clock(connection)
+            values = {"state": move.to, "reason": move.reason, "retry_at": move.retry_at, "state_since": now}
+            self._swap(connection, before, {**values, **columns, "updated_at": now})
+            connection.execute(insert(tables.transitions).values(**transition_values(before, move), at=now))
+            if attempt is not None:
+                connection.execute(insert(tables.attempts).values(**vars(attempt)))
+            return _read(connection, before.name)
+
+    def _swap(self, connection: Connection, before: StreamRow, values: dict[str, Any]) -> None:
+        column = tables.streams.c
+        which = (column.name == before.name, column.state == before.state, column.epoch == before.epoch)
+        if connection.execute(update(tables.streams).where(*which).values(**values)).rowcount != 1:
+            raise StaleState(f"{before.name}: no longer {before.state} at epoch {before.epoch}; look again")
+
+    def update_attempt(self, stream: str, epoch: int, **columns: Any) -> None:
+        """Fills in what became of an attempt, such as `stable_at`, or `ended_at` with its outcome."""
+        which = (tables.attempts.c.stream == stream, tables.attempts.c.epoch == epoch)
+        with self._engine.begin() as connection:
+            connection.execute(update(tables.attempts).where(*which).values(**columns))
+
+    def attempt(self, stream: str, epoch: int) -> Attempt | None:
+        which = (tables.attempts.c.stream == stream, tables.attempts.c.epoch == epoch)
+        with self._engine.connect() as connection:
+            row = connection.execute(select(tables.attempts).where(*which)).one_or_none()
+        return attempt_row(row) if row else None
+
+    def attempts(self, stream: str, limit: int = 50) -> list[Attempt]:
+        """The newest attempts, newest first."""
+        which = tables.attempts.c.stream == stream
+        newest = select(tables.attempts).where(which).order_by(tables.attempts.c.epoch.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [attempt_row(row) for row in connection.execute(newest)]
+
+    def current_attempts(self) -> dict[str, Attempt]:
+        """Each stream's attempt of its current epoch, by the stream's name."""
+        column = tables.attempts.c
+        current = (tables.streams.c.name == column.stream) & (tables.streams.c.epoch == column.epoch)
+        statement = select(tables.attempts).join(tables.streams, current)
+        with self._engine.connect() as connection:
+            return {row.stream: attempt_row(row) for row in connection.execute(statement)}
+
+    def transitions(self, stream: str, limit: int = 50) -> list[TransitionRow]:
+        """The newest transitions, newest first."""
+        which = tables.transitions.c.stream == stream
+        newest = select(tables.transitions).where(which).order_by(tables.transitions.c.id.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [transition_row(row) for row in connection.execute(newest)]
+
+
+def _read(connection: Connection, name: str) -> StreamRow:
+    row = connection.execute(select(*_STREAM_COLUMNS).where(tables.streams.c.name == name)).one_or_none()
+    if row is None:
+        raise UnknownStream(name)
+    return stream_row(row)

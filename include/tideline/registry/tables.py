@@ -1,0 +1,80 @@
+"""The registry's tables, as the newest migration leaves them. Times are epoch milliseconds."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# SQLite numbers rows by itself only in an INTEGER key.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("desired", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    # A request is acted on once: `requested` counts what people asked for, `acted` what the keeper has begun.
+    Column("requested", Integer, nullable=False),
+    Column("acted", Integer, nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("fingerprint", String(16), nullable=False),
+    Column("stable_spec", Text),
+    Column("retry_at", BigInteger),
+    Column("state_since", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("lease_holder", String(200)),
+    Column("lease_until", BigInteger),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("tag", String(100), nullable=False),
+    Column("actor", String(200), nullable=False),
+    # The last batch committed before this attempt: what comes after it is the attempt's own.
+    Column("base_batch", BigInteger, nullable=False),
+    Column("submitted_at", BigInteger, nullable=False),
+    Column("stable_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("exit_status", Integer),
+    Column("outcome", String(32)),
+    PrimaryKeyConstraint("stream", "epoch"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("dag_run", String(250)),
+    Column("at", BigInteger, nullable=False),
+    Index("transitions_of_stream", "stream", "id"),
+)

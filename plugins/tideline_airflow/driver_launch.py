@@ -1,0 +1,72 @@
+"""The launch of a stream's driver on this machine: its command line and its environment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tideline.errors import UserError
+from tideline.home import CHECKOUT, Home
+from tideline.keeper.launch import Launch
+from tideline.platform.environment import environment
+from tideline.platform.java import find_java
+from tideline.spec.model import StreamSpec
+from tideline_airflow.spark_submit import Application, submit_command
+
+HOST = "127.0.0.1"
+
+
+class DriverLaunch:
+    """Builds launches for one home and broker."""
+
+    def __init__(self, home: Home, bootstrap: str) -> None:
+        self._home = home
+        self._bootstrap = bootstrap
+
+    def __call__(self, spec: StreamSpec, epoch: int, generation: int, tag: str) -> Launch:
+        arguments = {
+            "--stream": spec.name,
+            "--home": str(self._home.root),
+            "--epoch": str(epoch),
+            "--generation": str(generation),
+            "--tag": tag,
+            "--bootstrap": self._bootstrap,
+        }
+        application = Application(
+            file=CHECKOUT / "jobs" / "run_stream.py",
+            name=tag,
+            master=f"local[{spec.spark.cores}]",
+            driver_memory=spec.spark.memory,
+            arguments=[part for pair in arguments.items() for part in pair],
+            conf=driver_conf(spec),
+            jars=self._jars(),
+        )
+        return Launch(submit_command(application, _beside_python("spark-submit")), self._environment())
+
+    def _jars(self) -> list[Path]:
+        folder = self._home.jars("spark")
+        jars = sorted(folder.glob("*.jar"))
+        if not jars:
+            raise UserError(f"no jars in {folder}: Spark cannot read Kafka without them", "run `tideline up`")
+        return jars
+
+    def _environment(self) -> dict[str, str]:
+        own = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_LOCAL_IP": HOST}
+        return environment(self._home, find_java(self._home)) | own
+
+
+def driver_conf(spec: StreamSpec) -> dict[str, str]:
+    """Everything binds the loopback interface; the UI takes any free port and tells it in the heartbeat."""
+    return {
+        "spark.driver.host": HOST,
+        "spark.driver.bindAddress": HOST,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(spec.spark.shuffle_partitions),
+        "spark.ui.enabled": "true",
+        "spark.ui.port": "0",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
+def _beside_python(program: str) -> Path:
+    return Path(sys.executable).parent / program

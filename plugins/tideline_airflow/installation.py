@@ -1,0 +1,75 @@
+"""Puts the core's parts together for one installation; what is heavy is imported when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tideline.home import Home
+from tideline.settings import Settings
+
+if TYPE_CHECKING:
+    from tideline.keeper.keeper import Keeper
+    from tideline.keeper.watch import Watch
+    from tideline.launcher.base import Launcher
+    from tideline.registry.store import Registry
+    from tideline.spec.model import Source
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The home that Airflow's parts were started with, and how its services are reached."""
+
+    home: Home
+    settings: Settings
+
+    @classmethod
+    def from_env(cls) -> Installation:
+        home = Home.from_env()
+        return cls(home, Settings.load(home))
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        from tideline.registry.store import Registry
+
+        registry = Registry.connect(self.settings.registry_url)
+        try:
+            yield registry
+        finally:
+            registry.close()
+
+    def launcher(self) -> Launcher:
+        from tideline.launcher.supervised import SupervisorLauncher
+        from tideline.platform.supervisor import Supervisor
+
+        return SupervisorLauncher(self.home, Supervisor(self.home))
+
+    def keeper(self, registry: Registry) -> Keeper:
+        from tideline.keeper.keeper import Keeper
+        from tideline.keeper.tools import Tools
+        from tideline.keeper.witnesses import RealWitnesses
+        from tideline_airflow.driver_launch import DriverLaunch
+
+        launcher = self.launcher()
+        tools = Tools(self.home, registry, launcher, DriverLaunch(self.home, self.settings.bootstrap_servers))
+        return Keeper(tools, RealWitnesses(self.home, launcher, self.end_offsets))
+
+    def watch(self, registry: Registry) -> Watch:
+        """It asks no broker, so the triggerer loads no Kafka client."""
+        from tideline.keeper.watch import Watch
+        from tideline.keeper.witnesses import RealWitnesses
+
+        return Watch(registry, RealWitnesses(self.home, self.launcher(), lambda topic: {}))
+
+    def end_offsets(self, topic: str) -> Mapping[int, int]:
+        from tideline.kafka_io import end_offsets
+
+        return end_offsets(self.settings.bootstrap_servers, topic)
+
+    def ensure_topic(self, source: Source) -> None:
+        """A stream may be deployed before its first event is sent; a topic that is there stays as it is."""
+        from tideline.kafka_io import ensure_topic
+
+        ensure_topic(self.settings.bootstrap_servers, source.topic, source.partitions)

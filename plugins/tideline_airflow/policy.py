@@ -1,0 +1,37 @@
+"""What all DAGs have in common: who owns them, when their history begins, how they are asked about a stream."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import Param
+
+from tideline.spec.load import spec_names
+
+OWNER = "tideline"
+START = datetime(2025, 1, 1, tzinfo=UTC)
+DEFAULT_ARGS: dict[str, Any] = {"owner": OWNER, "retries": 0}
+
+
+def spec_param() -> Param:
+    """A dropdown of the streams that have a spec."""
+    names = spec_names()
+    text = "A spec of the spec folder, by its file's name."
+    default = names[0] if names else None
+    return Param(default, type="string", enum=names or [""], title="Stream", description=text)
+
+
+def stream_param() -> Param:
+    """Any stream's name, with those of the specs as suggestions: a stream may outlive its spec's file."""
+    names = spec_names()
+    text = "The name of a stream that was deployed."
+    return Param(
+        names[0] if names else None, type="string", minLength=1, examples=names, title="Stream", description=text
+    )
+
+
+def optional_stream_param() -> Param:
+    """A stream's name, or nothing for all of them."""
+    text = "Leave it empty for all streams."
+    return Param(None, type=["null", "string"], examples=spec_names(), title="Stream", description=text)

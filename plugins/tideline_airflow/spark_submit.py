@@ -1,0 +1,45 @@
+"""The one place where a spark-submit command is built, by the Spark provider's own hook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+from airflow.sdk import Connection
+
+
+@dataclass(frozen=True)
+class Application:
+    """What is submitted: a Python file with its arguments, and what Spark gives it."""
+
+    file: Path
+    name: str
+    master: str
+    driver_memory: str
+    arguments: Sequence[str] = ()
+    conf: Mapping[str, str] = field(default_factory=dict)
+    jars: Sequence[Path] = ()
+
+
+class _MasterHook(SparkSubmitHook):
+    """The provider's hook, given a master in place of a connection's id: a local master needs no stored one."""
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        return Connection(conn_id="spark_master", conn_type="spark", host=conn_id)
+
+
+def submit_command(application: Application, spark_submit: Path) -> list[str]:
+    """The argument list; the hook only builds it: what runs it must outlive the task that asks."""
+    hook = _MasterHook(
+        conn_id=application.master,
+        spark_binary=str(spark_submit),
+        name=application.name,
+        conf=dict(application.conf),
+        jars=",".join(map(str, application.jars)) or None,
+        driver_memory=application.driver_memory,
+        application_args=list(application.arguments),
+    )
+    return hook._build_spark_submit_command(str(application.file))

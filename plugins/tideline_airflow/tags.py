@@ -1,0 +1,13 @@
+"""The tags of all DAGs: a DAG's tags come from here, and a test holds it to that."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Tag(StrEnum):
+    """What a DAG is about."""
+
+    STREAMS = "streams"
+    KEEPER = "keeper"
+    LATE_DATA = "late-data"

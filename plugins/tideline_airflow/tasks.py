@@ -1,0 +1,103 @@
+"""What DAGs' tasks do: each opens the installation, asks the core, and closes it again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from tideline.errors import UserError
+from tideline_airflow.installation import Installation
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from tideline.keeper.recording import Caller
+
+REASON = "reason"
+log = logging.getLogger(__name__)
+logging.getLogger("kafka").setLevel(logging.WARNING)  # it tells every connection at INFO
+
+
+def caller_of(context: Context) -> Caller:
+    """The user who triggered the run, or the DAG where nobody did."""
+    from tideline.keeper.recording import Caller
+
+    run = context["dag_run"]
+    return Caller(run.triggering_user_name or run.dag_id, run.run_id)
+
+
+def ask_to_deploy(stream: str, context: Context) -> None:
+    """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once."""
+    from tideline.keeper.asking import ask_to_deploy as ask
+    from tideline.spec.load import find_spec, load_spec
+
+    installation, caller = Installation.from_env(), caller_of(context)
+    with installation.registry() as registry:
+        try:
+            file = find_spec(stream)
+            spec = load_spec(file)
+            installation.ensure_topic(spec.source)
+            ask(registry, installation.home, spec, file, caller.actor)
+        except UserError as error:
+            raise failed(f"{error.message}: {error.fix}", context) from error
+        installation.keeper(registry).tick(stream, caller)
+
+
+def ask_to_stop(stream: str, context: Context) -> None:
+    """Wants the stream STOPPED, and makes the keeper act at once."""
+    from tideline.keeper.lifecycle import Desired
+    from tideline.registry.requests import Request
+    from tideline.registry.rows import UnknownStream
+
+    installation, caller = Installation.from_env(), caller_of(context)
+    with installation.registry() as registry:
+        try:
+            registry.request(Request(stream, Desired.STOPPED, caller.actor))
+        except UnknownStream as error:
+            raise failed(str(error), context) from error
+        installation.keeper(registry).tick(stream, caller)
+
+
+def keep(context: Context) -> list[str]:
+    """Ticks the streams that the run's events name, or all; how each is then, in words."""
+    installation, caller = Installation.from_env(), caller_of(context)
+    only = alarmed_streams(context.get("triggering_asset_events") or {})
+    with installation.registry() as registry:
+        rows = installation.keeper(registry).tick_all(caller, only)
+    return [f"{row.name}: {row.state} at epoch {row.epoch}, {row.reason}" for row in rows]
+
+
+def alarmed_streams(events: Mapping[Any, Iterable[Any]]) -> set[str] | None:
+    """The streams named in the watcher's events; None, for all, when the run has no such event."""
+    payloads = [(event.extra or {}).get("payload") for found in events.values() for event in found]
+    alarms = [alarm for payload in payloads if payload for alarm in payload["alarms"]]
+    for alarm in alarms:
+        log.info("alarm: %s", alarm)
+    return {alarm["stream"] for alarm in alarms} or None
+
+
+def running_streams(wanted: str | None) -> list[str]:
+    """The stream asked for, or every stream that has ever been deployed."""
+    if wanted:
+        return [wanted]
+    with Installation.from_env().registry() as registry:
+        return [row.name for row in registry.streams() if row.epoch]
+
+
+def reconcile(stream: str, since: datetime | None, until: datetime | None) -> dict[str, Any]:
+    """Finds what the stream's batches of an interval dropped, and corrects the windows it belongs to."""
+    from tideline.reconcile import reconcile_stream
+
+    installation = Installation.from_env()
+    done = reconcile_stream(installation.home, installation.settings.bootstrap_servers, stream, since, until)
+    return done.as_dict()
+
+
+def failed(reason: str, context: Context) -> AirflowFailException:
+    """An error to raise: no retry mends it, and whoever asked can read the reason without the log."""
+    context["ti"].xcom_push(REASON, reason)
+    return AirflowFailException(reason)

@@ -1,0 +1,106 @@
+"""What the triggerer watches: all streams together for the keeper, and one stream for whoever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+
+from tideline_airflow.installation import Installation
+
+if TYPE_CHECKING:
+    from tideline.keeper.settle import Settled
+    from tideline.registry.store import Registry
+
+log = logging.getLogger(__name__)
+
+
+class StreamAlarms(BaseEventTrigger):
+    """Fires when a stream needs the keeper: once an alarm, and again only while it lasts."""
+
+    def __init__(self, poll_seconds: float = 1.5) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{__name__}.StreamAlarms", {"poll_seconds": self.poll_seconds}
+
+    def shared_stream_key(self) -> Hashable | None:
+        return ("tideline", "stream-alarms", self.poll_seconds)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """Looks in a thread: the triggerer's loop belongs to all triggers, and none may hold it up."""
+        installation = Installation.from_env()
+        with installation.registry() as registry:
+            watch = installation.watch(registry)
+            while True:
+                try:
+                    alarms = await asyncio.to_thread(watch.fresh_alarms)
+                except Exception as error:  # the database may come back; a trigger that ends does not
+                    log.warning("the streams cannot be looked at: %s", error)
+                    alarms = []
+                if alarms:
+                    yield [asdict(alarm) for alarm in alarms]
+                await asyncio.sleep(kwargs["poll_seconds"])
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        async for alarms in shared_stream:
+            yield event_of({"alarms": alarms, "at": time.time()})
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """For a triggerer that does not share streams."""
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+
+class StreamSettles(BaseTrigger):
+    """Fires once, when a stream is as it is wanted, cannot be, or `until` (epoch seconds) has passed."""
+
+    def __init__(self, stream: str, wanted: str, until: float, poll_seconds: float = 1.0) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.stream = stream
+        self.wanted = wanted
+        self.until = until
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        names = ("stream", "wanted", "until", "poll_seconds")
+        return f"{__name__}.StreamSettles", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        async with AsyncExitStack() as stack:
+            registry = stack.enter_context(Installation.from_env().registry())
+            while True:
+                found = await asyncio.to_thread(self._look, registry)
+                if found is not None:
+                    yield event_of(asdict(found))
+                    return
+                await asyncio.sleep(self.poll_seconds)
+
+    def _look(self, registry: Registry) -> Settled | None:
+        from tideline.keeper.lifecycle import Desired
+        from tideline.keeper.settle import Settled, settled
+
+        try:
+            row = registry.stream(self.stream)
+        except Exception as error:  # the database may come back
+            log.warning("%s cannot be looked up: %s", self.stream, error)
+            return Settled(False, f"the registry does not answer: {error}") if self._late() else None
+        found = settled(row, Desired(self.wanted))
+        if found is None and self._late():
+            return Settled(False, f"{row.name} is still {row.state}, wanted {self.wanted}: {row.reason}")
+        return found
+
+    def _late(self) -> bool:
+        return time.time() > self.until
+
+
+def event_of(payload: dict[str, Any]) -> TriggerEvent:
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]

@@ -1,0 +1,61 @@
+"""Triggers, tasks and operators, as far as they decide anything themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.triggers.base import BaseTrigger
+
+from tideline_airflow.operators import last_lines
+from tideline_airflow.tasks import alarmed_streams, caller_of
+from tideline_airflow.triggers import StreamAlarms, StreamSettles
+
+
+def event(*streams: str) -> SimpleNamespace:
+    alarms = [{"stream": stream} for stream in streams]
+    return SimpleNamespace(extra={"from_trigger": True, "payload": {"alarms": alarms}})
+
+
+@pytest.mark.parametrize(
+    ("events", "streams"),
+    [
+        ([], None),
+        ([event("a")], {"a"}),
+        ([event("a", "b"), event("a")], {"a", "b"}),
+        ([SimpleNamespace(extra=None)], None),
+    ],
+)
+def test_a_run_looks_after_the_streams_its_events_name(events: list[Any], streams: set[str] | None) -> None:
+    assert alarmed_streams({"asset": events}) == streams
+
+
+@pytest.mark.parametrize(("user", "actor"), [("ann", "ann"), (None, "keep_streams")])
+def test_a_run_acts_for_the_user_who_triggered_it(user: str | None, actor: str) -> None:
+    run = SimpleNamespace(triggering_user_name=user, dag_id="keep_streams", run_id="run-1")
+    context: Any = {"dag_run": run}
+    caller = caller_of(context)
+    assert (caller.actor, caller.dag_run) == (actor, "run-1")
+
+
+@pytest.mark.parametrize("trigger", [StreamAlarms(2.0), StreamSettles("s", "RUNNING", 5.0, 0.5)])
+def test_a_trigger_is_made_again_from_what_it_serializes(trigger: BaseTrigger) -> None:
+    path, kwargs = trigger.serialize()
+    assert path == f"{type(trigger).__module__}.{type(trigger).__name__}"
+    assert type(trigger)(**kwargs).serialize() == (path, kwargs)
+
+
+def test_all_watchers_share_one_poll() -> None:
+    assert StreamAlarms(2.0).shared_stream_key() == StreamAlarms(2.0).shared_stream_key()
+
+
+def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "driver.log"
+    log.write_text("".join(f"line {n}\n" for n in range(100_000)))
+    assert last_lines(log, 2) == ["line 99998", "line 99999"]
+
+
+def test_a_log_that_is_not_there_has_no_lines(tmp_path: Path) -> None:
+    assert last_lines(tmp_path / "driver.log") == []

@@ -1,0 +1,145 @@
+"""What holds for every DAG file, read from the files themselves and from Airflow's own parsing of them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from tideline.home import CHECKOUT
+from tideline_airflow.policy import OWNER
+from tideline_airflow.tags import Tag
+
+FILES = sorted((CHECKOUT / "dags").glob("*.py"))
+SIDES = [file for folder in ("dags", "plugins") for file in (CHECKOUT / folder).rglob("*.py")]
+HEAVY = {"pyspark", "great_expectations", "kafka", "duckdb", "deltalake"}
+PARSE_SECONDS = 1.0
+# Airflow itself is loaded first, as it is where DAG files are parsed: what is measured is the file's own cost.
+MEASURE = """
+import json, runpy, sys, time
+import airflow.sdk, airflow.triggers.base
+before, began = set(sys.modules), time.perf_counter()
+runpy.run_path(sys.argv[1])
+seconds = time.perf_counter() - began
+loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(json.dumps({"seconds": seconds, "loaded": sorted(loaded)}))
+"""
+
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+@cache
+def dags() -> dict[str, DAG]:
+    bag = DagBag(CHECKOUT / "dags")
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def dag_of(file: Path) -> DAG:
+    return dags()[file.stem]
+
+
+def test_there_are_dags() -> None:
+    assert {"deploy_stream", "keep_streams", "reconcile_late_data", "stop_stream"} <= set(dags())
+
+
+@each_file
+def test_a_file_holds_one_dag_of_its_own_name(file: Path) -> None:
+    assert [dag_id for dag_id, dag in dags().items() if Path(dag.fileloc) == file] == [file.stem]
+
+
+@each_file
+def test_a_dag_says_what_it_is_for_and_what_to_do_when_it_fails(file: Path) -> None:
+    said = dag_of(file).doc_md or ""
+    assert len(said.splitlines()[0]) > 40
+    assert "**When it fails:**" in said
+
+
+@each_file
+def test_tags_come_from_the_list(file: Path) -> None:
+    tags = dag_of(file).tags
+    assert tags
+    assert tags <= set(Tag)
+
+
+@each_file
+def test_every_task_has_the_owner(file: Path) -> None:
+    assert {task.owner for task in dag_of(file).tasks} == {OWNER}
+
+
+@each_file
+def test_every_param_explains_itself(file: Path) -> None:
+    params = dag_of(file).params
+    for param in [params.get_param(name) for name in params]:
+        assert param.description
+        assert {"type", "title"} <= set(param.schema)
+
+
+@each_file
+def test_history_is_not_caught_up_on(file: Path) -> None:
+    assert dag_of(file).catchup is False
+
+
+@each_file
+def test_a_dag_file_is_short(file: Path) -> None:
+    assert 20 <= len(file.read_text().splitlines()) <= 90
+
+
+@each_file
+def test_a_dag_file_parses_in_under_a_second(file: Path) -> None:
+    assert any(measured(file)[0] < PARSE_SECONDS for _ in range(3))
+
+
+@each_file
+def test_parsing_loads_nothing_heavy(file: Path) -> None:
+    assert not measured(file)[1] & {*HEAVY, "pyarrow", "pandas", "sqlalchemy"}
+
+
+@pytest.mark.parametrize("file", SIDES, ids=lambda file: str(file.relative_to(CHECKOUT)))
+def test_heavy_packages_are_never_imported_at_module_level(file: Path) -> None:
+    assert not set(module_level_imports(file)) & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import kafka.admin", ["kafka"]),
+        ("from duckdb import connect", ["duckdb"]),
+        ("if True:\n    import pyspark", ["pyspark"]),
+        ("def f() -> None:\n    import pyspark", []),
+    ],
+)
+def test_module_level_imports_are_found(tmp_path: Path, text: str, found: list[str]) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(text)
+    assert module_level_imports(file) == found
+
+
+def measured(file: Path) -> tuple[float, set[str]]:
+    """Seconds to run a DAG file, and the packages that it loads."""
+    command = [sys.executable, "-c", MEASURE, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return float(found["seconds"]), set(found["loaded"])
+
+
+def module_level_imports(file: Path) -> list[str]:
+    """The packages a file imports outside of functions."""
+    found: list[str] = []
+    left: list[ast.AST] = [ast.parse(file.read_text())]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Import):
+            found += [name.name.partition(".")[0] for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.module or "").partition(".")[0])
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            left += ast.iter_child_nodes(node)
+    return found

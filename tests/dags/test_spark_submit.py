@@ -1,0 +1,88 @@
+"""The provider's private command builder, pinned: when it changes, this fails and not a deploy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tideline.errors import UserError
+from tideline.home import CHECKOUT, Home
+from tideline.keeper.deployed import parse_deployed
+from tideline.spec.model import StreamSpec
+from tideline_airflow.driver_launch import DriverLaunch
+from tideline_airflow.spark_submit import Application, submit_command
+
+APPLICATION = Application(
+    file=Path("/jobs/run.py"),
+    name="s-e1",
+    master="local[2]",
+    driver_memory="1g",
+    arguments=["--stream", "s"],
+    conf={"spark.ui.port": "0"},
+    jars=[Path("/jars/a.jar"), Path("/jars/b.jar")],
+)
+
+
+@pytest.fixture
+def spec() -> StreamSpec:
+    return parse_deployed((CHECKOUT / "include" / "streams" / "log-metrics.yaml").read_text())
+
+
+def test_the_command_is_what_the_provider_builds() -> None:
+    assert submit_command(APPLICATION, Path("/bin/spark-submit")) == [
+        *("/bin/spark-submit", "--master", "local[2]"),
+        *("--conf", "spark.ui.port=0"),
+        *("--jars", "/jars/a.jar,/jars/b.jar"),
+        *("--driver-memory", "1g"),
+        *("--name", "s-e1"),
+        *("/jobs/run.py", "--stream", "s"),
+    ]
+
+
+def launch(root: Path, spec: StreamSpec) -> tuple[list[str], dict[str, str]]:
+    jars = Home(root).jars("spark")
+    jars.mkdir(parents=True)
+    (jars / "connector.jar").touch()
+    found = DriverLaunch(Home(root), "127.0.0.1:9")(spec, epoch=3, generation=2, tag="log-metrics-e3")
+    return list(found.command), dict(found.environment)
+
+
+def test_a_driver_is_told_who_it_is(tmp_path: Path, spec: StreamSpec) -> None:
+    command, _ = launch(tmp_path, spec)
+    job = command.index(str(CHECKOUT / "jobs" / "run_stream.py"))
+    assert command[job + 1 :] == [
+        *("--stream", "log-metrics"),
+        *("--home", str(tmp_path)),
+        *("--epoch", "3"),
+        *("--generation", "2"),
+        *("--tag", "log-metrics-e3"),
+        *("--bootstrap", "127.0.0.1:9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "spark.driver.host=127.0.0.1",
+        "spark.driver.bindAddress=127.0.0.1",
+        "spark.sql.session.timeZone=UTC",
+        "spark.sql.shuffle.partitions=2",
+        "spark.ui.showConsoleProgress=false",
+    ],
+)
+def test_a_drivers_settings(tmp_path: Path, spec: StreamSpec, setting: str) -> None:
+    assert setting in launch(tmp_path, spec)[0]
+
+
+def test_a_drivers_environment(tmp_path: Path, spec: StreamSpec) -> None:
+    _, environment = launch(tmp_path, spec)
+    assert environment["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert environment["TIDELINE_HOME"] == str(tmp_path)
+    assert Path(environment["PYSPARK_PYTHON"]).exists()
+    assert (Path(environment["JAVA_HOME"]) / "bin" / "java").exists()
+
+
+def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:
+    with pytest.raises(UserError, match="no jars"):
+        DriverLaunch(Home(tmp_path), "127.0.0.1:9")(spec, epoch=1, generation=1, tag="t")

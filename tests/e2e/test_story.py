@@ -1,0 +1,137 @@
+"""The whole story on real parts: what the demo proves, and what it proves it against."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from support.platform import Platform
+from tideline.keeper.report import recent_transitions
+from tideline.platform.supervisor import Supervisor
+from tideline.platform.waiting import wait_until
+from tideline.tables.schemas import StreamTables
+
+STREAM = "log-metrics"
+KILLS = 5
+SEED = 20
+
+
+def verdict(whole: Platform) -> tuple[int, dict[str, Any]]:
+    done = whole.run("verify", STREAM, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def status(whole: Platform) -> dict[str, Any]:
+    found = json.loads(whole.run("status", "--json").stdout)
+    (row,) = (row for row in found["streams"] if row["name"] == STREAM)
+    return dict(row)
+
+
+def test_every_event_is_accounted_for(told: dict[str, Any], source: Path | None) -> None:
+    assert told["sent"] == told["counted"] + told["rejected"] + told["late"]
+    assert source is None or told["sent"] == 10_000
+
+
+def test_late_events_were_dropped_and_corrected(told: dict[str, Any]) -> None:
+    assert told["late"] > 0
+    assert told["corrected"] == told["late"]
+
+
+def test_every_window_is_that_of_a_batch_computation(told: dict[str, Any]) -> None:
+    assert told["windows"] >= 84
+    assert told["differences"] == 0
+
+
+def test_verify_holds_and_says_how(whole: Platform, told: dict[str, Any]) -> None:
+    code, report = verdict(whole)
+    assert (code, report["holds"], report["conservation"]["holds"]) == (0, True, True)
+    assert set(report["metrics"]) == {"response_time", "error_rate", "system_health", "ip_patterns"}
+    assert report["conservation"]["events"] == told["sent"]
+
+
+def test_status_tells_how_the_stream_is(whole: Platform, told: dict[str, Any]) -> None:
+    row = status(whole)
+    assert {key: row[key] for key in ("desired", "state", "epoch", "backlog")} == {
+        "desired": "RUNNING", "state": "STABLE", "epoch": 2, "backlog": 0,
+    }  # fmt: skip
+
+
+def test_a_row_changed_by_hand_is_named(whole: Platform, told: dict[str, Any]) -> None:
+    path = StreamTables(whole.home.tables(STREAM)).published("system_health")
+    row = DeltaTable(str(path)).to_pyarrow_table().slice(0, 1).to_pylist()[0]
+    start = row["window_start"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    change_total(path, start, row["total_requests"] + 1)
+    code, report = verdict(whole)
+    change_total(path, start, row["total_requests"])
+    named = [(d["metric"], d["window_start"], d["column"], d["found"]) for d in report["differences"]]
+    changed = ("system_health", row["window_start"].isoformat(), "total_requests", str(row["total_requests"] + 1))
+    assert (code, named) == (1, [changed])
+    assert verdict(whole)[0] == 0
+
+
+def change_total(path: Path, start: str, total: int) -> None:
+    DeltaTable(str(path)).update(
+        updates={"total_requests": str(total)}, predicate=f"window_start = cast('{start}' as timestamp)"
+    )
+
+
+def test_a_stream_killed_at_random_moments_loses_and_doubles_nothing(whole: Platform, told: dict[str, Any]) -> None:
+    draw = random.Random(SEED)
+    with traffic(whole):
+        for _ in range(KILLS):
+            kill_at_a_random_moment(whole, draw)
+    assert whole.run("reconcile", STREAM).returncode == 0
+    code, report = verdict(whole)
+    assert (code, report["differences"], report["conservation"]["holds"]) == (0, [], True)
+
+
+def kill_at_a_random_moment(whole: Platform, draw: random.Random) -> None:
+    """Ends with the stream STABLE again, its epoch up by one with a reason."""
+    epoch = status(whole)["epoch"]
+    pid = Supervisor(whole.home).state(f"driver-{STREAM}").pid
+    assert pid is not None
+    wait_until(lambda: False, draw.uniform(0, 5))
+    os.kill(pid, signal.SIGKILL)
+
+    def stable_again() -> bool:
+        row = status(whole)
+        return bool(row["state"] == "STABLE" and row["epoch"] > epoch)
+
+    assert wait_until(stable_again, 150.0, 1.0), status(whole)
+    assert status(whole)["epoch"] == epoch + 1
+    moves = recent_transitions(whole.settings, STREAM)
+    assert any(move.epoch >= epoch and "DriverLost" in move.reason for move in moves)
+
+
+@contextmanager
+def traffic(whole: Platform) -> Iterator[None]:
+    """Seeded traffic with late, malformed and future events, for as long as the block lasts."""
+    command = [sys.executable, "-m", "tideline.cli.main", "produce", "--topic", "logs", "--rate", "100"]
+    command += ["--seconds", "600", "--seed", str(SEED)]
+    log = (whole.home.logs / "traffic.log").open("w")
+    process = subprocess.Popen(command, env=whole.environ, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.parametrize("command", ["stop", "deploy"])
+def test_a_stream_is_stopped_and_deployed_again_where_it_was(
+    whole: Platform, told: dict[str, Any], command: str
+) -> None:
+    done = whole.run(command, STREAM)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert status(whole)["state"] == {"stop": "STOPPED", "deploy": "STABLE"}[command]

@@ -1,0 +1,113 @@
+"""The registry on the database it really runs on: its locks, its clock, and many keepers at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support.keeper_world import SPEC
+from support.platform import Platform
+from tideline.keeper.lifecycle import Desired, State
+from tideline.keeper.report import stream_rows
+from tideline.platform.waiting import wait_until
+from tideline.registry.migrate import upgrade
+from tideline.registry.requests import Request
+from tideline.registry.rows import Move, StaleEpoch, StaleState
+from tideline.registry.store import Registry
+
+TOGETHER = 8
+FENCING = Move(State.FENCING, "asked for", "ann", {"backlog": 3})
+
+
+@pytest.fixture(scope="module")
+def url(platform: Platform) -> str:
+    return platform.start("database").registry_url
+
+
+@pytest.fixture
+def stream(request: pytest.FixtureRequest) -> str:
+    return str(request.node.name)[:60]
+
+
+@pytest.fixture
+def registry(url: str, stream: str) -> Iterator[Registry]:
+    found = Registry.connect(url)
+    found.request(Request(stream, Desired.RUNNING, "ann", SPEC, "f"))
+    yield found
+    found.close()
+
+
+def how_many(call: Callable[[], object], *refused: type[Exception]) -> int:
+    """How many of several that call at once are not refused."""
+
+    def succeeds(_: int) -> bool:
+        try:
+            return call() is not False
+        except refused:
+            return False
+
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        return sum(pool.map(succeeds, range(TOGETHER)))
+
+
+def test_many_upgrade_at_once(url: str) -> None:
+    assert how_many(lambda: upgrade(url)) == TOGETHER
+
+
+def test_of_many_that_raise_an_epoch_one_succeeds(registry: Registry, stream: str) -> None:
+    assert how_many(lambda: registry.raise_epoch(stream, 0), StaleEpoch) == 1
+    assert registry.stream(stream).epoch == 1
+
+
+def test_of_many_that_move_a_stream_one_succeeds(registry: Registry, stream: str) -> None:
+    seen = registry.stream(stream)
+    assert how_many(lambda: registry.record(seen, FENCING), StaleState) == 1
+    assert len(registry.transitions(stream)) == 1
+
+
+def test_of_many_requests_at_once_none_is_lost(registry: Registry, stream: str) -> None:
+    wanted = iter([Desired.RUNNING, Desired.STOPPED] * TOGETHER)
+    assert how_many(lambda: registry.request(Request(stream, next(wanted), "ann"))) == TOGETHER
+
+
+def test_many_may_make_a_stream_known_at_once(registry: Registry, stream: str) -> None:
+    new = Request(f"{stream}_2"[-60:], Desired.RUNNING, "ann", SPEC, "f")
+    assert how_many(lambda: registry.request(new)) == TOGETHER
+
+
+def test_of_many_keepers_one_has_the_lease(registry: Registry, stream: str) -> None:
+    holders = iter("abcdefgh")
+    assert how_many(lambda: registry.leases.take(stream, next(holders), 60_000)) == 1
+
+
+def test_a_lease_runs_out_by_the_databases_clock(registry: Registry, stream: str) -> None:
+    assert registry.leases.take(stream, "a", 300)
+    assert not registry.leases.take(stream, "b", 300)
+    assert wait_until(lambda: registry.leases.take(stream, "b", 300), 5.0)
+
+
+def test_the_databases_clock_is_in_milliseconds(registry: Registry) -> None:
+    assert abs(registry.now() - time.time() * 1000) < 5000
+
+
+def test_evidence_comes_back_as_it_was(registry: Registry, stream: str) -> None:
+    registry.record(registry.stream(stream), FENCING)
+    assert registry.transitions(stream)[0].evidence == {"backlog": 3}
+
+
+def test_a_status_row_has_the_keys_that_scripts_rely_on(platform: Platform, registry: Registry, stream: str) -> None:
+    rows = {row["name"]: row for row in stream_rows(platform.home, platform.settings)}
+    assert rows[stream] == {
+        "name": stream,
+        "desired": "RUNNING",
+        "state": "STOPPED",
+        "reason": "never deployed",
+        "epoch": 0,
+        "generation": 1,
+        "batch": None,
+        "backlog": None,
+        "watermark": None,
+    }

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tideline.keeper.evidence import CheckpointView, Evidence
+from tideline.keeper.health import judge
+from tideline.keeper.heartbeat import Heartbeat
+from tideline.keeper.verdict import Kind, Thresholds
+from tideline.launcher.base import LauncherState, Phase
+
+NOW = 1_000_000_000
+S = 1000
+LIMITS = Thresholds(trigger_ms=2 * S)
+RUNNING = LauncherState(Phase.RUNNING, tag="s-e2")
+ENDED = LauncherState(Phase.EXITED, tag="s-e2", exit_status=-1)
+
+
+def beat(**facts: Any) -> Heartbeat:
+    return replace(Heartbeat("s", 2, "s-e2", at=NOW, state="running", progress_at=NOW), **facts)
+
+
+def evidence(**facts: Any) -> Evidence:
+    """A driver that is well: five batches of its own, no backlog."""
+    checkpoint = CheckpointView(last_commit=9, committed_at=NOW, ends={0: 100})
+    well = Evidence("s-e2", 2, NOW - 600 * S, 4, False, RUNNING, beat(), checkpoint, {0: 100})
+    return replace(well, **facts)
+
+
+def still(seconds: int, **facts: Any) -> dict[str, Any]:
+    """The driver has not moved for so long, though it beats."""
+    at = NOW - seconds * S
+    checkpoint = CheckpointView(last_commit=9, committed_at=at, ends={0: 100})
+    return {"checkpoint": checkpoint, "heartbeat": beat(progress_at=at, **facts)}
+
+
+NO_COMMIT = CheckpointView()
+CASES: list[tuple[str, Kind, dict[str, Any]]] = [
+    ("well without backlog", Kind.IDLE, {}),
+    ("well with backlog", Kind.HEALTHY, {"log_ends": {0: 150}}),
+    ("the launcher saw it end", Kind.DRIVER_LOST, {"launcher": ENDED}),
+    ("the launcher knows none", Kind.DRIVER_LOST, {"launcher": LauncherState(Phase.ABSENT)}),
+    ("another tag runs", Kind.DRIVER_LOST, {"launcher": replace(RUNNING, tag="s-e1")}),
+    ("just submitted", Kind.STARTING, {"submitted_at": NOW - S, "heartbeat": None, "checkpoint": NO_COMMIT}),
+    ("the beat is the last driver's", Kind.STARTING,
+     {"submitted_at": NOW - S, "heartbeat": beat(epoch=1), "checkpoint": NO_COMMIT}),
+    ("starting for too long", Kind.NEVER_STARTED,
+     {"submitted_at": NOW - 121 * S, "heartbeat": beat(state="starting"), "checkpoint": NO_COMMIT}),
+    ("running without a batch", Kind.UNPROVEN, {"checkpoint": NO_COMMIT, "log_ends": {0: 5}}),
+    ("two batches of three", Kind.UNPROVEN, {"base_batch": 7}),
+    ("proved before", Kind.IDLE, {"base_batch": 9, "proved": True}),
+    ("three idle triggers", Kind.IDLE, {"base_batch": 9, "heartbeat": beat(idle_triggers=3)}),
+    ("idle triggers with a backlog", Kind.UNPROVEN,
+     {"base_batch": 9, "heartbeat": beat(idle_triggers=3), "log_ends": {0: 101}}),
+    ("still with backlog", Kind.HUNG, {**still(61), "log_ends": {0: 101}}),
+    ("still for less than it may", Kind.HEALTHY, {**still(59), "log_ends": {0: 101}}),
+    ("still without backlog", Kind.IDLE, still(600)),
+    ("still, batches are long", Kind.HEALTHY, {**still(100, batch_ms=51 * S), "log_ends": {0: 101}}),
+    ("still, the broker is down", Kind.UNKNOWN, {**still(61), "log_ends": None}),
+    ("moving, the broker is down", Kind.HEALTHY, {"log_ends": None}),
+    ("silent but committing", Kind.HEARTBEAT_LOST, {"heartbeat": beat(at=NOW - 16 * S)}),
+    ("no heartbeat but committing", Kind.HEARTBEAT_LOST, {"heartbeat": None}),
+    ("proved by idling, its heartbeat is gone", Kind.HEARTBEAT_LOST,
+     {"base_batch": 9, "proved": True, "heartbeat": None}),
+    ("the launcher is silent, it beats", Kind.IDLE, {"launcher": None}),
+    ("the launcher is silent, it commits", Kind.HEARTBEAT_LOST, {"launcher": None, "heartbeat": None}),
+    ("all are silent", Kind.UNKNOWN,
+     {"launcher": None, "heartbeat": beat(at=NOW - 61 * S, progress_at=NOW - 61 * S),
+      "checkpoint": None, "log_ends": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "facts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_verdict_follows_from_the_witnesses(kind: Kind, facts: dict[str, Any]) -> None:
+    assert judge(evidence(**facts), LIMITS, NOW).kind is kind
+
+
+def test_a_verdict_shows_its_thresholds() -> None:
+    shown = judge(evidence(), LIMITS, NOW).as_dict()
+    assert shown["thresholds"]["hung_after_ms"] == 60 * S
+    assert shown["thresholds"]["trigger_ms"] == 2 * S
+
+
+def test_the_exit_status_and_the_drivers_word_are_told() -> None:
+    why = judge(evidence(launcher=ENDED, heartbeat=beat(exception="KeyError: 'a'")), LIMITS, NOW).why
+    assert why == "the launcher says EXITED with exit status -1: KeyError: 'a'"
+
+
+@pytest.mark.parametrize(
+    ("ends", "log_ends", "backlog"),
+    [({0: 5}, {0: 5}, 0), ({0: 5}, {0: 7, 1: 3}, 5), ({0: 5}, {0: 2}, 0), (None, {0: 4}, 4), ({0: 5}, None, None)],
+)
+def test_backlog_is_what_lies_beyond_the_last_commit(
+    ends: dict[int, int] | None, log_ends: dict[int, int] | None, backlog: int | None
+) -> None:
+    found = evidence(checkpoint=CheckpointView(1, NOW, ends), log_ends=log_ends)
+    assert found.backlog == backlog

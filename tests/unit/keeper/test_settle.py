@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from support.keeper_world import SPEC, World
+from tideline.keeper.lifecycle import Desired
+from tideline.keeper.settle import settled
+
+
+def test_a_deploy_settles_when_it_is_stable(world: World) -> None:
+    world.deploy()
+    assert settled(world.row, Desired.RUNNING) is None
+    found = settled(world.prove(), Desired.RUNNING)
+    assert found is not None
+    assert found.reached
+
+
+def test_a_stable_stream_with_a_newer_request_has_not_settled(world: World) -> None:
+    world.deploy()
+    world.prove()
+    world.ask(Desired.RUNNING, SPEC + "description: new\n")
+    assert settled(world.row, Desired.RUNNING) is None
+
+
+@pytest.mark.parametrize("exit_status", [65, 66])
+def test_a_deploy_fails_with_the_reason(world: World, exit_status: int) -> None:
+    world.deploy()
+    world.launcher.end(exit_status)
+    found = settled(world.tick(), Desired.RUNNING)
+    assert found is not None
+    assert not found.reached
+    assert f"exit status {exit_status}" in found.reason
+
+
+def test_a_failed_stream_asked_for_again_is_given_a_chance(world: World) -> None:
+    world.deploy()
+    world.launcher.end(65)
+    world.tick()
+    world.ask(Desired.RUNNING, SPEC)
+    assert settled(world.row, Desired.RUNNING) is None
+
+
+def test_a_deploy_that_was_stopped_meanwhile_fails(world: World) -> None:
+    world.deploy()
+    world.ask(Desired.STOPPED)
+    found = settled(world.row, Desired.RUNNING)
+    assert found is not None
+    assert not found.reached
+
+
+def test_a_stop_settles_when_the_driver_has_ended(world: World) -> None:
+    world.deploy()
+    world.ask(Desired.STOPPED)
+    world.tick()
+    assert settled(world.row, Desired.STOPPED) is None
+    world.launcher.end(0)
+    found = settled(world.tick(), Desired.STOPPED)
+    assert found is not None
+    assert found.reached

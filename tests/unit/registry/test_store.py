@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from support.keeper_world import SPEC, STREAM, Clock, sqlite_registry
+from tideline.keeper.lifecycle import Desired, IllegalTransition, State
+from tideline.registry.requests import Request
+from tideline.registry.rows import Attempt, Move, StaleEpoch, StaleState, UnknownStream
+from tideline.registry.store import Registry
+
+DEPLOY = Request(STREAM, Desired.RUNNING, "ann", SPEC, "0" * 16)
+STOP = Request(STREAM, Desired.STOPPED, "bob")
+FENCING = Move(State.FENCING, "asked for", "ann", {"backlog": 3}, "run-1")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def registry(clock: Clock) -> Registry:
+    found = sqlite_registry(clock)
+    found.request(DEPLOY)
+    return found
+
+
+def test_a_new_stream_is_stopped_and_wanted(registry: Registry) -> None:
+    row = registry.stream(STREAM)
+    assert (row.desired, row.state, row.epoch, row.generation) == (Desired.RUNNING, State.STOPPED, 0, 1)
+    assert row.has_request
+
+
+def test_a_stream_nobody_knows_is_an_error(registry: Registry) -> None:
+    with pytest.raises(UnknownStream):
+        registry.request(Request("nosuch", Desired.STOPPED, "ann"))
+
+
+def test_the_epoch_is_raised_by_one(registry: Registry) -> None:
+    assert registry.raise_epoch(STREAM, 0) == 1
+    assert registry.stream(STREAM).epoch == 1
+
+
+def test_who_expects_another_epoch_is_refused(registry: Registry) -> None:
+    registry.raise_epoch(STREAM, 0)
+    with pytest.raises(StaleEpoch, match="0 was expected, but it is 1"):
+        registry.raise_epoch(STREAM, 0)
+
+
+def test_an_epoch_is_raised_above_the_floor(registry: Registry) -> None:
+    assert registry.raise_epoch(STREAM, 0, floor=7) == 8
+
+
+def test_a_transition_is_recorded_with_its_row(registry: Registry, clock: Clock) -> None:
+    row = registry.record(registry.stream(STREAM), FENCING, acted=1)
+    (found,) = registry.transitions(STREAM)
+    assert (row.state, row.reason, row.has_request) == (State.FENCING, "asked for", False)
+    assert (found.from_state, found.to_state, found.at) == (State.STOPPED, State.FENCING, clock.now)
+    assert (found.evidence, found.dag_run, found.actor) == ({"backlog": 3}, "run-1", "ann")
+
+
+def test_a_transition_that_is_not_in_the_table_leaves_no_trace(registry: Registry) -> None:
+    with pytest.raises(IllegalTransition):
+        registry.record(registry.stream(STREAM), replace(FENCING, to=State.STABLE))
+    assert registry.transitions(STREAM) == []
+    assert registry.stream(STREAM).state is State.STOPPED
+
+
+def test_who_saw_the_stream_elsewhere_is_refused(registry: Registry) -> None:
+    seen = registry.stream(STREAM)
+    registry.record(seen, FENCING)
+    with pytest.raises(StaleState):
+        registry.record(seen, FENCING)
+    assert len(registry.transitions(STREAM)) == 1
+
+
+def test_who_saw_another_epoch_is_refused(registry: Registry) -> None:
+    seen = registry.stream(STREAM)
+    registry.raise_epoch(STREAM, 0)
+    with pytest.raises(StaleState):
+        registry.record(seen, FENCING)
+
+
+def test_an_attempt_comes_with_its_transition(registry: Registry) -> None:
+    attempt = Attempt(STREAM, 0, 1, "tag", "ann", -1, 5)
+    registry.record(registry.stream(STREAM), FENCING, attempt)
+    assert registry.attempts(STREAM) == [attempt]
+    assert registry.attempt(STREAM, 0) == attempt
+    assert registry.current_attempts() == {STREAM: attempt}
+
+
+def test_what_became_of_an_attempt_is_filled_in(registry: Registry) -> None:
+    registry.record(registry.stream(STREAM), FENCING, Attempt(STREAM, 0, 1, "tag", "ann", -1, 5))
+    registry.update_attempt(STREAM, 0, ended_at=9, exit_status=70, outcome="transient")
+    found = registry.attempts(STREAM)[0]
+    assert (found.ended_at, found.exit_status, found.outcome) == (9, 70, "transient")
+
+
+def test_asking_twice_is_asking_once(registry: Registry) -> None:
+    registry.record(registry.stream(STREAM), FENCING, acted=1)
+    assert not registry.request(DEPLOY).has_request
+
+
+@pytest.mark.parametrize("request_", [STOP, replace(DEPLOY, spec=SPEC + "description: new\n")])
+def test_a_change_is_a_new_request(registry: Registry, request_: Request) -> None:
+    registry.record(registry.stream(STREAM), FENCING, acted=1)
+    assert registry.request(request_).has_request
+
+
+def test_a_stop_keeps_the_spec(registry: Registry) -> None:
+    row = registry.request(STOP)
+    assert (row.desired, row.spec, row.asked_by) == (Desired.STOPPED, SPEC, "bob")
+
+
+def test_streams_come_by_name(registry: Registry) -> None:
+    registry.request(replace(DEPLOY, stream="apples"))
+    assert [row.name for row in registry.streams()] == ["apples", STREAM]
+
+
+def test_a_lease_has_one_holder(registry: Registry) -> None:
+    assert registry.leases.take(STREAM, "a", 1000)
+    assert not registry.leases.take(STREAM, "b", 1000)
+
+
+def test_a_holder_renews_its_lease(registry: Registry, clock: Clock) -> None:
+    registry.leases.take(STREAM, "a", 1000)
+    clock.pass_seconds(0.9)
+    assert registry.leases.take(STREAM, "a", 1000)
+    clock.pass_seconds(0.9)
+    assert not registry.leases.take(STREAM, "b", 1000)
+
+
+def test_a_lease_runs_out(registry: Registry, clock: Clock) -> None:
+    registry.leases.take(STREAM, "a", 1000)
+    clock.pass_seconds(1)
+    assert registry.leases.take(STREAM, "b", 1000)
+
+
+def test_who_lost_a_lease_does_not_give_it_back(registry: Registry, clock: Clock) -> None:
+    registry.leases.take(STREAM, "a", 1000)
+    clock.pass_seconds(1)
+    registry.leases.take(STREAM, "b", 1000)
+    registry.leases.release(STREAM, "a")
+    assert not registry.leases.take(STREAM, "a", 1000)
+
+
+def test_a_lease_is_given_back_after_an_error(registry: Registry) -> None:
+    with pytest.raises(ZeroDivisionError), registry.leases.held(STREAM, "a", 1000):
+        raise ZeroDivisionError
+    assert registry.leases.take(STREAM, "b", 1000)
+
+
+def test_a_transition_keeps_a_lease(registry: Registry) -> None:
+    registry.leases.take(STREAM, "a", 1000)
+    registry.record(registry.stream(STREAM), FENCING)
+    assert not registry.leases.take(STREAM, "b", 1000)
