@@ -29,6 +29,11 @@ class StreamHome:
         return self.root / "spec.yaml"
 
     @property
+    def scratch(self) -> Path:
+        """Spark's blocks and temporary files: emptied at each submit, since a killed driver leaves its own."""
+        return self.root / "scratch"
+
+    @property
     def log(self) -> Path:
         return self.root / "driver.log"
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
-from tideline.spec.load import SpecError, load_spec
 
 from tideline.checkpoint import CheckpointLog
 from tideline.home import Home, StreamHome
 from tideline.kafka_io import topic_id
+from tideline.spec.load import SpecError, load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_ledger
 from tideline.tables.delta import Superseded
@@ -91,7 +91,8 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         code = exit_code(error)
         log.error("the driver of %s ends: %s", arguments.stream, code.name, exc_info=code is not Exit.SUPERSEDED)
-        heartbeat.tell(state="failed", exception=_first_line(error))
+        if not isinstance(error, ConnectionError):  # a JVM that is gone was killed: its launcher knows more
+            heartbeat.tell(state="failed", exception=_first_line(error))
         return code
     finally:
         heartbeat.stop()
@@ -149,7 +150,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         .start()
     )
     heartbeat.query_started()
-    _attend(query, stream, fence, arguments.epoch)
+    _attend(query, stream, fence, heartbeat)
     spark.stop()
 
 
@@ -177,11 +178,13 @@ def require_checkpoint(tables: StreamTables, checkpoint: CheckpointLog, generati
         )
 
 
-def _attend(query: StreamingQuery, stream: StreamHome, fence: Fence, epoch: int) -> None:
+def _attend(query: StreamingQuery, stream: StreamHome, fence: Fence, heartbeat: Heartbeat) -> None:
     """Waits until the query ends, a stop is asked for, or a newer epoch appears while nothing arrives."""
     while not query.awaitTermination(1):
+        if not query.status["isTriggerActive"]:  # the JVM answers and has nothing to do
+            heartbeat.idle()
         fence.check()
-        if stop_requested(stream.stop_request, epoch):
+        if stop_requested(stream.stop_request, fence.epoch):
             log.info("stop was asked for: the batch in flight is finished first")
             _drain(query)
             return

@@ -29,7 +29,8 @@ class Heartbeat:
         self._idle_since_ms = clock_ms()
         self._facts: dict[str, Any] = {
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
-            "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "exception": None, "ui": None,
+            "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "exception": None,
+            "ui": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -56,6 +57,11 @@ class Heartbeat:
         self._idle_since_ms = self._clock_ms()
         self.tell(state="running")
 
+    def idle(self) -> None:
+        """A trigger has looked and found nothing to do; the next write tells."""
+        with self._lock:
+            self._facts["progress_at"] = self._clock_ms()
+
     def batch_started(self) -> None:
         self._batch_started_ms = self._clock_ms()
 
@@ -68,6 +74,7 @@ class Heartbeat:
                 state="running",
                 batch=done.batch,
                 batch_at=now,
+                progress_at=now,
                 batch_ms=now - started,
                 rows=done.rows,
                 watermark=done.watermark_ms,

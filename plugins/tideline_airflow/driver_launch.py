@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,10 +39,10 @@ class DriverLaunch:
             master=f"local[{spec.spark.cores}]",
             driver_memory=spec.spark.memory,
             arguments=[part for pair in arguments.items() for part in pair],
-            conf=driver_conf(spec),
+            conf=driver_conf(spec, self._home.stream(spec.name).scratch),
             jars=self._jars(),
         )
-        return Launch(submit_command(application, _beside_python("spark-submit")), self._environment())
+        return Launch(submit_command(application, _beside_python("spark-submit")), self._environment(spec.name))
 
     def _jars(self) -> list[Path]:
         folder = self._home.jars("spark")
@@ -50,12 +51,21 @@ class DriverLaunch:
             raise UserError(f"no jars in {folder}: Spark cannot read Kafka without them", "run `tideline up`")
         return jars
 
-    def _environment(self) -> dict[str, str]:
-        own = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_LOCAL_IP": HOST}
+    def _environment(self, stream: str) -> dict[str, str]:
+        scratch = self._home.stream(stream).scratch
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        own = {
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "SPARK_LOCAL_IP": HOST,
+            "SPARK_LOCAL_DIRS": str(scratch),
+            "TMPDIR": str(scratch),
+        }
         return environment(self._home, find_java(self._home)) | own
 
 
-def driver_conf(spec: StreamSpec) -> dict[str, str]:
+def driver_conf(spec: StreamSpec, scratch: Path) -> dict[str, str]:
     """Everything binds the loopback interface; the UI takes any free port and tells it in the heartbeat."""
     return {
         "spark.driver.host": HOST,
@@ -65,6 +75,7 @@ def driver_conf(spec: StreamSpec) -> dict[str, str]:
         "spark.ui.enabled": "true",
         "spark.ui.port": "0",
         "spark.ui.showConsoleProgress": "false",
+        "spark.driver.extraJavaOptions": f'"-Djava.io.tmpdir={scratch}"',  # quoted for Spark: a path may hold blanks
     }
 
 
