@@ -11,39 +11,26 @@ import logging
 import sys
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
-from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
-from pyspark.sql.streaming import StreamingQuery
 
 from tideline.checkpoint import CheckpointLog
-from tideline.home import Home, StreamHome
+from tideline.home import Home
 from tideline.kafka_io import topic_id
-from tideline.spec.load import SpecError, load_spec
+from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_ledger
-from tideline.tables.delta import Superseded
 from tideline.tables.schemas import StreamTables
+from tideline_spark.attend import attend
 from tideline_spark.books import new_books
+from tideline_spark.exits import Exit, StateLost, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
-from tideline_spark.plan import NoWatermark, merge_cells, read_topic, require_watermark, require_watermark_predicate
+from tideline_spark.plan import merge_cells, read_topic, require_watermark, require_watermark_predicate
 from tideline_spark.sink import BatchSink, Identity
 
 log = logging.getLogger("tideline")
-DRAIN_S = 30.0
-
-
-class Exit(IntEnum):
-    """Why a driver ended."""
-
-    STOPPED = 0
-    SUPERSEDED = 64
-    CONFIGURATION = 65
-    STATE = 66
-    FAILED = 70
 
 
 @dataclass(frozen=True)
@@ -56,10 +43,6 @@ class Arguments:
     generation: int
     tag: str
     bootstrap: str
-
-
-class StateLost(Exception):
-    """The checkpoint does not hold what the ledger says was committed."""
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -100,19 +83,6 @@ def main(argv: list[str] | None = None) -> int:
     return Exit.STOPPED
 
 
-def exit_code(error: Exception) -> Exit:
-    """Classifies what ended the driver; a failed query is looked through to its cause."""
-    text = str(error)
-    if isinstance(error, Superseded) or "tideline.tables.delta.Superseded" in text:
-        return Exit.SUPERSEDED
-    if isinstance(error, SpecError | NoWatermark) or "tideline_spark.plan.NoWatermark" in text:
-        return Exit.CONFIGURATION
-    gone = ("KAFKA_DATA_LOSS", "OffsetOutOfRange", "Some data may have been lost", "StateStore")
-    if isinstance(error, StateLost) or (isinstance(error, StreamingQueryException) and any(g in text for g in gone)):
-        return Exit.STATE
-    return Exit.FAILED
-
-
 def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -> None:
     stream = home.stream(arguments.stream)
     spec = load_spec(stream.spec)
@@ -150,7 +120,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         .start()
     )
     heartbeat.query_started()
-    _attend(query, stream, fence, heartbeat)
+    attend(query, stream.stop_request, fence, heartbeat)
     spark.stop()
 
 
@@ -176,33 +146,6 @@ def require_checkpoint(tables: StreamTables, checkpoint: CheckpointLog, generati
             f"generation {generation} has batches up to {max(done)} in the ledger, its checkpoint ends at {planned}: "
             "deploy a new generation"
         )
-
-
-def _attend(query: StreamingQuery, stream: StreamHome, fence: Fence, heartbeat: Heartbeat) -> None:
-    """Waits until the query ends, a stop is asked for, or a newer epoch appears while nothing arrives."""
-    while not query.awaitTermination(1):
-        if not query.status["isTriggerActive"]:  # the JVM answers and has nothing to do
-            heartbeat.idle()
-        fence.check()
-        if stop_requested(stream.stop_request, fence.epoch):
-            log.info("stop was asked for: the batch in flight is finished first")
-            _drain(query)
-            return
-
-
-def _drain(query: StreamingQuery) -> None:
-    deadline = time.monotonic() + DRAIN_S
-    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    query.stop()
-
-
-def stop_requested(path: Path, epoch: int) -> bool:
-    """Whether the stop file names this epoch or a later one."""
-    try:
-        return int(path.read_text().strip() or 0) >= epoch
-    except (FileNotFoundError, ValueError):
-        return False
 
 
 def _session(spec: StreamSpec) -> SparkSession:

@@ -11,7 +11,9 @@ from support.records import log_line, small_spec
 from tideline.checkpoint import CheckpointLog
 from tideline.keeper.epochs import create_epoch
 from tideline.tables.delta import Superseded
-from tideline_spark.driver import Exit, StateLost, exit_code, parse_arguments, require_checkpoint, stop_requested
+from tideline_spark.attend import stop_requested
+from tideline_spark.driver import parse_arguments, require_checkpoint
+from tideline_spark.exits import Exit, StateLost, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.plan import NoWatermark

@@ -57,19 +57,7 @@ def slot_fields(slots: list[str]) -> list[pa.Field]:
 
 def part_schema(slots: list[str]) -> pa.Schema:
     """A row of `parts`: a group as of a batch (`kind` part), or the batch's ledger row (`kind` ledger)."""
-    return pa.schema(
-        [
-            ("kind", pa.string()),
-            ("version", pa.int64()),
-            ("metric", pa.string()),
-            ("window_end", TIME),
-            ("key", pa.string()),
-            ("events", pa.int64()),
-            *slot_fields(slots),
-            ("batch_at", TIME),
-            ("ledger", LEDGER),
-        ]
-    )
+    return pa.schema([pa.field("kind", pa.string()), *correction_schema(slots), pa.field("ledger", LEDGER)])
 
 
 def correction_schema(slots: list[str]) -> pa.Schema:

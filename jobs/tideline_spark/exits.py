@@ -1,0 +1,41 @@
+"""How a driver ends, and the exit code that says why."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pyspark.errors import StreamingQueryException
+
+from tideline.spec.load import SpecError
+from tideline.tables.delta import Superseded
+from tideline_spark.plan import NoWatermark
+
+# What Spark's messages hold when offsets or state are not what they were.
+_STATE_GONE = ("KAFKA_DATA_LOSS", "OffsetOutOfRange", "Some data may have been lost", "StateStore")
+
+
+class Exit(IntEnum):
+    """Why a driver ended."""
+
+    STOPPED = 0
+    SUPERSEDED = 64
+    CONFIGURATION = 65
+    STATE = 66
+    FAILED = 70
+
+
+class StateLost(Exception):
+    """The checkpoint does not hold what the ledger says was committed."""
+
+
+def exit_code(error: Exception) -> Exit:
+    """Classifies what ended the driver; a failed query is looked through to its cause."""
+    text = str(error)
+    if isinstance(error, Superseded) or "tideline.tables.delta.Superseded" in text:
+        return Exit.SUPERSEDED
+    if isinstance(error, SpecError | NoWatermark) or "tideline_spark.plan.NoWatermark" in text:
+        return Exit.CONFIGURATION
+    is_gone = isinstance(error, StreamingQueryException) and any(words in text for words in _STATE_GONE)
+    if is_gone or isinstance(error, StateLost):
+        return Exit.STATE
+    return Exit.FAILED
