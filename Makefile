@@ -13,8 +13,10 @@ $(READY): requirements.lock pyproject.toml include/platform/jars.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@if uv pip install --help 2>/dev/null | grep -q system-certs; then uv=uv; else \
 	  uv=$(BIN)/uv; \
-	  sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; \
+	  test -x $$uv || { \
+	    sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt && \
+	    { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip; } && \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; }; \
 	fi && \
 	  echo "installing the locked packages" && \
 	  $$uv pip install --quiet --python $(BIN)/python --system-certs --require-hashes -r requirements.lock && \

@@ -1,8 +1,8 @@
 """Finds the events that the streams' watermarks dropped, and corrects the windows they belong to.
 
-**What a run covers:** the batches committed in its data interval, so that one can be cleared or backfilled; a run
-triggered by hand without a date covers all that is pending, of one stream if one is chosen. Running it again, or
-twice at once, gives the same rows.
+**What a run covers:** the batches recorded before the end of its data interval whose late events are not corrected
+yet, so that none falls between two runs; a run triggered by hand without a date covers all that is pending, of one
+stream if one is chosen. Running it again, or twice at once, gives the same rows.
 
 **When it fails:** nothing was published by halves; clear the task when the cause is mended. Offsets that retention
 has removed are named in the error: their windows cannot be corrected any more.
@@ -38,7 +38,7 @@ def reconcile_late_data() -> None:
     def reconcile(stream: str) -> dict[str, Any]:
         context = get_current_context()
         context["stream"] = stream  # type: ignore[typeddict-unknown-key]  # names the mapped task in the UI
-        return tasks.reconcile(stream, context.get("data_interval_start"), context.get("data_interval_end"))
+        return tasks.reconcile(stream, context.get("data_interval_end"))
 
     reconcile.expand(stream=streams())
 

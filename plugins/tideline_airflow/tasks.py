@@ -88,12 +88,12 @@ def running_streams(wanted: str | None) -> list[str]:
         return [row.name for row in registry.streams() if row.epoch]
 
 
-def reconcile(stream: str, since: datetime | None, until: datetime | None) -> dict[str, Any]:
-    """Finds what the stream's batches of an interval dropped, and corrects the windows it belongs to."""
+def reconcile(stream: str, until: datetime | None) -> dict[str, Any]:
+    """Corrects the windows of what the stream's batches dropped, of all recorded before `until` and not corrected."""
     from tideline.reconcile import reconcile_stream
 
     installation = Installation.from_env()
-    done = reconcile_stream(installation.home, installation.settings.bootstrap_servers, stream, since, until)
+    done = reconcile_stream(installation.home, installation.settings.bootstrap_servers, stream, until=until)
     return done.as_dict()
 
 
