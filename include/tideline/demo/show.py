@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tideline.demo.story import Proof
 
 _BEGUN = time.monotonic()
-_LIVE = ("window_start", "total_requests", "active_services", "error_rate", "health_score", "is_open")
+_LIVE = ("window_start", "total_requests", "error_rate", "health_score", "is_open")
 
 
 def show_step(text: str) -> None:
