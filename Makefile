@@ -9,7 +9,7 @@ setup: $(READY)
 
 # uv comes from the path if it is new enough, else the locked one is put into the venv.
 $(READY): requirements.lock pyproject.toml include/platform/jars.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON to one")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11 to 3.13 is needed: set PYTHON to one")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@if uv pip install --help 2>/dev/null | grep -q system-certs; then uv=uv; else \
 	  uv=$(BIN)/uv; \
@@ -44,8 +44,10 @@ up: setup
 down:
 	@if test -x $(BIN)/tideline; then $(BIN)/tideline down; fi
 
+# What is removed is .tideline, so its platform ends first, whatever home a person has set.
 # The database may lie outside and be linked: see include/tideline/platform/database.py.
-clean: down
+clean:
+	@if test -x $(BIN)/tideline; then env -u TIDELINE_HOME $(BIN)/tideline down; fi
 	@if test -L .tideline/database; then rm -rf "$$(readlink .tideline/database)"; fi
 	rm -rf .venv .tideline
 

@@ -5,12 +5,13 @@ A row is committed together with the batch's parts, so a batch has both or neith
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
+from tideline.errors import UserError
 from tideline.lateness import pane_is_late
 from tideline.spec.model import StreamSpec
 from tideline.versions import batch_of, generation_of
@@ -76,6 +77,20 @@ class LedgerRow:
     def late_panes(self, spec: StreamSpec) -> tuple[Pane, ...]:
         """The panes of which some window of some metric lost the events."""
         return tuple(pane for pane in self.panes if pane_is_late(spec, pane.pane, self.late_ms))
+
+
+class TopicChanged(UserError):
+    """The topic was deleted and made again: its offsets no longer mean the records that the ledger speaks of."""
+
+
+def require_same_topic(ledger: Sequence[LedgerRow], topic_id: str) -> None:
+    """Refuses to read a topic by the ledger of another one of the same name."""
+    if ledger and ledger[-1].topic_id != topic_id:
+        last = ledger[-1]
+        raise TopicChanged(
+            f"topic '{last.topic}' was made again: the ledger knows it as {last.topic_id}, now it is {topic_id}",
+            "deploy the new topic's stream under a name of its own",
+        )
 
 
 @dataclass(frozen=True)

@@ -15,20 +15,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
-from tideline.engine.cells import GROUP, Engine, connect
+from tideline.engine.cells import GROUP, Engine
 from tideline.engine.publish import Publisher
 from tideline.engine.relations import restrict
 from tideline.errors import UserError
 from tideline.home import Home
-from tideline.kafka_io import read_ranges
-from tideline.ledger import LedgerRow
+from tideline.kafka_io import read_ranges, topic_id
+from tideline.ledger import LedgerRow, require_same_topic
 from tideline.reconcile_plan import LateSpan, ReconcilePlan, plan_reconcile
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import corrected_versions, read_corrections, read_ledger, read_parts
 from tideline.tables.delta import commit_on_fresh_handle, open_table, stamped
-from tideline.tables.published import read_published, write_published
+from tideline.tables.published import read_all_published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, TIME, StreamTables, correction_schema
+from tideline.tables.stale import stale_groups
 
 _ROUNDS = 20
 
@@ -67,15 +68,15 @@ def reconcile_stream(
     home: Home,
     bootstrap: str,
     stream: str,
-    since: datetime | None = None,
     until: datetime | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ReconcileResult:
-    """Finds and corrects what the batches recorded in [since, until) dropped; publishes what is not yet published."""
+    """Corrects what the batches recorded before `until` dropped, by default all, and publishes what is behind."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
     ledger = read_ledger(tables)
-    plan = plan_reconcile(spec, ledger, corrected_versions(tables), since, until)
+    require_same_topic(ledger, topic_id(bootstrap, spec.source.topic))
+    plan = plan_reconcile(spec, ledger, corrected_versions(tables), until)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
     chunks = read_ranges(bootstrap, spec.source.topic, plan.ranges, read_committed=True) if plan.spans else ()
     read, corrections = compute_corrections(spec, plan, chunks)
@@ -143,7 +144,7 @@ def publish_corrected(tables: StreamTables, spec: StreamSpec, last: LedgerRow) -
     changed = 0
     for _ in range(_ROUNDS):
         corrections = read_corrections(tables, spec)
-        stale = stale_groups(tables, spec, corrections)
+        stale = stale_groups(read_all_published(tables, spec.metrics), corrections)
         if not len(stale):
             return changed
         windows = pc.unique(stale["window_end"])
@@ -152,25 +153,3 @@ def publish_corrected(tables: StreamTables, spec: StreamSpec, last: LedgerRow) -
         for name, rows in publisher.finish(groups, last.watermark_ms).items():
             changed += write_published(tables.published(name), rows)
     raise RuntimeError(f"the published tables under {tables.root} were still behind after {_ROUNDS} rounds")
-
-
-def stale_groups(tables: StreamTables, spec: StreamSpec, corrections: pa.Table) -> pa.Table:
-    """Groups (metric, window_end, key) whose published row is missing or was made from fewer corrections."""
-    connection = connect()
-    connection.register("corrections", corrections)
-    connection.execute(
-        "create temp table published (metric varchar, window_end timestamptz, key varchar, revision bigint)"
-    )
-    for name in spec.metrics:
-        rows = read_published(tables.published(name))
-        if rows is not None:
-            connection.register("found", rows.select(["window_end", "key", "revision"]))
-            connection.execute(
-                "insert into published select $name, window_end, key, revision from found", {"name": name}
-            )
-    stale: pa.Table = connection.sql(
-        """select metric, window_end, key
-           from (select metric, window_end, key, count(*) as made from corrections group by all)
-           left join published using (metric, window_end, key) where coalesce(revision, 0) < made"""
-    ).to_arrow_table()
-    return stale

@@ -49,14 +49,13 @@ def plan_reconcile(
     spec: StreamSpec,
     ledger: Iterable[LedgerRow],
     corrected: frozenset[int],
-    since: datetime | None = None,
     until: datetime | None = None,
 ) -> ReconcilePlan:
-    """The plan for the batches recorded in [since, until) that dropped something and are not corrected."""
+    """The plan for the batches recorded before `until` that dropped something and are not corrected."""
     spans: list[LateSpan] = []
     events = 0
     for row in ledger:
-        if row.version not in corrected and _within(row.batch_at_ms, since, until):
+        if row.version not in corrected and _is_before(row.batch_at_ms, until):
             late = row.late_panes(spec)
             events += sum(pane.events for pane in late)
             spans += _spans(row, late)
@@ -73,9 +72,8 @@ def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:
     ]
 
 
-def _within(at_ms: int, since: datetime | None, until: datetime | None) -> bool:
-    after = since is None or at_ms >= since.timestamp() * 1000
-    return after and (until is None or at_ms < until.timestamp() * 1000)
+def _is_before(at_ms: int, until: datetime | None) -> bool:
+    return until is None or at_ms < until.timestamp() * 1000
 
 
 def by_partition(ranges: Iterable[tuple[int, int, int]]) -> OffsetRanges:

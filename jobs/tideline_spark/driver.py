@@ -9,15 +9,16 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from tideline.checkpoint import CheckpointLog
+from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.kafka_io import topic_id
+from tideline.ledger import LedgerRow, require_same_topic
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_ledger
@@ -66,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     stream = home.stream(arguments.stream)
     facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}
     fence = Fence(stream.epochs, arguments.epoch)
-    heartbeat = Heartbeat(stream.heartbeat, facts, fence, _clock_ms)
+    heartbeat = Heartbeat(stream.heartbeat, facts, fence, now_ms)
     try:
         fence.check()
         heartbeat.start()
@@ -89,10 +90,12 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     heartbeat.set_trigger(spec.trigger)
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
-    require_checkpoint(tables, checkpoint, arguments.generation)
+    ledger, topic = read_ledger(tables), topic_id(arguments.bootstrap, spec.source.topic)
+    require_same_topic(ledger, topic)
+    require_checkpoint(ledger, checkpoint, arguments.generation)
     spark = _session(spec)
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
-    identity = Identity(spec, arguments.epoch, arguments.generation, topic_id(arguments.bootstrap, spec.source.topic))
+    identity = Identity(spec, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
     groups = merge_cells(read_topic(spark, spec, arguments.bootstrap), spec, books)
     require_watermark(groups)
@@ -137,9 +140,9 @@ class _PlanGuard:
             self._checked = True
 
 
-def require_checkpoint(tables: StreamTables, checkpoint: CheckpointLog, generation: int) -> None:
+def require_checkpoint(ledger: list[LedgerRow], checkpoint: CheckpointLog, generation: int) -> None:
     """Refuses to begin again at batch 0 under a generation that has batches in the ledger."""
-    done = [row.batch for row in read_ledger(tables) if row.generation == generation]
+    done = [row.batch for row in ledger if row.generation == generation]
     planned = checkpoint.last_offsets()
     if done and (planned is None or planned < max(done)):
         raise StateLost(
@@ -162,7 +165,3 @@ def _session(spec: StreamSpec) -> SparkSession:
 
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-
-
-def _clock_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -6,12 +6,20 @@ from enum import IntEnum
 
 from pyspark.errors import StreamingQueryException
 
+from tideline.ledger import TopicChanged
 from tideline.spec.load import SpecError
 from tideline.tables.delta import Superseded
 from tideline_spark.plan import NoWatermark
 
-# What Spark's messages hold when offsets or state are not what they were.
-_STATE_GONE = ("KAFKA_DATA_LOSS", "OffsetOutOfRange", "Some data may have been lost", "StateStore")
+# Spark's error conditions, and Kafka's words, for offsets or state that are not what they were.
+_STATE_GONE = (
+    "KAFKA_DATA_LOSS",
+    "OffsetOutOfRangeException",
+    "Some data may have been lost",
+    "CANNOT_LOAD_STATE_STORE",
+    "STATE_STORE_",
+    "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED",
+)
 
 
 class Exit(IntEnum):
@@ -35,7 +43,12 @@ def exit_code(error: Exception) -> Exit:
         return Exit.SUPERSEDED
     if isinstance(error, SpecError | NoWatermark) or "tideline_spark.plan.NoWatermark" in text:
         return Exit.CONFIGURATION
-    is_gone = isinstance(error, StreamingQueryException) and any(words in text for words in _STATE_GONE)
-    if is_gone or isinstance(error, StateLost):
+    is_gone = isinstance(error, StreamingQueryException) and any(words in _said(text) for words in _STATE_GONE)
+    if is_gone or isinstance(error, StateLost | TopicChanged):
         return Exit.STATE
     return Exit.FAILED
+
+
+def _said(text: str) -> str:
+    """A message without its stack traces: those of a stateful plan name the state store whatever the failure was."""
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("at "))

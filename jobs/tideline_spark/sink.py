@@ -94,7 +94,7 @@ class BatchSink:
         self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends))
 
     def _window_ends(self, groups: pa.Table) -> pa.Table:
-        """`drop_at` less what the metric keeps its windows longer, with sets sorted as they are published."""
+        """Adds `window_end`: `drop_at` less what the metric keeps its windows longer."""
         ends = groups["drop_at"].cast(TIME)
         for name in self._identity.spec.metrics:
             extra = extra_delay_us(self._identity.spec, name)

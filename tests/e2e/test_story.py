@@ -91,9 +91,11 @@ def test_a_stream_killed_at_random_moments_loses_and_doubles_nothing(whole: Plat
     with traffic(whole):
         for _ in range(KILLS):
             kill_at_a_random_moment(whole, draw)
+    assert wait_until(lambda: status(whole)["backlog"] == 0, 60.0, 1.0)
     assert whole.run("reconcile", STREAM).returncode == 0
     code, report = verdict(whole)
     assert (code, report["differences"], report["conservation"]["holds"]) == (0, [], True)
+    assert [metric["pending"] for metric in report["metrics"].values()] == [0, 0, 0, 0]
 
 
 def kill_at_a_random_moment(whole: Platform, draw: random.Random) -> None:

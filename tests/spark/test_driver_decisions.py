@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyspark.errors import StreamingQueryException
 
 from support.batches import Player
 from support.records import log_line, small_spec
 from tideline.checkpoint import CheckpointLog
 from tideline.keeper.epochs import create_epoch
+from tideline.ledger import TopicChanged
+from tideline.tables.books import read_ledger
 from tideline.tables.delta import Superseded
 from tideline_spark.attend import stop_requested
 from tideline_spark.driver import parse_arguments, require_checkpoint
@@ -27,6 +30,9 @@ def test_the_command_line_names_the_submit() -> None:
     assert (arguments.stream, arguments.epoch, arguments.generation, arguments.tag) == ("s", 3, 1, "s-e3")
 
 
+TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(StateStoreRDD.scala:129)"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -34,6 +40,10 @@ def test_the_command_line_names_the_submit() -> None:
         (RuntimeError("...\ntideline.tables.delta.Superseded: version 4 is behind 5"), Exit.SUPERSEDED),
         (NoWatermark("no predicate"), Exit.CONFIGURATION),
         (StateLost("checkpoint"), Exit.STATE),
+        (TopicChanged("made again"), Exit.STATE),
+        (StreamingQueryException("[STREAM_FAILED] ...\n[KAFKA_DATA_LOSS.START_OFFSET_RESET] Some data"), Exit.STATE),
+        (StreamingQueryException("[CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_NOT_EXISTS] Error"), Exit.STATE),
+        (StreamingQueryException(f"java.io.IOException: No space left\n\tat {TRACE}"), Exit.FAILED),
         (RuntimeError("anything else"), Exit.FAILED),
     ],
 )
@@ -65,8 +75,8 @@ def test_a_stop_is_for_the_epoch_it_names_and_those_before(tmp_path: Path, conte
 def test_a_lost_checkpoint_under_a_generation_with_batches_is_refused(tmp_path: Path) -> None:
     player = Player(tmp_path / "tables", small_spec())
     checkpoint = CheckpointLog(tmp_path / "checkpoint")
-    require_checkpoint(player.tables, checkpoint, 1)
+    require_checkpoint(read_ledger(player.tables), checkpoint, 1)
     player.play(log_line(1))
     with pytest.raises(StateLost, match="generation 1 has batches up to 0 in the ledger, its checkpoint ends at None"):
-        require_checkpoint(player.tables, checkpoint, 1)
-    require_checkpoint(player.tables, checkpoint, 2)
+        require_checkpoint(read_ledger(player.tables), checkpoint, 1)
+    require_checkpoint(read_ledger(player.tables), checkpoint, 2)

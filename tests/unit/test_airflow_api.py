@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tideline.airflow_api import AirflowApi
+from tideline.airflow_api import AirflowApi, NotFound
+from tideline.airflow_runs import PARSED_WITHIN_SECONDS, trigger_once_parsed
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.platform.keys import password_file
@@ -88,3 +90,51 @@ def test_without_a_platform_the_fix_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no platform") as error:
         AirflowApi(Settings(), Home(tmp_path)).trigger("d", {})
     assert "tideline up" in error.value.fix
+
+
+@dataclass
+class Clock:
+    """Waiting moves it, and it keeps what was waited."""
+
+    now: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+def test_a_dag_that_is_not_read_yet_is_waited_for_and_told_once(tmp_path: Path) -> None:
+    answers = iter([*[httpx.Response(404, json={})] * 3, httpx.Response(200, json={"dag_run_id": "run-1"})])
+    clock, told = Clock(), list[str]()
+    found = api(tmp_path, lambda _: next(answers))
+    assert trigger_once_parsed(found, "d", "s", told.append, clock, clock.wait) == "run-1"
+    assert (clock.waits, told) == ([0.5, 0.5, 0.5], ["Airflow has not read d yet: waiting up to 60 s"])
+
+
+def test_a_dag_that_is_there_is_not_waited_for(tmp_path: Path) -> None:
+    clock, told = Clock(), list[str]()
+    found = api(tmp_path, lambda _: httpx.Response(200, json={"dag_run_id": "run-1"}))
+    trigger_once_parsed(found, "d", "s", told.append, clock, clock.wait)
+    assert (clock.waits, told) == ([], [])
+
+
+def test_a_dag_that_never_comes_is_an_error_after_a_minute(tmp_path: Path) -> None:
+    clock = Clock()
+    with pytest.raises(NotFound, match="Airflow knows no /dags/d/dagRuns"):
+        trigger_once_parsed(
+            api(tmp_path, lambda _: httpx.Response(404)), "d", "s", list[str]().append, clock, clock.wait
+        )
+    assert clock.now == PARSED_WITHIN_SECONDS
+
+
+def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
+    clock = Clock()
+    with pytest.raises(UserError, match="Airflow refuses"):
+        trigger_once_parsed(
+            api(tmp_path, lambda _: httpx.Response(400)), "d", "s", list[str]().append, clock, clock.wait
+        )
+    assert clock.waits == []

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 
+from rich.box import Box
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 from tideline.errors import UserError
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_ANY_WIDTH = 10_000
+
+# Paths, ids and reasons hold brackets and colons: nothing that is printed is markup or an emoji's name.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def progress(line: str) -> None:
-    err.print(line, markup=False)
+    err.print(line)
 
 
 def print_json(value: object) -> None:
@@ -23,6 +31,27 @@ def print_json(value: object) -> None:
 
 
 def print_error(error: UserError) -> None:
-    err.print(f"error: {error.message}", markup=False, style="red")
+    err.print(f"error: {error.message}", style="red")
     if error.fix:
-        err.print(f"  fix: {error.fix}", markup=False)
+        err.print(f"  fix: {error.fix}")
+
+
+def print_table(
+    console: Console,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    box: Box | None = None,
+    show_header: bool = True,
+    styles: Sequence[str | None] = (),
+) -> None:
+    """Rows as they are: a table wider than the terminal runs over its edge, and no cell is cut."""
+    table = Table(title=title, box=box, show_header=show_header, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(Text(column), no_wrap=True)
+    for number, row in enumerate(rows):
+        style = styles[number] if styles and console.is_terminal else None
+        table.add_row(*(Text(str(value)) for value in row), style=style)
+    table.width = Measurement.get(console, console.options.update(width=_ANY_WIDTH), table).maximum
+    console.print(table)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tideline.cli.console import out, print_json, progress
+from tideline.cli.console import out, print_json
+from tideline.clock import now_ms
 from tideline.home import Home
 
 STREAM = "log-metrics"
@@ -27,8 +27,8 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Deploy, kill, restart, late events, reconcile, verify: on a real Kafka, Spark and Airflow."""
+    from tideline.cli.demo_view import ConsoleTeller, show_proof
     from tideline.demo.feed import FileFeed, TrafficFeed
-    from tideline.demo.show import show_proof, show_step
     from tideline.demo.story import Story
     from tideline.platform.up import up
     from tideline.spec.load import find_spec, load_spec
@@ -37,10 +37,11 @@ def demo(
         raise typer.BadParameter(f"there is no file {file}", param_hint="--file")
     home = Home.from_env()
     spec = load_spec(find_spec(STREAM))
-    show_step("Start the platform: PostgreSQL, Kafka and Airflow")
-    settings = up(home, report=progress)
-    feed = FileFeed(file, late_every) if file else TrafficFeed(seed, time.time_ns() // 1_000_000)
-    proof = Story(home, settings, spec, feed).tell()
+    feed = FileFeed(file, late_every) if file else TrafficFeed(seed, now_ms())
+    teller = ConsoleTeller()
+    teller.step("Start the platform: PostgreSQL, Kafka and Airflow")
+    settings = up(home, report=teller.progress)
+    proof = Story(home, settings, spec, feed, teller).tell()
     if as_json:
         print_json(proof.as_dict())
     else:

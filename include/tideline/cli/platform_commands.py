@@ -24,7 +24,8 @@ def up(
     names = [name for name in only.split(",") if name]
     settings = start(home, names, progress)
     if not names or "api_server" in names:
-        out.print(f"Airflow and the Streams page: {settings.api_url} (user admin, password in {password_file(home)})")
+        access = f"user admin, password in {password_file(home)}"
+        out.print(f"Airflow and the Streams page: {settings.api_url} ({access})", markup=False)
 
 
 def down() -> None:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich.table import Table
+from rich.console import Console
 
-from tideline.cli.console import out
+from tideline.cli.console import out, print_table
 
 COLUMNS = ("name", "desired", "state", "epoch", "batch", "backlog", "watermark")
 _STYLES = {"healthy": "green", "starting": "yellow", "failed": "red", "stopped": "dim"}
 
 
-def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, object]]) -> None:
-    parts = Table("service", "state", box=None)
-    for name, state in services.items():
-        parts.add_row(name, state, style=_STYLES[state] if out.is_terminal else None)
-    out.print(parts)
+def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, object]], console: Console = out) -> None:
+    styles = [_STYLES.get(state) for state in services.values()]
+    print_table(console, ("service", "state"), services.items(), styles=styles)
     if streams:
-        table = Table(box=None)
-        for column in COLUMNS:
-            table.add_column(column, no_wrap=True)
+        console.print()
+        rows = [[_cell(column, stream.get(column)) for column in COLUMNS] for stream in streams]
+        print_table(console, COLUMNS, rows)
         for stream in streams:
-            table.add_row(*(_cell(column, stream.get(column)) for column in COLUMNS))
-        out.print(table)
-        for stream in streams:
-            out.print(f" {stream['name']}: {stream['reason']}", markup=False)
+            console.print(f"{stream['name']}: {stream['reason']}", markup=False)
 
 
 def _cell(column: str, value: object) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import err, out, print_error, print_json
+from tideline.clock import now_ms
 
 if TYPE_CHECKING:
     from tideline.produce.sender import Produced
@@ -96,7 +97,7 @@ def produce(
                 address, topic, file, late_every, rate, progress, before_held_back=pause, partitions=partitions
             )
         elif rate is not None:
-            traffic = Traffic(seed, rate, Traffic.start_before(_now_ms()), *shares, speed)
+            traffic = Traffic(seed, rate, Traffic.start_before(now_ms()), *shares, speed)
             with Sender(address, topic, partitions) as sender:
                 sent = send_events(sender, traffic.paced(count or max(1, round(rate * (seconds or 0)))), progress)
     _report(topic, sent, as_json)
@@ -112,10 +113,6 @@ def _platform_bootstrap() -> str:
     from tideline.settings import Settings
 
     return Settings.load(Home.from_env()).bootstrap_servers
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _waiting(seconds: float) -> Callable[[], None]:

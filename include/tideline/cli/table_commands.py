@@ -65,20 +65,18 @@ def show_report(report: VerifyReport) -> None:
     """The verdict as a table, and each difference with both values."""
     from rich.table import Table
 
-    if report.pinned is None:
-        out.print(f"{report.stream} has no batch yet: nothing to compare")
-        return
-    table = Table("metric", "windows", "differences", "pending")
+    table = Table("metric", "windows", "rows", "differences", "pending", box=None)
     for name, metric in report.metrics.items():
-        table.add_row(name, str(metric.windows), str(metric.differences), str(metric.pending))
+        table.add_row(name, *map(str, (metric.windows, metric.rows, metric.differences, metric.pending)))
     out.print(table)
     for d in (d for metric in report.metrics.values() for d in metric.shown):
         values = f"expected {d.expected}, found {d.found}"
         out.print(f"{d.metric} {d.window_start} {d.key} {d.column}: {values}", markup=False, style="red")
     books = report.books
     out.print(
-        f"events {report.events} = counted {books.counted} + rejected {report.rejected} + late {books.late}"
+        f"events {report.log.events} = counted {books.counted} + rejected {report.log.rejected} + late {books.late}"
         f" ({books.corrected} corrected): {'balanced' if report.balanced else 'NOT BALANCED'}"
     )
-    where = f"generation {report.pinned.generation}, batch {report.pinned.batch}"
+    pinned = report.pinned
+    where = f"generation {pinned.generation}, batch {pinned.batch}" if pinned else "before its first batch"
     out.print(f"{report.stream} {'holds' if report.holds else 'DOES NOT HOLD'} as of {where}")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from tideline.errors import UserError
 from tideline.produce.lines import FileSource
-from tideline.produce.pace import paced
-from tideline.produce.sender import Sender
 from tideline.produce.traffic import Tag, Traffic
 
 SECONDS = 75  # long enough that the stream is deployed and killed under traffic
@@ -31,6 +29,7 @@ class Feed(Protocol):
 
     rate: float
     total: int
+    on_time_count: int
     about: str
 
     def on_time(self) -> Iterator[Message]: ...
@@ -39,11 +38,13 @@ class Feed(Protocol):
 
 
 class FileFeed:
-    """A file's lines as they are; each `late_every`th is held back."""
+    """A file's lines as they are; each `late_every`th is held back. UserError if too few are left."""
 
     def __init__(self, path: Path, late_every: int) -> None:
         self._source = FileSource(path, late_every)
         self.total = sum(1 for _ in self._source)
+        self.on_time_count = sum(1 for _ in self._source.on_time())
+        _require_lines(path, self.on_time_count)
         self.rate = max(50.0, self.total / SECONDS)
         self.about = f"{path.name}, one line in {late_every} held back"
 
@@ -62,6 +63,7 @@ class TrafficFeed:
 
     def __init__(self, seed: int, now_ms: int) -> None:
         self._events = Traffic(seed, TRAFFIC_RATE, Traffic.start_before(now_ms))
+        self.on_time_count = sum(1 for _ in self.on_time())
         self.about = f"seeded traffic ({seed}) from two hours ago, 60 times real time"
 
     def on_time(self) -> Iterator[Message]:
@@ -76,43 +78,11 @@ class TrafficFeed:
                 yield Message(event.value, event.tag)
 
 
-class BackgroundSender:
-    """Sends the part that is on time from a thread, while the story goes on."""
-
-    def __init__(self, bootstrap: str, topic: str, partitions: int, feed: Feed) -> None:
-        self._sender = Sender(bootstrap, topic, partitions)
-        self._feed = feed
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="demo traffic", daemon=True)
-
-    @property
-    def sent(self) -> int:
-        return self._sender.sent
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def finish(self) -> int:
-        """Waits until all that is on time has arrived; how many."""
-        self._thread.join()
-        if self._failure:
-            raise self._failure
-        return self.sent
-
-    def send_held_back(self) -> int:
-        """Sends the rest at once; how many."""
-        before = self.sent
-        self._send(self._feed.held_back())
-        self._sender.close()
-        return self.sent - before
-
-    def _run(self) -> None:
-        try:
-            self._send(paced(self._feed.on_time(), self._feed.rate))
-        except BaseException as failure:
-            self._failure = failure
-
-    def _send(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self._sender.send(message.value, message.tag)
-        self._sender.flush()
+def _require_lines(path: Path, on_time: int) -> None:
+    """One line is sent before the kill, and one after it: without that the restart has nothing to show."""
+    if on_time < 2:
+        lines = "1 line" if on_time == 1 else f"{on_time} lines"
+        raise UserError(
+            f"{path} leaves {lines} to send on time, and the demo needs 2",
+            "give a longer file, or a greater --late-every",
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.kafka_io import TopicMissing, delete_topic, end_offsets, topic_id
+from tideline.keeper.lifecycle import State
 from tideline.spec.model import StreamSpec
 
 _FRESH = ("heartbeat.json", "stop", "driver.log")
@@ -39,8 +40,13 @@ def needs_fresh_start(home: Home, bootstrap: str, spec: StreamSpec) -> bool:
     return True
 
 
+def must_be_stopped(rows: Iterable[Mapping[str, object]], stream: str) -> bool:
+    """Whether the registry's rows hold the stream, and not at its end: an earlier demo may not have deployed it."""
+    return any(row["name"] == stream and row["state"] != State.STOPPED for row in rows)
+
+
 def start_fresh(home: Home, bootstrap: str, spec: StreamSpec, stop: Callable[[], None]) -> None:
-    """Stops the stream and removes what the earlier demo sent and computed."""
+    """Stops the stream, as `stop` does it, and removes what the earlier demo sent and computed."""
     stop()
     stream = home.stream(spec.name)
     for folder in (home.tables(spec.name), *stream.root.glob("g*")):

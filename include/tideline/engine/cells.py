@@ -16,6 +16,16 @@ from tideline.spec.model import Metric, StreamSpec
 GROUP: Final = ("metric", "window_end", "key")
 
 
+# Each record beside the batch that read it: within a generation batches never overlap, so the nearest start decides.
+_IN_BATCHES = """(
+  select parsed.*, batches.version, batches.late_us
+  from (select * from parsed, (select distinct version >> 32 as generation from batches)) as parsed
+  asof join (select *, version >> 32 as generation from batches) as batches
+    on parsed.partition = batches.partition and parsed.generation = batches.generation
+    and parsed."offset" >= batches.start
+  where parsed."offset" < batches."end")"""
+
+
 def connect() -> duckdb.DuckDBPyConnection:
     """A connection of one thread in UTC, that reads no files and installs nothing."""
     connection = duckdb.connect()
@@ -75,7 +85,7 @@ class Engine:
         """
         self._connection.register("batches", batches)
         cells = " union all by name ".join(
-            self._metric_cells(name, "batches join parsed using (partition)", "version, late_us") for name in self.plans
+            self._metric_cells(name, _IN_BATCHES, "version, late_us") for name in self.plans
         )
         late = self._table(f"select * exclude (late_us) from ({cells}) where epoch_us(drop_at) <= late_us")
         self._connection.unregister("batches")
@@ -120,7 +130,6 @@ class Engine:
             for column in self.slots
         )
         slide = metric.slide_ms * 1000
-        inside = '"offset" >= start and "offset" < "end" and' if extra_groups else ""
         groups = f"{extra_groups}, " if extra_groups else ""
         return f"""
           select '{name}' as metric, make_timestamptz(window_us) as window_end,
@@ -129,7 +138,7 @@ class Engine:
           from (select *, pane + {slide} + copy * {slide} as window_us
                 from (select {groups}{key_sql(metric)} as key, t - {_floor_rest("t", slide)} as pane,
                         make_timestamptz(max(t)) as ts, count(*) as events{", " + slots if slots else ""}
-                      from {source} where {inside} reason is null group by all),
+                      from {source} where reason is null group by all),
                      range({metric.window // metric.slide_ms}) as copies(copy)) as pane_cells"""
 
     def _table(self, sql: str) -> pa.Table:

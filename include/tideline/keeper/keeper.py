@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterable
 
+from tideline.clock import now_ms
 from tideline.keeper.acts import perform
 from tideline.keeper.look import look_at
 from tideline.keeper.recording import Caller
@@ -19,15 +19,10 @@ MAX_STEPS = 12
 log = logging.getLogger(__name__)
 
 
-def wall_clock() -> int:
-    """Now, in epoch milliseconds: the clock that heartbeats are written by."""
-    return time.time_ns() // 1_000_000
-
-
 class Keeper:
     """Keeps streams as they are wanted. Of many keepers, the one that holds a stream's lease acts on it."""
 
-    def __init__(self, tools: Tools, witnesses: Witnesses, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, tools: Tools, witnesses: Witnesses, clock: Callable[[], int] = now_ms) -> None:
         self._tools = tools
         self._registry = tools.registry
         self._witnesses = witnesses

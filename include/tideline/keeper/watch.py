@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tideline.keeper.keeper import wall_clock
+from tideline.clock import now_ms
 from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look, conclude, look_at
 from tideline.keeper.plan import Step
@@ -48,7 +48,7 @@ class Repeats:
 class Watch:
     """Looks at all streams together; made to be called every second or two."""
 
-    def __init__(self, registry: Registry, witnesses: Witnesses, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, registry: Registry, witnesses: Witnesses, clock: Callable[[], int] = now_ms) -> None:
         self._registry = registry
         self._witnesses = witnesses
         self._clock = clock

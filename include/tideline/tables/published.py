@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from tideline.tables.delta import commit_on_fresh_handle, exists, open_table, stamped
-from tideline.tables.schemas import PUBLISHED_WRITER
+from tideline.tables.schemas import PUBLISHED_WRITER, StreamTables
 
 PARTITION_BY = ["day"]
 _NEWER = """s.part_version >= t.part_version and s.revision >= t.revision and
@@ -53,3 +54,8 @@ def write_published(path: Path, rows: pa.Table, version: int | None = None) -> i
 def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table | None:
     """The rows of a metric's table; None before the first is published."""
     return DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=where) if exists(path) else None
+
+
+def read_all_published(tables: StreamTables, metrics: Iterable[str]) -> dict[str, pa.Table | None]:
+    """Every metric's published rows; None where none was published yet."""
+    return {name: read_published(tables.published(name)) for name in metrics}

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tideline.engine.publish import published_schema
 from tideline.home import Home
-from tideline.ledger import Books, keep_books
+from tideline.kafka_io import topic_id
+from tideline.ledger import Books, keep_books, require_same_topic
 from tideline.reconcile import deployed_spec
+from tideline.spec.model import StreamSpec
+from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 from tideline.verify.compare import compare, pending_windows
 from tideline.verify.expected import compute_expected
-from tideline.verify.report import VerifyReport
+from tideline.verify.report import Kept, Log, VerifyReport
 from tideline.verify.snapshot import take_snapshot
 
 
@@ -22,14 +26,26 @@ def verify_stream(
 ) -> VerifyReport:
     """Reads the whole log up to the pinned batch; `progress` gets records read and records to read."""
     spec = deployed_spec(home, stream)
-    snapshot = take_snapshot(StreamTables(home.tables(stream)), spec)
+    tables = StreamTables(home.tables(stream))
+    snapshot = take_snapshot(tables, spec)
     if snapshot is None:
-        return VerifyReport(stream, None, {}, 0, 0, Books(0, 0, 0, 0, 0))
+        return _without_ledger(spec, tables)
+    require_same_topic(snapshot.ledger, topic_id(bootstrap, spec.source.topic))
     expected = compute_expected(spec, bootstrap, snapshot.ledger, progress)
     pending = [row for row in snapshot.ledger if row.version not in snapshot.corrected]
     reports = {
-        name: compare(name, rows, snapshot.published[name], pending_windows(spec, name, pending))
+        name: compare(name, rows, snapshot.published[name], pending_windows(spec, name, pending), snapshot.corrections)
         for name, rows in expected.rows.items()
     }
     books = keep_books(spec, snapshot.ledger, snapshot.corrected)
-    return VerifyReport(stream, snapshot.pinned, reports, expected.events, expected.rejected, books)
+    kept = Kept(snapshot.hidden_events, snapshot.kept_rejects)
+    return VerifyReport(stream, snapshot.pinned, reports, expected.log, kept, books)
+
+
+def _without_ledger(spec: StreamSpec, tables: StreamTables) -> VerifyReport:
+    """Before the first batch nothing may be published: any row is a difference."""
+    reports = {
+        name: compare(name, published_schema(spec, name).empty_table(), read_published(tables.published(name)))
+        for name in spec.metrics
+    }
+    return VerifyReport(spec.name, None, reports, Log(), Kept(), Books(0, 0, 0, 0, 0))

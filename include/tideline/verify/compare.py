@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tideline.engine.cells import connect
 from tideline.lateness import extra_delay_us, is_dropped
 from tideline.ledger import LedgerRow
 from tideline.spec.model import StreamSpec
+from tideline.tables.schemas import TIME
 from tideline.verify.report import Difference, MetricReport
 
 _SHOWN = 20
@@ -29,25 +32,40 @@ def pending_windows(spec: StreamSpec, name: str, rows: list[LedgerRow]) -> froze
     )
 
 
-def compare(name: str, expected: pa.Table, found: pa.Table | None, pending: frozenset[int]) -> MetricReport:
-    """Full outer comparison of a metric's rows, column by column, to the last bit."""
+def compare(
+    name: str,
+    expected: pa.Table,
+    found: pa.Table | None,
+    pending: frozenset[int] = frozenset(),
+    corrections: pa.Table | None = None,
+) -> MetricReport:
+    """Full outer comparison of a metric's rows, column by column, to the last bit; a doubled row differs.
+
+    `pending` holds the starts (us) of windows that wait for a reconciliation; a row's revision must be the number of
+    its group's `corrections`.
+    """
     connection = connect()
-    connection.register("expected", expected)
+    connection.register("expected_rows", expected)
     connection.register("found", expected.slice(0, 0) if found is None else found)
+    _register_revisions(connection, name, corrections)
     connection.execute(
         "create temp table pending as select unnest($starts)::bigint as start", {"starts": list(pending)}
     )
-    columns = [column for column in expected.column_names if column not in _VERSION_COLUMNS]
-    values = [column for column in columns if column not in ("window_start", "key")]
+    values = [c for c in expected.column_names if c not in _VERSION_COLUMNS and c not in ("window_start", "key")]
+    values.append("revision")
     unequal = " or ".join(f"e.{column} is distinct from f.{column}" for column in values)
     connection.execute(
         f"""create temp table differing as
+            with e as (select * replace (coalesce(made, 0) as revision)
+                       from expected_rows left join revisions using (window_end, key)),
+              f as (select any_value(columns(* exclude (window_start, key))), count(*) as copies, window_start, key
+                    from found group by window_start, key)
             select coalesce(e.window_start, f.window_start) as window_start, coalesce(e.key, f.key) as key,
-              e.window_start is null as surplus, f.window_start is null as missing,
+              e.window_start is null as surplus, f.window_start is null as missing, f.copies,
               {", ".join(f"e.{c}::varchar as e_{c}, f.{c}::varchar as f_{c}" for c in values)},
               epoch_us(coalesce(e.window_start, f.window_start)) in (select start from pending) as is_pending
-            from expected e full join found f using (window_start, key)
-            where e.window_start is null or f.window_start is null or {unequal}"""
+            from e full join f using (window_start, key)
+            where e.window_start is null or f.window_start is null or f.copies > 1 or {unequal}"""
     )
     counts = connection.sql(
         "select count(*) filter (where not is_pending), count(*) filter (where is_pending) from differing"
@@ -56,11 +74,26 @@ def compare(name: str, expected: pa.Table, found: pa.Table | None, pending: froz
         f"select * from differing where not is_pending order by window_start, key limit {_SHOWN}"
     ).to_arrow_table()
     differences = tuple(d for row in shown.to_pylist() for d in _describe(name, row, values))
-    return MetricReport(len(expected), counts[0], counts[1], differences)
+    windows = len(pc.unique(expected["window_start"]))
+    return MetricReport(windows, len(expected), counts[0], counts[1], differences)
+
+
+def _register_revisions(connection: duckdb.DuckDBPyConnection, name: str, corrections: pa.Table | None) -> None:
+    none = pa.table(
+        {"metric": pa.array([], pa.string()), "window_end": pa.array([], TIME), "key": pa.array([], pa.string())}
+    )
+    connection.register("corrections", none if corrections is None else corrections)
+    connection.execute(
+        """create temp table revisions as
+           select window_end, key, count(*) as made from corrections where metric = $name group by window_end, key""",
+        {"name": name},
+    )
 
 
 def _describe(name: str, row: dict[str, Any], values: list[str]) -> list[Difference]:
     at, key = row["window_start"].isoformat(), row["key"]
+    if row["copies"] is not None and row["copies"] > 1:
+        return [Difference(name, at, key, "*", "1 row", f"{row['copies']} rows")]
     if row["missing"] or row["surplus"]:
         found = None if row["missing"] else "a row"
         return [Difference(name, at, key, "*", None if found else "a row", found)]

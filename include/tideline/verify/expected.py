@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
@@ -15,14 +16,14 @@ from tideline.offset_ranges import OffsetRanges, merged
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.tables.schemas import TIME, correction_schema
+from tideline.verify.report import Log
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Records and rejects of the whole log, and the rows that each table should hold."""
+    """What the whole log holds, and the rows that each table should hold."""
 
-    events: int
-    rejected: int
+    log: Log
     rows: dict[str, pa.Table]
 
 
@@ -36,7 +37,8 @@ def compute_expected(
     parts = parts.append_column("batch_at", pa.repeat(pa.scalar(0, TIME), count))
     publisher, engine = Publisher(spec), Engine(spec)
     inputs = publisher.merge(parts, correction_schema(engine.slots).empty_table())
-    return Expected(events, rejected, publisher.finish(inputs, ledger[-1].watermark_ms))
+    log = Log(events, rejected, pc.sum(cells["events"]).as_py() or 0)
+    return Expected(log, publisher.finish(inputs, ledger[-1].watermark_ms))
 
 
 def log_ranges(ledger: tuple[LedgerRow, ...]) -> OffsetRanges:

@@ -22,12 +22,30 @@ class Difference:
 
 @dataclass(frozen=True)
 class MetricReport:
-    """One table: windows compared, unexplained differences, and rows that wait for a reconciliation."""
+    """One table: windows and rows compared, unexplained differences, and rows that wait for a reconciliation."""
 
     windows: int
+    rows: int
     differences: int
     pending: int
     shown: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Log:
+    """What Kafka alone says: records, those that are no events, and the windows that the events belong to."""
+
+    events: int = 0
+    rejected: int = 0
+    pairs: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the tables hold: pairs in parts and corrections, and rows of rejects."""
+
+    pairs: int = 0
+    rejects: int = 0
 
 
 @dataclass(frozen=True)
@@ -37,14 +55,17 @@ class VerifyReport:
     stream: str
     pinned: LedgerRow | None
     metrics: dict[str, MetricReport]
-    events: int
-    rejected: int
+    log: Log
+    kept: Kept
     books: Books
 
     @property
     def balanced(self) -> bool:
-        """The log and the ledger count the same events, and the ledger's books balance."""
-        return self.books.balanced and (self.books.sent, self.books.rejected) == (self.events, self.rejected)
+        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending."""
+        ledger_ties = self.books.balanced and self.books.sent == self.log.events
+        rejects_tie = self.log.rejected == self.books.rejected == self.kept.rejects
+        pairs_tie = self.log.pairs == self.kept.pairs if not self.books.pending else self.log.pairs > self.kept.pairs
+        return ledger_ties and rejects_tie and pairs_tie
 
     @property
     def holds(self) -> bool:
@@ -57,13 +78,18 @@ class VerifyReport:
             "holds": self.holds,
             "pinned": pinned,
             "metrics": {
-                name: {"windows": report.windows, "differences": report.differences, "pending": report.pending}
+                name: {
+                    "windows": report.windows,
+                    "rows": report.rows,
+                    "differences": report.differences,
+                    "pending": report.pending,
+                }
                 for name, report in self.metrics.items()
             },
             "conservation": {
-                "events": self.events,
+                "events": self.log.events,
                 "counted": self.books.counted,
-                "rejected": self.rejected,
+                "rejected": self.log.rejected,
                 "late": self.books.late,
                 "corrected": self.books.corrected,
                 "holds": self.balanced,

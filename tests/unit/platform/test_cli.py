@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("airflow", "pyspark", "pandas", "pyarrow", "duckdb", "deltalake", "kafka", "psycopg", "great_expectations")
+HEAVY = (
+    *("airflow", "pyspark", "pandas", "pyarrow", "duckdb", "deltalake", "kafka", "psycopg", "great_expectations"),
+    *("httpx", "pydantic", "sqlalchemy"),
+)
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

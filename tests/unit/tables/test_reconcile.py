@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from support.batches import Player
 from support.records import log_line, records, small_spec
-from tideline.ledger import Books, keep_books
+from tideline.ledger import Books, TopicChanged, keep_books, require_same_topic
 from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
 from tideline.reconcile_plan import LateSpan, ReconcilePlan, plan_reconcile
 from tideline.tables.books import corrected_versions, read_ledger
@@ -118,3 +119,10 @@ def test_windows_that_wait_for_a_reconciliation_are_pending(tmp_path: Path) -> N
 def test_a_plan_counts_the_records_it_reads() -> None:
     spans = (LateSpan(1, 0, 3, 7, 90_000, 1), LateSpan(2, 0, 8, 9, 90_000, 2))
     assert ReconcilePlan(spans, 4).records == 5
+
+
+def test_a_topic_made_again_is_refused(tmp_path: Path) -> None:
+    ledger = read_ledger(late_player(tmp_path).tables)
+    require_same_topic(ledger, "id")
+    with pytest.raises(TopicChanged, match="the ledger knows it as id, now it is other"):
+        require_same_topic(ledger, "other")
