@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming import StreamingQuery
 
 from tideline.engine.cells import Engine
-from tideline.engine.slots import SlotKind
+from tideline.engine.slots import SlotKind, slot_kind
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books
 from tideline_spark.task import CellTask
@@ -57,7 +57,7 @@ def read_topic(spark: SparkSession, spec: StreamSpec, bootstrap: str) -> DataFra
 
 def cell_schema(slots: list[str]) -> str:
     """The DDL of exploded cells."""
-    columns = [f"{slot} {_SPARK_TYPES[_kind(slot)]}" for slot in slots]
+    columns = [f"{slot} {_SPARK_TYPES[slot_kind(slot)]}" for slot in slots]
     return ", ".join(["metric string", "key string", "drop_at timestamp", "ts timestamp", "events bigint", *columns])
 
 
@@ -70,7 +70,7 @@ def merge_cells(records: DataFrame, spec: StreamSpec, books: Books) -> DataFrame
         .withWatermark("ts", f"{spec.smallest_delay_ms} milliseconds")
         .withColumn("drop_at", marked)
         .groupBy("drop_at", "metric", "key")
-        .agg(F.sum("events").alias("events"), *(_MERGES[_kind(slot)](slot).alias(slot) for slot in slots))
+        .agg(F.sum("events").alias("events"), *(_MERGES[slot_kind(slot)](slot).alias(slot) for slot in slots))
     )
 
 
@@ -94,7 +94,3 @@ def _find(node: Any, name: str) -> list[Any]:
     found = [node] if node.getClass().getSimpleName() == name else []
     children = node.children()
     return found + [hit for i in range(children.size()) for hit in _find(children.apply(i), name)]
-
-
-def _kind(slot: str) -> SlotKind:
-    return SlotKind(slot.rpartition("_")[0])

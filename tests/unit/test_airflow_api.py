@@ -124,7 +124,7 @@ def test_a_dag_that_is_there_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_dag_that_never_comes_is_an_error_after_a_minute(tmp_path: Path) -> None:
     clock = Clock()
-    with pytest.raises(NotFound, match="Airflow knows no /dags/d/dagRuns"):
+    with pytest.raises(NotFound, match="Airflow knows no /api/v2/dags/d/dagRuns"):
         trigger_once_parsed(
             api(tmp_path, lambda _: httpx.Response(404)), "d", "s", list[str]().append, clock, clock.wait
         )

@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from tideline.cli.console import err, out, print_table, progress
 
 if TYPE_CHECKING:
-    from tideline.demo.story import Proof
+    from tideline.demo.proof import Proof
     from tideline.home import Home
 
 _LIVE = ("window_start", "total_requests", "error_rate", "health_score", "is_open")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tideline.airflow_runs import run_dag
 from tideline.clock import now_ms
 from tideline.demo.feed import Feed
 from tideline.demo.fresh import leave_mark, must_be_stopped, needs_fresh_start, start_fresh
 from tideline.demo.loss import kill_now, loss_seen_at, require_pid
+from tideline.demo.proof import Proof
 from tideline.demo.sending import BackgroundSender
 from tideline.demo.teller import Teller
 from tideline.demo.watch import all_ledgered, first_batch_of_epoch_after, heartbeat, settled, wait_for
@@ -22,33 +22,6 @@ from tideline.settings import Settings
 from tideline.spec.model import StreamSpec
 from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What the demo proved: events, windows compared, and seconds from the kill."""
-
-    sent: int
-    counted: int
-    rejected: int
-    late: int
-    corrected: int
-    windows: int
-    differences: int
-    detect_s: float
-    first_batch_s: float
-
-    @property
-    def holds(self) -> bool:
-        """Every event is accounted for, all late ones are corrected, and no window differs."""
-        return (
-            self.sent == self.counted + self.rejected + self.late
-            and self.late == self.corrected
-            and not self.differences
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass

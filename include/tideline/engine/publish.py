@@ -66,7 +66,7 @@ class Publisher:
 def _finish_sql(spec: StreamSpec, name: str, metric: Metric, plan: MetricPlan, watermark_ms: int) -> str:
     keys = "".join(f", key_values[{i}] as {column}" for i, column in enumerate(metric.keys, 1))
     measures = "".join(f", {sql} as {column}" for column, sql in plan.finishes.items())
-    derived = "".join(f", ({sql}) as {column}" for column, sql in metric.derived.items())
+    derived = "".join(f", try({sql}) as {column}" for column, sql in metric.derived.items())
     named = "".join(f", {column}" for column in (*metric.keys, *metric.measures))
     extra = extra_delay_us(spec, name)
     return f"""

@@ -54,10 +54,6 @@ class Slot:
     def column(self) -> str:
         return f"{self.kind}_{self.index}"
 
-    @property
-    def sql_type(self) -> str:
-        return _SQL_TYPES[self.kind]
-
 
 @dataclass(frozen=True)
 class MetricPlan:
@@ -67,14 +63,18 @@ class MetricPlan:
     finishes: dict[str, str]
 
 
+def slot_kind(column: str) -> SlotKind:
+    """The kind that a slot's column is named after."""
+    return SlotKind(column.rpartition("_")[0])
+
+
 def merge_sql(column: str) -> str:
     """The aggregate that merges a slot's column, with its type restored."""
-    kind = SlotKind(column.rpartition("_")[0])
-    return f"{_MERGES[kind].format(column)}::{_SQL_TYPES[kind]}"
+    return f"{_MERGES[slot_kind(column)].format(column)}::{slot_type(column)}"
 
 
 def slot_type(column: str) -> str:
-    return _SQL_TYPES[SlotKind(column.rpartition("_")[0])]
+    return _SQL_TYPES[slot_kind(column)]
 
 
 class _Allocator:
@@ -106,7 +106,7 @@ def _finish(measure: Measure, slots: _Allocator) -> str:
         case MeasureKind.COUNT:
             return "events"
         case MeasureKind.COUNT_IF:
-            return slot(SlotKind.COUNT, f"count(*) filter (where {column})")
+            return slot(SlotKind.COUNT, f"count(*) filter (where try({column}))")
         case MeasureKind.MIN:
             return f"({slot(SlotKind.MIN, f'min({_scaled(column)})')} / {SCALE}::double)"
         case MeasureKind.MAX:
@@ -152,5 +152,4 @@ def stream_plans(spec: StreamSpec) -> dict[str, MetricPlan]:
 
 
 def _slot_order(column: str) -> tuple[int, int]:
-    kind, _, index = column.rpartition("_")
-    return list(SlotKind).index(SlotKind(kind)), int(index)
+    return list(SlotKind).index(slot_kind(column)), int(column.rpartition("_")[2])

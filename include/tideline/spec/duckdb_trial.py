@@ -12,6 +12,8 @@ import duckdb
 # Consistent within a query, yet not a function of the event: a replay would not give the same answer.
 _IMPURE: Final = frozenset({"version", "current_localtime", "current_localtimestamp", "age", "json_serialize_plan"})
 _PURE_MACROS: Final = re.compile(r"(list|array)_\w+|nullif|if|split_part|fmod|fdiv|days_in_month|date_add")
+# Their result's size is an argument: one event could ask for all the memory there is.
+_BOUNDLESS: Final = frozenset({"repeat", "range", "generate_series", "lpad", "rpad", "list_resize", "array_resize"})
 _EXTREMES: Final = {
     "VARCHAR": ("''", "'x'", "'-'"),
     "VARCHAR[]": ("[]", "['x']", "['x', 'y']"),
@@ -49,7 +51,16 @@ def functions() -> dict[str, set[str]]:
         pure = (kind == "scalar" and stability == "CONSISTENT") or (kind == "macro" and _PURE_MACROS.fullmatch(name))
         what = kind if kind == "aggregate" else "table" if "table" in kind or kind == "pragma" else "impure"
         found.setdefault(name, set()).add("pure" if pure and name not in _IMPURE else what)
-    return found
+    return found | {name: {"boundless"} for name in _BOUNDLESS}
+
+
+def is_a_word_of_sql(name: str) -> bool:
+    """Whether DuckDB cannot read `name` as a column's name."""
+    try:
+        connection().sql(f"select {name} as {name}, count(*) from (select 1 as {name}) group by {name}").fetchall()
+    except duckdb.Error:
+        return True
+    return False
 
 
 def type_of(sql: str, columns: Mapping[str, str]) -> str:

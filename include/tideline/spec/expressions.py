@@ -145,6 +145,7 @@ def _function_faults(node: Mapping[str, Any], scope: _Scope) -> Iterator[Fault]:
 
 
 _WHY: Final = {
+    "boundless": "the size of its result is boundless",
     "aggregate": "an expression is about one row, use a measure to aggregate",
     "impure": "it reads or changes something other than its arguments",
     "table": "it reads or changes something other than its arguments",

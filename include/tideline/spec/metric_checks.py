@@ -7,9 +7,10 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, Final
 
 from tideline.durations import parse_duration
+from tideline.spec.duckdb_trial import is_a_word_of_sql
 from tideline.spec.expressions import check_expression
 from tideline.spec.measures import Measure, MeasureKind, parse_measure
-from tideline.spec.model import RESERVED
+from tideline.spec.model import RESERVED, TABLE_NAMES
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.schema import LOG_COLUMNS
 from tideline.spec.yaml_text import Path, Text
@@ -26,6 +27,7 @@ def metric_problems(text: Text) -> Iterator[Problem]:
     for name, metric in _mapping(text.data, "metrics").items():
         if isinstance(metric, dict):
             path = ("metrics", name)
+            yield from _table_problems(text, path, name)
             yield from _slide_problems(text, path, metric)
             yield from _name_problems(text, path, metric)
             yield from _key_problems(text, path, metric)
@@ -33,6 +35,12 @@ def metric_problems(text: Text) -> Iterator[Problem]:
             for column, measure in measures.items():
                 yield from _measure_problems(text, (*path, "measures", column), measure)
             yield from _derived_problems(text, path, metric, measures)
+
+
+def _table_problems(text: Text, path: Path, name: str) -> Iterator[Problem]:
+    """A metric becomes a table beside those that every stream has."""
+    if name in TABLE_NAMES:
+        yield text.at_key(path, f"every stream has a table '{name}' of its own", "choose another name")
 
 
 def _slide_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterator[Problem]:
@@ -53,7 +61,9 @@ def _name_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterato
     columns += [((part, column), column) for part in ("measures", "derived") for column in _mapping(metric, part)]
     for place, column in columns:
         whole = (*path, *place)
-        if column in RESERVED:
+        if is_a_word_of_sql(column):
+            yield text.at_key(whole, f"'{column}' is a word of SQL", "choose another name")
+        elif column in RESERVED:
             yield text.at_key(whole, f"'{column}' is a column that every table has", "choose another name")
         elif column in taken:
             yield text.at_key(whole, f"column '{column}' stands twice in {path[1]}", "choose another name")

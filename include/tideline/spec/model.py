@@ -12,6 +12,7 @@ from tideline.spec.measures import Measure, parse_measure
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
+TABLE_NAMES = frozenset({"parts", "corrections", "overrides", "late_events", "rejects", "anomalies"})
 RESERVED = frozenset(
     {"window_start", "window_end", "key", "day", "events", "is_open", "revision", "as_of", "part_version"}
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from tideline.engine.slots import SlotKind
+from tideline.engine.slots import SlotKind, slot_kind
 from tideline.ledger import LEDGER
 
 TIME: Final = pa.timestamp("us", "UTC")
@@ -52,7 +52,7 @@ class StreamTables:
 
 
 def slot_fields(slots: list[str]) -> list[pa.Field]:
-    return [pa.field(column, _SLOT_TYPES[SlotKind(column.rpartition("_")[0])]) for column in slots]
+    return [pa.field(column, _SLOT_TYPES[slot_kind(column)]) for column in slots]
 
 
 def part_schema(slots: list[str]) -> pa.Schema:

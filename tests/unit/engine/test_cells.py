@@ -143,3 +143,9 @@ def test_parts_merge_to_the_whole_wherever_the_log_is_cut(events: list[bytes], c
 def test_a_window_with_a_null_measure_still_counts_its_event(measure: str) -> None:
     spec = small_spec(a={"window": "10 seconds", "measures": {"m": measure}})
     assert [c["events"] for c in cells_of(Engine(spec), log_line(1, response_time=None))] == [1]
+
+
+def test_a_condition_that_fails_on_an_event_does_not_hold_for_it() -> None:
+    spec = small_spec(a={"window": "10 seconds", "measures": {"n": "count_if(regexp_matches(service, user_id))"}})
+    cells = cells_of(Engine(spec), log_line(1, "x", user_id="("), log_line(2, "x", user_id="x"))
+    assert [(c["events"], c["count_0"]) for c in cells] == [(2, 1)]
