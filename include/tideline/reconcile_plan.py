@@ -76,6 +76,12 @@ def _is_before(at_ms: int, until: datetime | None) -> bool:
     return until is None or at_ms < until.timestamp() * 1000
 
 
+def is_due(every_ms: int, until: datetime, schedule_ms: int) -> bool:
+    """Whether a multiple of a stream's own interval lies in the scheduled run that ends at `until`."""
+    end = round(until.timestamp() * 1000)
+    return end // every_ms > (end - schedule_ms) // every_ms
+
+
 def by_partition(ranges: Iterable[tuple[int, int, int]]) -> OffsetRanges:
     """(partition, start, end) triples as disjoint ascending ranges by partition."""
     found: OffsetRanges = {}

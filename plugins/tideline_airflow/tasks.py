@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tideline.keeper.recording import Caller
 
 REASON = "reason"
+RECONCILE_EVERY_MS = 600_000  # the schedule of reconcile_late_data
 log = logging.getLogger(__name__)
 logging.getLogger("kafka").setLevel(logging.WARNING)  # it tells every connection at INFO
 
@@ -80,12 +81,20 @@ def alarmed_streams(events: Mapping[Any, Iterable[Any]]) -> set[str] | None:
     return {alarm["stream"] for alarm in alarms} or None
 
 
-def running_streams(wanted: str | None) -> list[str]:
-    """The stream asked for, or every stream that has ever been deployed."""
+def streams_to_reconcile(wanted: str | None, until: datetime | None) -> list[str]:
+    """The stream asked for; without one every deployed stream, in a scheduled run only those whose interval ends."""
+    from tideline.keeper.deployed import parse_deployed
+    from tideline.reconcile_plan import is_due
+
     if wanted:
         return [wanted]
     with Installation.from_env().registry() as registry:
-        return [row.name for row in registry.streams() if row.epoch]
+        rows = [row for row in registry.streams() if row.epoch]
+    return [
+        row.name
+        for row in rows
+        if until is None or is_due(parse_deployed(row.spec).late_data.reconcile, until, RECONCILE_EVERY_MS)
+    ]
 
 
 def reconcile(stream: str, until: datetime | None) -> dict[str, Any]:

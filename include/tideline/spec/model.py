@@ -85,7 +85,7 @@ class Metric(Model):
 class LateData(Model):
     """How often dropped events are looked for and their windows corrected."""
 
-    reconcile: Duration = 600_000
+    reconcile: Annotated[Duration, Field(gt=0)] = 600_000
 
 
 class Health(Model):

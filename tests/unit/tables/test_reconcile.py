@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from support.batches import Player
 from support.records import log_line, records, small_spec
 from tideline.ledger import Books, TopicChanged, keep_books, require_same_topic
 from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
-from tideline.reconcile_plan import LateSpan, ReconcilePlan, plan_reconcile
+from tideline.reconcile_plan import LateSpan, ReconcilePlan, is_due, plan_reconcile
 from tideline.tables.books import corrected_versions, read_ledger
 from tideline.tables.published import read_published
 from tideline.verify.compare import pending_windows
@@ -126,3 +127,11 @@ def test_a_topic_made_again_is_refused(tmp_path: Path) -> None:
     require_same_topic(ledger, "id")
     with pytest.raises(TopicChanged, match="the ledger knows it as id, now it is other"):
         require_same_topic(ledger, "other")
+
+
+@pytest.mark.parametrize(
+    ("every_minutes", "minute", "due"), [(10, 10, True), (10, 20, True), (30, 20, False), (30, 30, True), (5, 20, True)]
+)
+def test_a_stream_is_due_when_its_own_interval_ends(every_minutes: int, minute: int, due: bool) -> None:
+    until = datetime(2026, 1, 1, 12, minute, tzinfo=UTC)
+    assert is_due(every_minutes * 60_000, until, 600_000) is due
