@@ -8,6 +8,7 @@ import signal
 import socket
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 import psutil
 import pytest
@@ -34,9 +35,17 @@ def listeners(platform: Platform) -> set[IPv4Address | IPv6Address]:
     return {
         ip_address(connection.laddr.ip.removeprefix("::ffff:"))
         for process in platform.processes()
-        for connection in process.net_connections("inet")
+        for connection in connections(process)
         if connection.status == psutil.CONN_LISTEN
     }
+
+
+def connections(process: psutil.Process) -> list[Any]:
+    """Airflow's parts start short-lived children: one that has ended since it was listed listens no more."""
+    try:
+        return list(process.net_connections("inet"))
+    except psutil.NoSuchProcess:
+        return []
 
 
 def secrets_in(platform: Platform, *texts: str) -> list[str]:
