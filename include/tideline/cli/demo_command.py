@@ -30,6 +30,7 @@ def demo(
     from tideline.cli.demo_view import ConsoleTeller, show_proof
     from tideline.demo.feed import FileFeed, TrafficFeed
     from tideline.demo.story import Story
+    from tideline.platform.keys import password_file
     from tideline.platform.up import up
     from tideline.spec.load import find_spec, load_spec
 
@@ -46,5 +47,6 @@ def demo(
         print_json(proof.as_dict())
     else:
         show_proof(proof, settings.api_url)
+        out.print(f"Sign in to Airflow as admin, with the password in {password_file(home)}.")
         out.print("The platform stays up: `make down` ends it.")
     raise typer.Exit(0 if proof.holds else 1)

@@ -25,7 +25,7 @@ def up(
     settings = start(home, names, progress)
     if not names or "api_server" in names:
         access = f"user admin, password in {password_file(home)}"
-        out.print(f"Airflow and the Streams page: {settings.api_url} ({access})", markup=False)
+        out.print(f"Airflow: {settings.api_url} ({access})", markup=False)
 
 
 def down() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+
+from sqlalchemy.exc import OperationalError
 
 from tideline.errors import UserError
 from tideline.home import Home
@@ -15,19 +19,25 @@ from tideline.settings import Settings
 
 
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
-    """A row a stream; `backlog` is None while the broker cannot be asked."""
-    registry = Registry.connect(settings.registry_url)
-    try:
+    """A row a stream; `backlog` is None while the broker cannot be asked, UserError while the database cannot."""
+    with _registry(settings) as registry:
         return [_row(home, settings, row) for row in registry.streams()]
-    finally:
-        registry.close()
 
 
 def recent_transitions(settings: Settings, stream: str, limit: int = 20) -> list[TransitionRow]:
-    """The stream's newest transitions, newest first."""
+    """The stream's newest transitions, newest first; UserError while the database cannot be asked."""
+    with _registry(settings) as registry:
+        return registry.transitions(stream, limit)
+
+
+@contextmanager
+def _registry(settings: Settings) -> Iterator[Registry]:
     registry = Registry.connect(settings.registry_url)
     try:
-        return registry.transitions(stream, limit)
+        yield registry
+    except OperationalError as error:
+        port = settings.ports.database
+        raise UserError(f"no database answers at port {port}", "start the platform with `tideline up`") from error
     finally:
         registry.close()
 
