@@ -2,8 +2,8 @@
 
 **What a run covers:** the batches recorded before the end of its data interval whose late events are not corrected
 yet, so that none falls between two runs; a run triggered by hand without a date covers all that is pending, of one
-stream if one is chosen. A stream whose `late_data.reconcile` is longer than ten minutes is taken when its own interval
-ends. Running it again, or twice at once, gives the same rows.
+stream if one is chosen. By schedule, a stream whose `late_data.reconcile` is longer than ten minutes is taken when its
+own interval ends; by hand, all are. Running it again, or twice at once, gives the same rows.
 
 **When it fails:** nothing was published by halves; clear the task when the cause is mended. Offsets that retention
 has removed are named in the error: their windows cannot be corrected any more.
@@ -34,7 +34,7 @@ def reconcile_late_data() -> None:
     @task
     def streams() -> list[str]:
         context = get_current_context()
-        return tasks.streams_to_reconcile(context["params"]["stream"], context.get("data_interval_end"))
+        return tasks.streams_to_reconcile(context["params"]["stream"], tasks.interval_end(context))
 
     @task(map_index_template="{{ stream }}", max_active_tis_per_dag=1)
     def reconcile(stream: str) -> dict[str, Any]:

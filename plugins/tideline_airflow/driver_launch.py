@@ -11,10 +11,9 @@ from tideline.home import CHECKOUT, Home
 from tideline.keeper.launch import Launch
 from tideline.platform.environment import environment
 from tideline.platform.java import find_java
+from tideline.settings import HOST
 from tideline.spec.model import StreamSpec
 from tideline_airflow.spark_submit import Application, submit_command
-
-HOST = "127.0.0.1"
 
 
 class DriverLaunch:

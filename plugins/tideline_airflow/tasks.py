@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tideline.keeper.recording import Caller
 
 REASON = "reason"
-RECONCILE_EVERY_MS = 600_000  # the schedule of reconcile_late_data
 log = logging.getLogger(__name__)
 logging.getLogger("kafka").setLevel(logging.WARNING)  # it tells every connection at INFO
 
@@ -81,10 +80,16 @@ def alarmed_streams(events: Mapping[Any, Iterable[Any]]) -> set[str] | None:
     return {alarm["stream"] for alarm in alarms} or None
 
 
+def interval_end(context: Context) -> datetime | None:
+    """The end of a scheduled run's data interval; None for a run by hand, which Airflow may give the one before it."""
+    return None if context["dag_run"].run_type == "manual" else context.get("data_interval_end")
+
+
 def streams_to_reconcile(wanted: str | None, until: datetime | None) -> list[str]:
     """The stream asked for; without one every deployed stream, in a scheduled run only those whose interval ends."""
     from tideline.keeper.deployed import parse_deployed
     from tideline.reconcile_plan import is_due
+    from tideline.spec.model import RECONCILE_SCHEDULE_MS
 
     if wanted:
         return [wanted]
@@ -93,7 +98,7 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None) -> list[str
     return [
         row.name
         for row in rows
-        if until is None or is_due(parse_deployed(row.spec).late_data.reconcile, until, RECONCILE_EVERY_MS)
+        if until is None or is_due(parse_deployed(row.spec).late_data.reconcile, until, RECONCILE_SCHEDULE_MS)
     ]
 
 

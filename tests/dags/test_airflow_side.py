@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 
 from tideline_airflow.operators import last_lines
-from tideline_airflow.tasks import alarmed_streams, caller_of
+from tideline_airflow.tasks import alarmed_streams, caller_of, interval_end
 from tideline_airflow.triggers import StreamAlarms, StreamSettles
+
+UNTIL = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
 
 
 def event(*streams: str) -> SimpleNamespace:
@@ -38,6 +41,12 @@ def test_a_run_acts_for_the_user_who_triggered_it(user: str | None, actor: str) 
     context: Any = {"dag_run": run}
     caller = caller_of(context)
     assert (caller.actor, caller.dag_run) == (actor, "run-1")
+
+
+@pytest.mark.parametrize(("run_type", "end"), [("scheduled", UNTIL), ("backfill", UNTIL), ("manual", None)])
+def test_a_run_by_hand_takes_every_stream(run_type: str, end: datetime | None) -> None:
+    context: Any = {"dag_run": SimpleNamespace(run_type=run_type), "data_interval_end": UNTIL}
+    assert interval_end(context) == end
 
 
 @pytest.mark.parametrize("trigger", [StreamAlarms(2.0), StreamSettles("s", "RUNNING", 5.0, 0.5)])

@@ -8,18 +8,20 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from tideline.home import CHECKOUT
+from tideline.spec.model import RECONCILE_SCHEDULE_MS
 from tideline_airflow.policy import OWNER
 from tideline_airflow.tags import Tag
 
 FILES = sorted((CHECKOUT / "dags").glob("*.py"))
 SIDES = [file for folder in ("dags", "plugins") for file in (CHECKOUT / folder).rglob("*.py")]
-HEAVY = {"pyspark", "great_expectations", "kafka", "duckdb", "deltalake"}
+HEAVY = {"pyspark", "great_expectations", "kafka", "duckdb", "deltalake", "tideline_spark"}
 PARSE_SECONDS = 1.0
 # Airflow itself is loaded first, as it is where DAG files are parsed: what is measured is the file's own cost.
 MEASURE = """
@@ -85,6 +87,11 @@ def test_every_param_explains_itself(file: Path) -> None:
 @each_file
 def test_history_is_not_caught_up_on(file: Path) -> None:
     assert dag_of(file).catchup is False
+
+
+def test_late_data_is_looked_for_as_often_as_specs_are_told() -> None:
+    timetable: Any = dags()["reconcile_late_data"].timetable
+    assert timetable.expression == f"*/{RECONCILE_SCHEDULE_MS // 60_000} * * * *"
 
 
 @each_file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def up(
 ) -> Settings:
     """Starts the services `only` names, all by default, and returns how to reach them."""
     services = chosen(only)
+    require_plain_path(home)
     with exclusive(home):
         ensure_keys(home)
         settings = Settings.load(home, environ)
@@ -51,6 +53,16 @@ def up(
         start.supervisord(services)
         start.services(services)
     return settings
+
+
+def require_plain_path(home: Home) -> None:
+    """delta-rs reads %20 in a path as a blank, and then does not find what it has written."""
+    coded = re.search("%[0-9A-Fa-f]{2}", str(home.root))
+    if coded:
+        raise UserError(
+            f"tables cannot lie in {home.root}: '{coded[0]}' in its path is read as a coded character",
+            "set TIDELINE_HOME to a folder without % in its path",
+        )
 
 
 @contextmanager

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,3 @@ class FileSource:
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 yield number, line.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def portions(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The same items in lists of `size`, the last one shorter."""
-    if size < 1:
-        raise ValueError(f"a portion holds at least 1, not {size}")
-    rest = iter(items)
-    while portion := list(islice(rest, size)):
-        yield portion

@@ -13,7 +13,24 @@ import duckdb
 _IMPURE: Final = frozenset({"version", "current_localtime", "current_localtimestamp", "age", "json_serialize_plan"})
 _PURE_MACROS: Final = re.compile(r"(list|array)_\w+|nullif|if|split_part|fmod|fdiv|days_in_month|date_add")
 # Their result's size is an argument: one event could ask for all the memory there is.
-_BOUNDLESS: Final = frozenset({"repeat", "range", "generate_series", "lpad", "rpad", "list_resize", "array_resize"})
+_BOUNDLESS: Final = frozenset(
+    [
+        "repeat",
+        "range",
+        "generate_series",
+        "lpad",
+        "rpad",
+        "list_resize",
+        "array_resize",
+        "format",
+        "printf",
+        "bitstring",
+    ]
+)
+# `x like y escape z` raises where a pattern ends with its escape character, and try() does not catch that.
+_UNCATCHABLE: Final = frozenset(["like_escape", "ilike_escape", "not_like_escape", "not_ilike_escape"])
+CONSTANT_ARGUMENTS: Final = {"timezone": 0, "array_length": 1}
+"""Which argument of a function must be a constant: what the function raises over it, try() does not catch."""
 _EXTREMES: Final = {
     "VARCHAR": ("''", "'x'", "'-'"),
     "VARCHAR[]": ("[]", "['x']", "['x', 'y']"),
@@ -51,16 +68,17 @@ def functions() -> dict[str, set[str]]:
         pure = (kind == "scalar" and stability == "CONSISTENT") or (kind == "macro" and _PURE_MACROS.fullmatch(name))
         what = kind if kind == "aggregate" else "table" if "table" in kind or kind == "pragma" else "impure"
         found.setdefault(name, set()).add("pure" if pure and name not in _IMPURE else what)
-    return found | {name: {"boundless"} for name in _BOUNDLESS}
+    refused = {"boundless": _BOUNDLESS, "uncatchable": _UNCATCHABLE}
+    return found | {name: {why} for why, names in refused.items() for name in names}
 
 
 def is_a_word_of_sql(name: str) -> bool:
-    """Whether DuckDB cannot read `name` as a column's name."""
+    """Whether DuckDB cannot read `name` as a column's name, or reads something else."""
     try:
-        connection().sql(f"select {name} as {name}, count(*) from (select 1 as {name}) group by {name}").fetchall()
+        read = connection().sql(f"select {name} as {name} from (select 42 as {name}) group by {name}").fetchall()
     except duckdb.Error:
         return True
-    return False
+    return read != [(42,)]
 
 
 def type_of(sql: str, columns: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tideline.spec.duckdb_trial import Refused, connection, functions, type_of
+from tideline.spec.duckdb_trial import CONSTANT_ARGUMENTS, Refused, connection, functions, type_of
 from tideline.spec.problems import did_you_mean
 
 _PREFIX: Final = "select "
@@ -141,12 +141,21 @@ def _function_faults(node: Mapping[str, Any], scope: _Scope) -> Iterator[Fault]:
         yield scope.fault(node, f"there is no function '{name}'", hint if "mean" in hint else "")
     elif "pure" not in kinds:
         name = "count" if name == "count_star" else name
-        yield scope.fault(node, f"function '{name}' is not allowed: {_WHY[min(kinds)]}")
+        yield scope.fault(node, f"function '{name}' is not allowed: {_WHY[min(kinds)]}", _INSTEAD.get(min(kinds), ""))
+    elif not _is_constant(node["arguments"], CONSTANT_ARGUMENTS.get(name)):
+        place = ("first", "second")[CONSTANT_ARGUMENTS[name]]
+        yield scope.fault(node, f"the {place} argument of '{name}' must be a constant", _WHY["uncatchable"])
+
+
+def _is_constant(arguments: list[Any], index: int | None) -> bool:
+    return index is None or index >= len(arguments) or arguments[index]["expression"]["class"] == "CONSTANT"
 
 
 _WHY: Final = {
     "boundless": "the size of its result is boundless",
+    "uncatchable": "some events would stop the stream",
     "aggregate": "an expression is about one row, use a measure to aggregate",
     "impure": "it reads or changes something other than its arguments",
     "table": "it reads or changes something other than its arguments",
 }
+_INSTEAD: Final = {"uncatchable": "use contains, starts_with, ends_with or regexp_matches"}

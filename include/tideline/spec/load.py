@@ -90,12 +90,14 @@ def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
     from tideline.spec.metric_checks import metric_problems
     from tideline.spec.model import FROM_A_FILE, StreamSpec
     from tideline.spec.model_errors import model_problems
+    from tideline.spec.planning import planning_problems
 
     problems = list(metric_problems(text))
     try:
-        return StreamSpec.model_validate(text.data, context=FROM_A_FILE), problems
+        spec = StreamSpec.model_validate(text.data, context=FROM_A_FILE)
     except ValidationError as error:
         return None, [*problems, *model_problems(error, text, bool(problems))]
+    return spec, problems or list(planning_problems(spec, text))
 
 
 def _shown(path: Path) -> str:

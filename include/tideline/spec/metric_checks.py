@@ -10,7 +10,7 @@ from tideline.durations import parse_duration
 from tideline.spec.duckdb_trial import is_a_word_of_sql
 from tideline.spec.expressions import check_expression
 from tideline.spec.measures import Measure, MeasureKind, parse_measure
-from tideline.spec.model import RESERVED, TABLE_NAMES
+from tideline.spec.model import COLUMN, RESERVED, TABLE_NAMES
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.schema import LOG_COLUMNS
 from tideline.spec.yaml_text import Path, Text
@@ -61,7 +61,7 @@ def _name_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterato
     columns += [((part, column), column) for part in ("measures", "derived") for column in _mapping(metric, part)]
     for place, column in columns:
         whole = (*path, *place)
-        if is_a_word_of_sql(column):
+        if place[0] != "keys" and re.fullmatch(COLUMN, column) and is_a_word_of_sql(column):
             yield text.at_key(whole, f"'{column}' is a word of SQL", "choose another name")
         elif column in RESERVED:
             yield text.at_key(whole, f"'{column}' is a column that every table has", "choose another name")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 
 from tideline.durations import format_duration, parse_duration
 from tideline.spec.measures import Measure, parse_measure
@@ -16,7 +25,8 @@ TABLE_NAMES = frozenset({"parts", "corrections", "overrides", "late_events", "re
 RESERVED = frozenset(
     {"window_start", "window_end", "key", "day", "events", "is_open", "revision", "as_of", "part_version"}
 )
-
+RECONCILE_SCHEDULE_MS: Final = 600_000
+"""How often Airflow looks for late data: a stream is taken every time, or every second, third and so on."""
 
 FROM_A_FILE: Final = {"from_a_file": True}
 """The validation context of values that a person wrote: there a bare number is no duration."""
@@ -82,10 +92,17 @@ class Metric(Model):
         return self
 
 
+def _whole_schedules(every_ms: int) -> int:
+    if every_ms % RECONCILE_SCHEDULE_MS:
+        asked, schedule = format_duration(every_ms), format_duration(RECONCILE_SCHEDULE_MS)
+        raise ValueError(f"late data is looked for every {schedule}, not {asked}: write a multiple of {schedule}")
+    return every_ms
+
+
 class LateData(Model):
     """How often dropped events are looked for and their windows corrected."""
 
-    reconcile: Annotated[Duration, Field(gt=0)] = 600_000
+    reconcile: Annotated[Duration, Field(gt=0), AfterValidator(_whole_schedules)] = RECONCILE_SCHEDULE_MS
 
 
 class Health(Model):

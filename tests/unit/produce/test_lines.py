@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tideline.produce.lines import FileSource, portions
+from tideline.produce.lines import FileSource
 
 LINES = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"").rstrip(b"\r")), max_size=30)
 
@@ -49,11 +49,3 @@ def test_each_nth_line_is_held_back_to_the_end(count: int, late_every: int) -> N
 def test_holding_back_needs_a_number(tmp_path: Path, late_every: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         list(FileSource(tmp_path / "any", late_every))
-
-
-@given(st.lists(st.integers()), st.integers(1, 10))
-def test_portions_are_the_same_items(items: list[int], size: int) -> None:
-    parts = list(portions(items, size))
-    assert [item for part in parts for item in part] == items
-    assert [len(part) for part in parts[:-1]] == [size] * max(0, len(parts) - 1)
-    assert all(parts)
