@@ -12,7 +12,7 @@ from tideline.demo.loss import kill_now, loss_seen_at, require_pid
 from tideline.demo.proof import Proof
 from tideline.demo.sending import BackgroundSender
 from tideline.demo.teller import Teller
-from tideline.demo.watch import all_ledgered, first_batch_of_epoch_after, heartbeat, settled, wait_for
+from tideline.demo.watch import all_ledgered, first_batch_of_epoch_after, settled, wait_for
 from tideline.home import Home
 from tideline.keeper.epochs import current_epoch
 from tideline.keeper.report import recent_transitions, stream_rows
@@ -86,7 +86,7 @@ class Story:
     def _deploy(self) -> None:
         self.teller.step(f"Deploy stream '{self.spec.name}' through Airflow")
         self._run_dag("deploy_stream")
-        wait_for("a first batch", lambda: heartbeat(self.home, self.spec.name).get("batch_at"), 60)
+        wait_for("a first batch", first_batch_of_epoch_after(self.home, self.spec.name, 0), 60)
 
     def _kill(self, sender: BackgroundSender) -> tuple[float, float]:
         """Kills the driver as a machine would; seconds until it was seen, and until the next batch."""

@@ -62,7 +62,7 @@ class Engine:
 
     def cells(self) -> pa.Table:
         """One row a group: metric, window_end, key, drop_at, ts (greatest event time), events and the slots."""
-        return self._table(" union all by name ".join(self._metric_cells(name) for name in self.plans))
+        return self._table(self._all_cells())
 
     def exploded_cells(self) -> pa.Table:
         """The cells with one row a set element: numbers stand on a group's first row only, later rows hold null."""
@@ -75,7 +75,7 @@ class Engine:
         return self._table(
             f"""select metric, key, drop_at, ts, case when i = 1 then events end as events{columns}
                 from (select *, unnest(range(1, greatest({longest}) + 1)) as i
-                      from ({" union all by name ".join(self._metric_cells(name) for name in self.plans)}))"""
+                      from ({self._all_cells()}))"""
         )
 
     def late_cells(self, batches: pa.Table) -> pa.Table:
@@ -84,9 +84,7 @@ class Engine:
         `batches` has a row a batch and partition: version, partition, start, end (half-open offsets), late_us.
         """
         self._connection.register("batches", batches)
-        cells = " union all by name ".join(
-            self._metric_cells(name, _IN_BATCHES, "version, late_us") for name in self.plans
-        )
+        cells = self._all_cells(_IN_BATCHES, "version, late_us")
         late = self._table(f"select * exclude (late_us) from ({cells}) where epoch_us(drop_at) <= late_us")
         self._connection.unregister("batches")
         return late
@@ -120,7 +118,11 @@ class Engine:
         self._connection.unregister("unmerged")
         return merged
 
-    def _metric_cells(self, name: str, source: str = "parsed", extra_groups: str = "") -> str:
+    def _all_cells(self, source: str = "parsed", extra_groups: str = "") -> str:
+        """The cells of every metric, one `select` under the other."""
+        return " union all by name ".join(self._metric_cells(name, source, extra_groups) for name in self.plans)
+
+    def _metric_cells(self, name: str, source: str, extra_groups: str) -> str:
         metric, plan = self.spec.metrics[name], self.plans[name]
         own = {slot.column: slot.contribution for slot in plan.slots}
         slots = ", ".join(
