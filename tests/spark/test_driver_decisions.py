@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyspark.errors import StreamingQueryException
 
-from support.batches import Player
 from support.records import log_line, small_spec
+from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import yaml
 
-from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 
-RECORDED_MS = 4_000_000_000_000  # far ahead of every event, so that none is from the future
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -38,17 +34,3 @@ def small_spec(**metrics: dict[str, Any]) -> StreamSpec:
 def log_line(seconds: float, service: str | None = "a", **fields: Any) -> bytes:
     """A JSON log at an event time in seconds since the epoch."""
     return json.dumps({"timestamp": round(seconds * 1000), "service": service, **fields}).encode()
-
-
-def records(values: Sequence[bytes | None], partition: int = 0, first_offset: int = 0) -> pa.Table:
-    """Values as consecutive records of one partition."""
-    count = len(values)
-    return pa.table(
-        {
-            "partition": pa.array([partition] * count, pa.int32()),
-            "offset": pa.array(range(first_offset, first_offset + count), pa.int64()),
-            "timestamp": pa.array([RECORDED_MS * 1000] * count, pa.timestamp("us", "UTC")),
-            "value": pa.array(values, pa.binary()),
-        },
-        schema=RECORDS,
-    )

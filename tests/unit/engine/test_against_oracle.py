@@ -15,7 +15,8 @@ from oracle.parsing import parse
 from oracle.tables import expected
 from support.edges import EDGES
 from support.real_logs import real_log
-from support.records import log_metrics, records
+from support.records import log_metrics
+from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.produce.traffic import Traffic

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.records import log_line, log_metrics, records, small_spec
+from support.records import log_line, log_metrics, small_spec
+from tideline.bench.player import records
 from tideline.engine.cells import Engine
 
 COUNT = {"measures": {"n": "count"}}

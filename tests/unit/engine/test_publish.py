@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from support.records import log_line, records, small_spec
+from support.records import log_line, small_spec
+from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.spec.model import StreamSpec

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support.batches import Player
 from support.records import log_line, log_metrics, small_spec
+from tideline.bench.player import Player
 from tideline.tables.books import read_ledger
 from tideline.tables.published import read_published
 

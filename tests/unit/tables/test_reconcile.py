@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from support.batches import Player
-from support.records import log_line, records, small_spec
+from support.records import log_line, small_spec
+from tideline.bench.player import Player, records
 from tideline.ledger import Books, TopicChanged, keep_books, require_same_topic
 from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
 from tideline.reconcile_plan import LateSpan, ReconcilePlan, is_due, plan_reconcile

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support.batches import Player
 from support.records import log_line, small_spec
+from tideline.bench.player import Player
 from tideline.tables.books import read_parts
 from tideline.tables.schemas import StreamTables
 from tideline.verify.snapshot import hidden_events, is_published, take_snapshot

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from support.records import records
 from tideline.engine.cells import GROUP, Engine
 from tideline.ledger import LedgerRow, Pane, PartitionRange
+from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import commit_batch, part_rows
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import StreamTables, part_schema
 from tideline.versions import version_of
+
+RECORDED_MS = 4_000_000_000_000  # far ahead of every event, so that none is from the future
+
+
+def records(values: Sequence[bytes | None], partition: int = 0, first_offset: int = 0) -> pa.Table:
+    """Values as consecutive records of one partition."""
+    count = len(values)
+    return pa.table(
+        {
+            "partition": pa.array([partition] * count, pa.int32()),
+            "offset": pa.array(range(first_offset, first_offset + count), pa.int64()),
+            "timestamp": pa.array([RECORDED_MS * 1000] * count, pa.timestamp("us", "UTC")),
+            "value": pa.array(values, pa.binary()),
+        },
+        schema=RECORDS,
+    )
 
 
 @dataclass

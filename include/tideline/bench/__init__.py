@@ -1,0 +1,1 @@
+"""Measurements of what matters, each against another in the same run."""
