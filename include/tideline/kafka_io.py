@@ -68,6 +68,12 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
         return _offsets(client, topic, OffsetSpec.LATEST)
 
 
+def earliest_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The offset of the first record that each partition still holds."""
+    with admin(bootstrap) as client:
+        return _offsets(client, topic, OffsetSpec.EARLIEST)
+
+
 def delete_topic(bootstrap: str, topic: str) -> None:
     """Deletes a topic and waits until the broker has forgotten it; an absent one is no error."""
     with admin(bootstrap) as client:

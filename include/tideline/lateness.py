@@ -8,9 +8,30 @@ watermarks in milliseconds as Spark records them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import gcd
+from typing import Final
 
 from tideline.spec.model import StreamSpec
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The windows whose end (us) lies after `after_us` and not after `until_us`."""
+
+    after_us: int
+    until_us: int
+
+    def hold(self, window_end_us: int) -> bool:
+        return self.after_us < window_end_us <= self.until_us
+
+    def meet(self, other: Bounds) -> Bounds:
+        """The windows that lie in both."""
+        return Bounds(max(self.after_us, other.after_us), min(self.until_us, other.until_us))
+
+
+EVERY_WINDOW: Final = Bounds(-(1 << 62), 1 << 62)
 
 
 def extra_delay_us(spec: StreamSpec, metric: str) -> int:
@@ -18,9 +39,19 @@ def extra_delay_us(spec: StreamSpec, metric: str) -> int:
     return (spec.delay_ms(metric) - spec.smallest_delay_ms) * 1000
 
 
-def pane_ms(spec: StreamSpec) -> int:
-    """The longest stretch of event time whose events share all their windows."""
-    return gcd(*(metric.slide_ms for metric in spec.metrics.values()))
+def pane_ms(*specs: StreamSpec) -> int:
+    """The longest stretch of event time whose events share all their windows, of all the specs."""
+    return gcd(*(metric.slide_ms for spec in specs for metric in spec.metrics.values()))
+
+
+def windows_of(spec: StreamSpec, time_us: int, length_us: int = 1) -> Iterator[tuple[str, int]]:
+    """(metric, window end in us) of every window that holds a time, or touches the stretch that begins at it."""
+    for name, metric in spec.metrics.items():
+        slide = metric.slide_ms * 1000
+        first = (time_us // slide + 1) * slide
+        newest = (time_us + length_us - 1) // slide * slide
+        for end in range(first, newest + metric.window * 1000 + 1, slide):
+            yield name, end
 
 
 def first_drop_at_us(spec: StreamSpec, pane_us: int) -> int:
@@ -37,6 +68,10 @@ def is_dropped(drop_at_us: int, late_watermark_ms: int) -> bool:
     return drop_at_us <= late_watermark_ms * 1000
 
 
-def pane_is_late(spec: StreamSpec, pane_us: int, late_watermark_ms: int) -> bool:
-    """Whether some window of some metric lost the events of a pane."""
-    return is_dropped(first_drop_at_us(spec, pane_us), late_watermark_ms)
+def dropped_windows(
+    spec: StreamSpec, pane_us: int, late_watermark_ms: int, bounds: Bounds = EVERY_WINDOW
+) -> Iterator[tuple[str, int]]:
+    """(metric, window end in us) of the windows within the bounds that lost a pane's events."""
+    for name, end in windows_of(spec, pane_us):
+        if bounds.hold(end) and is_dropped(end + extra_delay_us(spec, name), late_watermark_ms):
+            yield name, end

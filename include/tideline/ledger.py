@@ -5,16 +5,20 @@ A row is committed together with the batch's parts, so a batch has both or neith
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import pyarrow as pa
 
 from tideline.errors import UserError
-from tideline.lateness import pane_is_late
-from tideline.spec.model import StreamSpec
+from tideline.generations import Era
+from tideline.lateness import dropped_windows, first_drop_at_us, windows_of
 from tideline.versions import batch_of, generation_of
+
+FILTERS_WITH_L: Final = "spark.sql.streaming.statefulOperator.allowMultiple"
+"""Spark's setting that, where it is false, makes a batch drop by its own E(N) instead of L(N)."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,21 @@ class Pane:
     last_offset: int
 
 
+class RowSource(StrEnum):
+    """Who wrote a ledger row: the driver with its batch, or a repair, from the checkpoint or from what lies around."""
+
+    DRIVER = "driver"
+    REBUILT = "rebuilt"
+    INFERRED = "inferred"
+
+
 @dataclass(frozen=True)
 class LedgerRow:
-    """What one batch read and by which watermarks it dropped (`late_ms`, L) and evicted (`watermark_ms`, E)."""
+    """What one batch read and by which watermarks it dropped (`late_ms`, L) and evicted (`watermark_ms`, E).
+
+    `late_events` are those that lost a window. An inferred row stands for several batches: each dropped by some
+    watermark from `late_ms` to `doubt_ms`.
+    """
 
     version: int
     epoch: int
@@ -57,6 +73,10 @@ class LedgerRow:
     settings: dict[str, str]
     ranges: tuple[PartitionRange, ...]
     panes: tuple[Pane, ...]
+    pane_ms: int
+    late_events: int = 0
+    source: RowSource = RowSource.DRIVER
+    doubt_ms: int | None = None
 
     @property
     def generation(self) -> int:
@@ -74,9 +94,48 @@ class LedgerRow:
     def rejects(self) -> int:
         return sum(part.rejects for part in self.ranges)
 
-    def late_panes(self, spec: StreamSpec) -> tuple[Pane, ...]:
+    @property
+    def events(self) -> int:
+        return sum(pane.events for pane in self.panes)
+
+    @property
+    def filtered_by_ms(self) -> int:
+        """The watermark the batch dropped by: L, or E under the setting that makes Spark do so."""
+        return self.watermark_ms if self.settings.get(FILTERS_WITH_L) == "false" else self.late_ms
+
+    def lost_windows(self, eras: Sequence[Era], pane: Pane) -> Iterator[tuple[str, int]]:
+        """(metric, window end in us) of the windows that lost a pane's events: certain even where the row is inferred.
+
+        Of its own era a batch dropped what its watermark had passed; windows of older eras it never counts.
+        """
+        for era in eras:
+            if era.ran(self.generation):
+                yield from dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds)
+            elif self.generation > era.last:
+                yield from (lost for lost in windows_of(era.spec, pane.pane) if era.bounds.hold(lost[1]))
+
+    def doubtful_windows(self, eras: Sequence[Era], pane: Pane) -> Iterator[tuple[str, int]]:
+        """The windows that may or may not have lost a pane's events: only an inferred row has any."""
+        if self.doubt_ms is None:
+            return
+        for era in eras:
+            if era.ran(self.generation):
+                certain = set(dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds))
+                possible = dropped_windows(era.spec, pane.pane, self.doubt_ms, era.bounds)
+                yield from (window for window in possible if window not in certain)
+
+    def late_panes(self, eras: Sequence[Era]) -> tuple[Pane, ...]:
         """The panes of which some window of some metric lost the events."""
-        return tuple(pane for pane in self.panes if pane_is_late(spec, pane.pane, self.late_ms))
+        return tuple(pane for pane in self.panes if self._may_lose(eras, pane) and any(self.lost_windows(eras, pane)))
+
+    def _may_lose(self, eras: Sequence[Era], pane: Pane) -> bool:
+        """Quickly refused for most panes: nothing of their own era is due, and all older eras ended before them."""
+        return any(
+            first_drop_at_us(era.spec, pane.pane) <= self.filtered_by_ms * 1000
+            if era.ran(self.generation)
+            else self.generation > era.last and era.bounds.until_us > pane.pane
+            for era in eras
+        )
 
 
 class TopicChanged(UserError):
@@ -112,17 +171,28 @@ class Books:
         return self.late - self.corrected
 
 
-def keep_books(spec: StreamSpec, rows: Iterable[LedgerRow], corrected_versions: frozenset[int]) -> Books:
+@dataclass(frozen=True)
+class Corrected:
+    """The batches that are dealt with: all up to `through`, and those in `versions`."""
+
+    through: int
+    versions: frozenset[int]
+
+    def __contains__(self, version: object) -> bool:
+        return (isinstance(version, int) and version <= self.through) or version in self.versions
+
+
+def keep_books(eras: Sequence[Era], rows: Iterable[LedgerRow], corrected: Container[int]) -> Books:
     """Counts each event once: late if any window lost it, corrected once its batch has its corrections."""
-    sent = rejected = valid = late = corrected = 0
+    sent = rejected = valid = late = mended = 0
     for row in rows:
-        lost = sum(pane.events for pane in row.late_panes(spec))
+        lost = sum(pane.events for pane in row.late_panes(eras))
         sent += row.rows
         rejected += row.rejects
-        valid += sum(pane.events for pane in row.panes)
+        valid += row.events
         late += lost
-        corrected += lost if row.version in corrected_versions else 0
-    return Books(sent, rejected, valid - late, late, corrected)
+        mended += lost if row.version in corrected else 0
+    return Books(sent, rejected, valid - late, late, mended)
 
 
 _RANGE: Final = pa.struct(
@@ -158,6 +228,10 @@ LEDGER: Final = pa.struct(
         ("settings", pa.map_(pa.string(), pa.string())),
         ("ranges", pa.list_(_RANGE)),
         ("panes", pa.list_(_PANE)),
+        ("pane_ms", pa.int64()),
+        ("late_events", pa.int64()),
+        ("source", pa.string()),
+        ("doubt_ms", pa.int64()),
     ]
 )
 
@@ -178,5 +252,6 @@ def from_struct(version: int, fields: dict[str, Any]) -> LedgerRow:
             "settings": dict(fields["settings"]),
             "ranges": tuple(PartitionRange(**part) for part in fields["ranges"]),
             "panes": tuple(Pane(**pane) for pane in fields["panes"]),
+            "source": RowSource(fields["source"]),
         }
     )

@@ -6,32 +6,27 @@ published row is replaced only by one made from more of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
 
+from tideline.backfill import recompute_windows
 from tideline.engine.cells import GROUP, Engine
-from tideline.engine.publish import Publisher
-from tideline.engine.relations import restrict
+from tideline.engine.slots import slot_columns, stream_plans
 from tideline.errors import UserError
+from tideline.generations import Era
 from tideline.home import Home
-from tideline.kafka_io import read_ranges, topic_id
-from tideline.ledger import LedgerRow, require_same_topic
-from tideline.reconcile_plan import LateSpan, ReconcilePlan, plan_reconcile
-from tideline.spec.load import load_spec
-from tideline.spec.model import StreamSpec
-from tideline.tables.books import corrected_versions, read_corrections, read_ledger, read_parts
-from tideline.tables.delta import commit_on_fresh_handle, open_table, stamped
-from tideline.tables.published import read_all_published, write_published
-from tideline.tables.schemas import CORRECTIONS_WRITER, TIME, StreamTables, correction_schema
-from tideline.tables.stale import stale_groups
+from tideline.reconcile_plan import Interval, LateSpan, ReconcilePlan, dealt_with, plan_reconcile
+from tideline.stream_books import StreamBooks, deployed_spec, open_books
+from tideline.tables.books import read_corrected, read_eras, read_ledger
+from tideline.tables.corrections import commit_corrections
+from tideline.tables.publication import Publication
+from tideline.tables.schemas import TIME, StreamTables, correction_schema
 
-_ROUNDS = 20
+ALL: Final = Interval()
+_ALL_LATE_US: Final = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -49,107 +44,104 @@ class ReconcileResult:
         return asdict(self)
 
 
-def deployed_spec(home: Home, stream: str) -> StreamSpec:
-    """The spec that the stream's driver obeys; UserError before its first deploy."""
-    path = home.stream(stream).spec
-    if not path.exists():
-        raise UserError(f"stream '{stream}' was never deployed", f"tideline deploy {stream}")
-    return load_spec(path)
+class BooksDiffer(UserError):
+    """Kafka gave other late events than the ledger counted: nothing was written."""
+
+    def __init__(self, version: int, counted: int, found: int) -> None:
+        super().__init__(
+            f"batch {version & 0xFFFFFFFF} of generation {version >> 32} dropped {counted} pairs by the ledger, "
+            f"Kafka gives {found}",
+            "look whether the topic was compacted, or read with another isolation level than the stream's",
+        )
 
 
-def plan_stream(home: Home, stream: str) -> ReconcilePlan:
+def plan_stream(home: Home, stream: str, interval: Interval = ALL) -> ReconcilePlan:
     """What a run would read now."""
-    spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
-    return plan_reconcile(spec, read_ledger(tables), corrected_versions(tables))
+    return _plan(tables, read_eras(tables, deployed_spec(home, stream)), interval)[0]
+
+
+def _plan(tables: StreamTables, eras: Sequence[Era], interval: Interval) -> tuple[ReconcilePlan, int | None]:
+    """The plan, and the version up to which all batches are dealt with when it is carried out."""
+    corrected = read_corrected(tables)
+    ledger = read_ledger(tables, corrected.through, late_only=True)
+    return plan_reconcile(eras, ledger, corrected, interval), dealt_with(ledger, interval)
 
 
 def reconcile_stream(
     home: Home,
     bootstrap: str,
     stream: str,
-    until: datetime | None = None,
+    interval: Interval = ALL,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ReconcileResult:
-    """Corrects what the batches recorded before `until` dropped, by default all, and publishes what is behind."""
-    spec = deployed_spec(home, stream)
-    tables = StreamTables(home.tables(stream))
-    ledger = read_ledger(tables)
-    require_same_topic(ledger, topic_id(bootstrap, spec.source.topic))
-    plan = plan_reconcile(spec, ledger, corrected_versions(tables), until)
+    """Corrects what the batches of the interval dropped, by default all, and publishes what is behind."""
+    return reconcile_books(open_books(home, bootstrap, stream), interval, progress)
+
+
+def reconcile_books(
+    books: StreamBooks, interval: Interval = ALL, progress: Callable[[str], None] = lambda _: None
+) -> ReconcileResult:
+    """The same for books that are open."""
+    plan, through = _plan(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
-    chunks = read_ranges(bootstrap, spec.source.topic, plan.ranges, read_committed=True) if plan.spans else ()
-    read, corrections = compute_corrections(spec, plan, chunks)
-    written = commit_corrections(tables, corrections)
+    read, corrections = compute_corrections(books.eras, plan, books.read(plan.ranges) if plan.spans else ())
+    require_all_found(plan, corrections)
+    recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
+    written = commit_corrections(books.tables, corrections, through)
     progress(f"{written} corrections written")
-    published = publish_corrected(tables, spec, ledger[-1]) if ledger else 0
+    published = Publication(books.tables, books.eras).publish_new()
     progress(f"{published} rows published again")
-    return ReconcileResult(stream, len(plan.versions), plan.events, read, written, published)
+    read += recomputed.records_read if recomputed else 0
+    published += recomputed.rows_changed if recomputed else 0
+    return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published)
 
 
-def compute_corrections(spec: StreamSpec, plan: ReconcilePlan, chunks: Iterable[pa.Table]) -> tuple[int, pa.Table]:
+def compute_corrections(eras: Sequence[Era], plan: ReconcilePlan, chunks: Iterable[pa.Table]) -> tuple[int, pa.Table]:
     """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records."""
-    engine = Engine(spec)
-    schema = correction_schema(engine.slots)
-    batches = _batch_table(plan.spans)
-    read, cells = 0, []
+    engines = [(Engine(era.spec, era.bounds), batches_of(era, plan.spans)) for era in eras]
+    found: list[list[pa.Table]] = [[] for _ in engines]
+    read = 0
     for records in chunks:
         read += len(records)
-        engine.load(records)
-        cells.append(engine.late_cells(batches))
-    if not cells:
-        return read, schema.empty_table()
-    merged = engine.merge(pa.concat_tables(cells), ("version", *GROUP))
+        for (engine, batches), cells in zip(engines, found, strict=True):
+            if len(batches):
+                engine.load(records)
+                cells.append(engine.late_cells(batches))
     times = {span.version: span.batch_at_ms * 1000 for span in plan.spans}
-    at = pa.array([times[version] for version in merged["version"].to_pylist()], TIME)
-    return read, merged.append_column("batch_at", at).select(schema.names).cast(schema)
+    merged = [_merged(engine, cells, times) for (engine, _), cells in zip(engines, found, strict=True) if cells]
+    slots = sorted({slot for era in eras for slot in slot_columns(stream_plans(era.spec).values())})
+    schema = correction_schema(slots)
+    return read, pa.concat_tables([schema.empty_table(), *merged], promote_options="default")
 
 
-def _batch_table(spans: tuple[LateSpan, ...]) -> pa.Table:
+def _merged(engine: Engine, cells: list[pa.Table], times: dict[int, int]) -> pa.Table:
+    rows = engine.merge(pa.concat_tables(cells), ("version", *GROUP))
+    at = pa.array([times[version] for version in rows["version"].to_pylist()], TIME)
+    numbered = rows.append_column("batch_at", at).append_column("sequence", pa.nulls(len(rows), pa.int64()))
+    schema = correction_schema(engine.slots)
+    return numbered.select(schema.names).cast(schema)
+
+
+def batches_of(era: Era, spans: Iterable[LateSpan]) -> pa.Table:
+    """The spans in which windows of the era were lost, with the watermark that lost them: a later era's batch all."""
+    lost = [(span, span.late_ms * 1000 if era.ran(span.generation) else _ALL_LATE_US)
+            for span in spans if span.generation >= era.first]  # fmt: skip
     return pa.table(
         {
-            "version": pa.array([span.version for span in spans], pa.int64()),
-            "partition": pa.array([span.partition for span in spans], pa.int32()),
-            "start": pa.array([span.start for span in spans], pa.int64()),
-            "end": pa.array([span.end for span in spans], pa.int64()),
-            "late_us": pa.array([span.late_ms * 1000 for span in spans], pa.int64()),
+            "version": pa.array([span.version for span, _ in lost], pa.int64()),
+            "partition": pa.array([span.partition for span, _ in lost], pa.int32()),
+            "start": pa.array([span.start for span, _ in lost], pa.int64()),
+            "end": pa.array([span.end for span, _ in lost], pa.int64()),
+            "late_us": pa.array([late_us for _, late_us in lost], pa.int64()),
         }
     )
 
 
-def commit_corrections(tables: StreamTables, corrections: pa.Table) -> int:
-    """Appends the corrections of batches that have none yet, in one commit; returns the rows written."""
-    if not len(corrections):
-        return 0
-    written = 0
-
-    def commit(table: DeltaTable) -> bool:
-        nonlocal written
-        known = table.to_pyarrow_dataset().to_table(columns=["version"])
-        fresh = restrict(corrections, known, ("version",), present=False)
-        written = len(fresh)
-        if written:
-            properties = stamped(CORRECTIONS_WRITER, table.version() + 1)
-            write_deltalake(table, fresh, mode="append", schema_mode="merge", commit_properties=properties)
-        return True
-
-    open_table(tables.corrections, corrections.schema, [])
-    commit_on_fresh_handle(tables.corrections, commit)
-    return written
-
-
-def publish_corrected(tables: StreamTables, spec: StreamSpec, last: LedgerRow) -> int:
-    """Publishes every group that has more corrections than its published row was made from."""
-    publisher = Publisher(spec)
-    changed = 0
-    for _ in range(_ROUNDS):
-        corrections = read_corrections(tables, spec)
-        stale = stale_groups(read_all_published(tables, spec.metrics), corrections)
-        if not len(stale):
-            return changed
-        windows = pc.unique(stale["window_end"])
-        parts = restrict(read_parts(tables, spec, pc.field("window_end").isin(windows)), stale, GROUP)
-        groups = publisher.merge(parts, restrict(corrections, stale, GROUP))
-        for name, rows in publisher.finish(groups, last.watermark_ms).items():
-            changed += write_published(tables.published(name), rows)
-    raise RuntimeError(f"the published tables under {tables.root} were still behind after {_ROUNDS} rounds")
+def require_all_found(plan: ReconcilePlan, corrections: pa.Table) -> None:
+    """BooksDiffer unless each batch's corrections hold as many pairs as the ledger says it dropped."""
+    found = corrections.group_by("version").aggregate([("events", "sum")])
+    pairs = dict(zip(found["version"].to_pylist(), found["events_sum"].to_pylist(), strict=True))
+    for version, counted in plan.pairs.items():
+        if pairs.get(version, 0) != counted:
+            raise BooksDiffer(version, counted, pairs.get(version, 0))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tideline.generations import Era
 from tideline.ledger import LedgerRow, Pane
 from tideline.offset_ranges import OffsetRanges, merged
-from tideline.spec.model import StreamSpec
+from tideline.versions import generation_of
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,19 @@ class LateSpan:
     late_ms: int
     batch_at_ms: int
 
+    @property
+    def generation(self) -> int:
+        return generation_of(self.version)
+
 
 @dataclass(frozen=True)
 class ReconcilePlan:
-    """Late spans by batch, and the events in them that lost a window."""
+    """Late spans by batch, the events in them that lost a window, and how many windows each batch's events lost."""
 
     spans: tuple[LateSpan, ...]
     events: int
+    pairs: dict[int, int]
+    doubtful: frozenset[tuple[str, int]] = frozenset()
 
     @property
     def versions(self) -> frozenset[int]:
@@ -45,35 +52,58 @@ class ReconcilePlan:
         return sum(end - start for ranges in self.ranges.values() for start, end in ranges)
 
 
+@dataclass(frozen=True)
+class Interval:
+    """Batches recorded from `since` on and before `until`; None is no limit."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, at_ms: int) -> bool:
+        after = self.since is None or at_ms >= self.since.timestamp() * 1000
+        return after and (self.until is None or at_ms < self.until.timestamp() * 1000)
+
+
 def plan_reconcile(
-    spec: StreamSpec,
-    ledger: Iterable[LedgerRow],
-    corrected: frozenset[int],
-    until: datetime | None = None,
+    eras: Sequence[Era], ledger: Iterable[LedgerRow], corrected: Container[int], interval: Interval = Interval()
 ) -> ReconcilePlan:
-    """The plan for the batches recorded before `until` that dropped something and are not corrected."""
+    """The plan for the batches of the interval that dropped something and are not corrected.
+
+    `doubtful` are windows (metric, end in us) of which nobody knows what inferred batches dropped.
+    """
     spans: list[LateSpan] = []
-    events = 0
+    events, pairs, doubtful = 0, {}, set()
     for row in ledger:
-        if row.version not in corrected and _is_before(row.batch_at_ms, until):
-            late = row.late_panes(spec)
+        if row.version not in corrected and interval.holds(row.batch_at_ms):
+            late = row.late_panes(eras)
             events += sum(pane.events for pane in late)
             spans += _spans(row, late)
-    return ReconcilePlan(tuple(spans), events)
+            doubtful |= {window for pane in row.panes for window in row.doubtful_windows(eras, pane)}
+            if late:
+                pairs[row.version] = sum(pane.events * len(list(row.lost_windows(eras, pane))) for pane in late)
+    return ReconcilePlan(tuple(spans), events, pairs, frozenset(doubtful))
 
 
 def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:
     """A batch's late panes as spans of offsets, overlapping ones joined: an event is read once."""
     ranges = by_partition((pane.partition, pane.first_offset, pane.last_offset + 1) for pane in late)
     return [
-        LateSpan(row.version, partition, start, end, row.late_ms, row.batch_at_ms)
+        LateSpan(row.version, partition, start, end, row.filtered_by_ms, row.batch_at_ms)
         for partition, spans in ranges.items()
         for start, end in spans
     ]
 
 
-def _is_before(at_ms: int, until: datetime | None) -> bool:
-    return until is None or at_ms < until.timestamp() * 1000
+def dealt_with(ledger: Sequence[LedgerRow], interval: Interval) -> int | None:
+    """The version up to which every batch is dealt with once the plan for the interval is: None when none is."""
+    if interval.since is not None:
+        return None
+    done = None
+    for row in ledger:
+        if not interval.holds(row.batch_at_ms):
+            break
+        done = row.version
+    return done
 
 
 def is_due(every_ms: int, until: datetime, schedule_ms: int) -> bool:

@@ -14,14 +14,17 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from tideline.begin import Start, begin_generation
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
+from tideline.generations import Cut, Era
 from tideline.home import Home
-from tideline.kafka_io import topic_id
+from tideline.kafka_io import earliest_offsets, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import read_ledger
+from tideline.stream_books import StreamBooks, close_gaps, reader
+from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
 from tideline_spark.attend import attend
 from tideline_spark.books import new_books
@@ -90,14 +93,17 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     heartbeat.set_trigger(spec.trigger)
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
-    ledger, topic = read_ledger(tables), topic_id(arguments.bootstrap, spec.source.topic)
-    require_same_topic(ledger, topic)
-    require_checkpoint(ledger, checkpoint, arguments.generation)
+    topic = topic_id(arguments.bootstrap, spec.source.topic)
+    last = read_last_row(tables)
+    require_same_topic([last] if last else [], topic)
+    require_checkpoint(last, checkpoint, arguments.generation)
+    cut, eras = _begin(arguments, home, spec, tables, topic)
     spark = _session(spec)
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
-    identity = Identity(spec, arguments.epoch, arguments.generation, topic)
+    identity = Identity(spec, eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
-    groups = merge_cells(read_topic(spark, spec, arguments.bootstrap), spec, books)
+    records = read_topic(spark, spec, arguments.bootstrap, cut.starts)
+    groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms)
     require_watermark(groups)
     guard = _PlanGuard(spark)
 
@@ -127,6 +133,20 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     spark.stop()
 
 
+def _begin(
+    arguments: Arguments, home: Home, spec: StreamSpec, tables: StreamTables, topic: str
+) -> tuple[Cut, tuple[Era, ...]]:
+    """The generation's cut and the eras; batches that lost their ledger row have it again."""
+    earliest = earliest_offsets(arguments.bootstrap, spec.source.topic)
+    start = Start(arguments.generation, spec, topic, earliest, now_ms())
+    read = reader(arguments.bootstrap, spec)
+    cut, eras = begin_generation(tables, start, read)
+    gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic)
+    if gaps:
+        log.warning("ledger rows were missing and are written again: %s", ", ".join(map(str, gaps)))
+    return cut, eras
+
+
 class _PlanGuard:
     """Looks at the physical plan once, in the first batch."""
 
@@ -140,13 +160,12 @@ class _PlanGuard:
             self._checked = True
 
 
-def require_checkpoint(ledger: list[LedgerRow], checkpoint: CheckpointLog, generation: int) -> None:
+def require_checkpoint(last: LedgerRow | None, checkpoint: CheckpointLog, generation: int) -> None:
     """Refuses to begin again at batch 0 under a generation that has batches in the ledger."""
-    done = [row.batch for row in ledger if row.generation == generation]
     planned = checkpoint.last_offsets()
-    if done and (planned is None or planned < max(done)):
+    if last is not None and last.generation == generation and (planned is None or planned < last.batch):
         raise StateLost(
-            f"generation {generation} has batches up to {max(done)} in the ledger, its checkpoint ends at {planned}: "
+            f"generation {generation} has batches up to {last.batch} in the ledger, its checkpoint ends at {planned}: "
             "deploy a new generation"
         )
 

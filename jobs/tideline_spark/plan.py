@@ -7,6 +7,8 @@ and that column is marked as `window()` would mark it. Neighbouring forms fail s
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,6 +17,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from tideline.engine.cells import Engine
 from tideline.engine.slots import SlotKind, slot_kind
+from tideline.lateness import EVERY_WINDOW, Bounds
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books
 from tideline_spark.task import CellTask
@@ -40,13 +43,19 @@ class NoWatermark(Exception):
     """The plan would never drop or evict: Spark did not see the marked column as an event time."""
 
 
-def read_topic(spark: SparkSession, spec: StreamSpec, bootstrap: str) -> DataFrame:
-    """The stream's Kafka records; an offset that is gone fails the query, and a person decides."""
+def read_topic(
+    spark: SparkSession, spec: StreamSpec, bootstrap: str, starts: Mapping[int, int] | None = None
+) -> DataFrame:
+    """The stream's Kafka records, in a new checkpoint from `starts` (offset by partition, by default the earliest).
+
+    An offset that is gone fails the query, and a person decides.
+    """
+    begin = json.dumps({spec.source.topic: {str(part): at for part, at in starts.items()}}) if starts else "earliest"
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", bootstrap)
         .option("subscribe", spec.source.topic)
-        .option("startingOffsets", "earliest")
+        .option("startingOffsets", begin)
         .option("failOnDataLoss", "true")
         .option("kafka.isolation.level", "read_committed")
         .option("maxOffsetsPerTrigger", spec.source.max_offsets_per_trigger)
@@ -61,12 +70,14 @@ def cell_schema(slots: list[str]) -> str:
     return ", ".join(["metric string", "key string", "drop_at timestamp", "ts timestamp", "events bigint", *columns])
 
 
-def merge_cells(records: DataFrame, spec: StreamSpec, books: Books) -> DataFrame:
-    """Groups as of each batch: drop_at, metric, key, events and the slots."""
+def merge_cells(
+    records: DataFrame, spec: StreamSpec, books: Books, bounds: Bounds = EVERY_WINDOW, pane: int | None = None
+) -> DataFrame:
+    """Groups as of each batch: drop_at, metric, key, events and the slots; only windows within the bounds count."""
     slots = Engine(spec).slots
     marked = F.col("drop_at").alias("drop_at", metadata={_WATERMARK_KEY: spec.smallest_delay_ms})
     return (
-        records.mapInArrow(CellTask(spec, books), cell_schema(slots))
+        records.mapInArrow(CellTask(spec, books, bounds, pane), cell_schema(slots))
         .withWatermark("ts", f"{spec.smallest_delay_ms} milliseconds")
         .withColumn("drop_at", marked)
         .groupBy("drop_at", "metric", "key")

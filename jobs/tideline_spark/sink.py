@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +13,13 @@ from pyspark.sql import DataFrame
 from tideline import __version__
 from tideline.checkpoint import CheckpointLog, Ends, OffsetEntry
 from tideline.engine.slots import slot_columns, stream_plans
-from tideline.lateness import extra_delay_us
+from tideline.generations import Era
+from tideline.lateness import extra_delay_us, pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.spec.model import StreamSpec
-from tideline.tables.batch import commit_batch, commit_rejects, part_rows
+from tideline.tables.batch import commit_batch, commit_rejects, group_rows
 from tideline.tables.live import LivePublisher
-from tideline.tables.schemas import TIME, StreamTables, part_schema
+from tideline.tables.schemas import TIME, StreamTables
 from tideline.versions import version_of
 from tideline_spark.books import Books, ChunkBooks, rejects_of, take_batch
 
@@ -33,12 +34,18 @@ RULE_SETTINGS = (
 
 @dataclass(frozen=True)
 class Identity:
-    """Which driver writes: its stream's spec, epoch and generation, and the topic's id when it started."""
+    """Which driver writes: its stream's spec and eras, epoch and generation, and the topic's id when it started."""
 
     spec: StreamSpec
+    eras: tuple[Era, ...]
     epoch: int
     generation: int
     topic_id: str
+
+    @property
+    def pane_ms(self) -> int:
+        """Fine enough for every era: events of one pane share all their windows."""
+        return pane_ms(*(era.spec for era in self.eras))
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class BatchSink:
         self._check_batch = check_batch
         self._done = done
         self._slots = slot_columns(stream_plans(identity.spec).values())
-        self._publisher = LivePublisher(tables, identity.spec, identity.generation)
+        self._publisher = LivePublisher(tables, identity.eras, identity.generation)
         self._publisher.recover()
 
     def __call__(self, groups: DataFrame, batch: int) -> None:
@@ -84,11 +91,11 @@ class BatchSink:
         rejects = rejects_of(chunks)
         if rejects is not None:
             commit_rejects(self._tables, self._identity.spec.source.topic, rejects, row.version)
-        parts = part_rows(part_schema(self._slots), merged, row).drop_columns(["kind", "ledger"])
+        parts = group_rows(self._slots, merged, row.version, row.batch_at_ms)
         changed = self._publisher.publish(parts, row)
         log.info(
-            "batch %d: %d records, %d rejects, %d groups, %d rows published%s",
-            batch, row.rows, row.rejects, len(merged), changed, "" if fresh else " (committed before)",
+            "batch %d: %d records, %d rejects, %d late, %d groups, %d rows published%s",
+            batch, row.rows, row.rejects, row.late_events, len(merged), changed, "" if fresh else " (committed before)",
         )  # fmt: skip
         ends = {part.partition: part.end for part in row.ranges}
         self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends))
@@ -109,7 +116,7 @@ class BatchSink:
         if entry is None or starts is None or late_ms is None:
             raise RuntimeError(f"batch {batch} has no complete entry in the offset log: the checkpoint was changed")
         spec = self._identity.spec
-        return LedgerRow(
+        row = LedgerRow(
             version=version_of(self._identity.generation, batch),
             epoch=self._identity.epoch,
             topic=spec.source.topic,
@@ -122,7 +129,9 @@ class BatchSink:
             settings={name: entry.conf[name] for name in RULE_SETTINGS if name in entry.conf},
             ranges=_ranges(spec.source.topic, starts, entry, chunks),
             panes=_panes(chunks),
+            pane_ms=self._identity.pane_ms,
         )
+        return replace(row, late_events=sum(pane.events for pane in row.late_panes(self._identity.eras)))
 
 
 def _ranges(topic: str, starts: Ends, entry: OffsetEntry, chunks: list[ChunkBooks]) -> tuple[PartitionRange, ...]:

@@ -8,11 +8,14 @@ import pyarrow as pa
 from pyspark import TaskContext
 
 from tideline.engine.cells import Engine
+from tideline.lateness import EVERY_WINDOW, Bounds
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books, describe_chunk
 
-_engines: dict[str, Engine] = {}  # a worker process outlives its tasks: a kept connection halves a small batch
+_engines: dict[
+    tuple[str, Bounds, int | None], Engine
+] = {}  # a worker process outlives its tasks: a kept connection halves a small batch
 
 
 class CellTask:
@@ -22,9 +25,11 @@ class CellTask:
     once in the state, however many cells bring it.
     """
 
-    def __init__(self, spec: StreamSpec, books: Books) -> None:
+    def __init__(self, spec: StreamSpec, books: Books, bounds: Bounds = EVERY_WINDOW, pane: int | None = None) -> None:
         self._spec = spec.model_dump_json()
         self._books = books
+        self._bounds = bounds
+        self._pane = pane
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
@@ -42,6 +47,7 @@ class CellTask:
         yield from engine.exploded_cells().to_batches()
 
     def _engine(self) -> Engine:
-        if self._spec not in _engines:
-            _engines[self._spec] = Engine(StreamSpec.model_validate_json(self._spec))
-        return _engines[self._spec]
+        key = (self._spec, self._bounds, self._pane)
+        if key not in _engines:
+            _engines[key] = Engine(StreamSpec.model_validate_json(self._spec), self._bounds, self._pane)
+        return _engines[key]

@@ -105,9 +105,10 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None) -> list[str
 def reconcile(stream: str, until: datetime | None) -> dict[str, Any]:
     """Corrects the windows of what the stream's batches dropped, of all recorded before `until` and not corrected."""
     from tideline.reconcile import reconcile_stream
+    from tideline.reconcile_plan import Interval
 
     installation = Installation.from_env()
-    done = reconcile_stream(installation.home, installation.settings.bootstrap_servers, stream, until=until)
+    done = reconcile_stream(installation.home, installation.settings.bootstrap_servers, stream, Interval(until=until))
     return done.as_dict()
 
 

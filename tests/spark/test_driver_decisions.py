@@ -12,7 +12,7 @@ from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
-from tideline.tables.books import read_ledger
+from tideline.tables.books import read_last_row
 from tideline.tables.delta import Superseded
 from tideline_spark.attend import stop_requested
 from tideline_spark.driver import parse_arguments, require_checkpoint
@@ -75,8 +75,8 @@ def test_a_stop_is_for_the_epoch_it_names_and_those_before(tmp_path: Path, conte
 def test_a_lost_checkpoint_under_a_generation_with_batches_is_refused(tmp_path: Path) -> None:
     player = Player(tmp_path / "tables", small_spec())
     checkpoint = CheckpointLog(tmp_path / "checkpoint")
-    require_checkpoint(read_ledger(player.tables), checkpoint, 1)
+    require_checkpoint(read_last_row(player.tables), checkpoint, 1)
     player.play(log_line(1))
     with pytest.raises(StateLost, match="generation 1 has batches up to 0 in the ledger, its checkpoint ends at None"):
-        require_checkpoint(read_ledger(player.tables), checkpoint, 1)
-    require_checkpoint(read_ledger(player.tables), checkpoint, 2)
+        require_checkpoint(read_last_row(player.tables), checkpoint, 1)
+    require_checkpoint(read_last_row(player.tables), checkpoint, 2)

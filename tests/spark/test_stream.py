@@ -108,17 +108,18 @@ def test_a_replayed_batch_is_committed_once(start: Start) -> None:
 
 
 def test_a_driver_that_was_overtaken_writes_nothing(start: Start) -> None:
-    run = start(small_spec())
-    with run.driver() as query:
-        run.feed(query, log_line(1))
-    zombie = start(small_spec())
-    zombie.generation, run.generation = 1, 2
-    with run.driver() as query:
-        run.feed(query, log_line(2))
-    newest = last_version(run.tables.parts, PARTS_WRITER)
-    with zombie.driver() as query, pytest.raises(Exception, match=Superseded.__name__):
-        zombie.feed(query, log_line(3))
-    assert newest == last_version(run.tables.parts, PARTS_WRITER) == version_of(2, read_ledger(run.tables)[-1].batch)
+    run, zombie = start(small_spec()), start(small_spec())
+    with zombie.driver() as old:
+        zombie.feed(old, log_line(1))
+        run.generation = 2
+        with run.driver() as query:
+            cut = last_version(run.tables.parts, PARTS_WRITER)
+            with pytest.raises(Exception, match=Superseded.__name__):
+                zombie.feed(old, log_line(2))
+            query.processAllAvailable()
+    assert [row.generation for row in read_ledger(run.tables)][-1] == 2
+    assert cut == version_of(2, 0) - 1
+    assert published(run) == {(0, "a"): (2, True, 0)}
 
 
 def test_a_plan_whose_column_lost_its_mark_is_refused(start: Start, spark: SparkSession) -> None:

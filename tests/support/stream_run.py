@@ -11,12 +11,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from support.platform import Platform
+from tideline.begin import Start, begin_generation
 from tideline.checkpoint import CheckpointLog
 from tideline.home import Home
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
 from tideline.reconcile import ReconcileResult, reconcile_stream
 from tideline.spec.model import StreamSpec
+from tideline.stream_books import reader
 from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
@@ -55,9 +57,13 @@ class StreamRun:
     def driver(self) -> Iterator[StreamingQuery]:
         """A query from the checkpoint, ended when the block is left."""
         books = new_books(self.spark.sparkContext)
-        groups = merge_cells(read_topic(self.spark, self.spec, self.bootstrap), self.spec, books)
+        start = Start(self.generation, self.spec, self.topic_id, {0: 0}, 1)
+        cut, eras = begin_generation(self.tables, start, reader(self.bootstrap, self.spec))
+        identity = Identity(self.spec, eras, self.epoch, self.generation, self.topic_id)
+        records = read_topic(self.spark, self.spec, self.bootstrap, cut.starts)
+        groups = merge_cells(records, self.spec, books, eras[-1].bounds, identity.pane_ms)
         sink = BatchSink(
-            Identity(self.spec, self.epoch, self.generation, self.topic_id),
+            identity,
             CheckpointLog(self.checkpoint),
             self.tables,
             books,

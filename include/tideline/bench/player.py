@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tideline.begin import Start, begin_generation
 from tideline.engine.cells import GROUP, Engine
+from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
+from tideline.offset_ranges import OffsetRanges
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
-from tideline.tables.batch import commit_batch, part_rows
+from tideline.stream_books import StreamBooks
+from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.live import LivePublisher
-from tideline.tables.schemas import StreamTables, part_schema
+from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
 
 RECORDED_MS = 4_000_000_000_000  # far ahead of every event, so that none is from the future
@@ -50,9 +54,22 @@ class Player:
 
     def __post_init__(self) -> None:
         self.tables = StreamTables(self.root)
-        self.engine = Engine(self.spec)
-        self.publisher = LivePublisher(self.tables, self.spec, self.generation)
+        start = Start(self.generation, self.spec, "id", {0: 0}, 1_000 * (self.batch + 1))
+        cut, self.eras = begin_generation(self.tables, start, self.read)
+        self.offset = cut.starts[0]
+        bounds = self.eras[-1].bounds
+        self.engine = Engine(self.spec, bounds, pane_ms(*(era.spec for era in self.eras)))
+        self.publisher = LivePublisher(self.tables, self.eras, self.generation)
         self.publisher.recover()
+
+    def read(self, ranges: OffsetRanges) -> Iterator[pa.Table]:
+        """The log between the offsets, as Kafka would give it."""
+        for start, end in ranges.get(0, []):
+            yield records(self.log[start:end], first_offset=start)
+
+    @property
+    def books(self) -> StreamBooks:
+        return StreamBooks(self.spec, self.tables, self.eras, self.read)
 
     def play(self, *values: bytes | None, publish: bool = True) -> LedgerRow:
         """One batch: drops by L, merges what is left into the state, commits, publishes, evicts by E."""
@@ -81,12 +98,13 @@ class Player:
                 Pane(p["partition"], p["pane"], p["events"], p["first_offset"], p["last_offset"])
                 for p in panes.to_pylist()
             ),
+            pane_ms=pane_ms(*(era.spec for era in self.eras)),
         )
+        row = replace(row, late_events=sum(pane.events for pane in row.late_panes(self.eras)))
         merged = self._merge(kept)
         commit_batch(self.tables, self.engine.slots, merged, row)
         if publish:
-            parts = part_rows(part_schema(self.engine.slots), merged, row).drop_columns(["kind", "ledger"])
-            self.publisher.publish(parts, row)
+            self.publisher.publish(group_rows(self.engine.slots, merged, row.version, row.batch_at_ms), row)
         self.batch, self.offset = self.batch + 1, self.offset + len(values)
         self.log += values
         return row

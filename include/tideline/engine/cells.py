@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tideline.engine.log_format import EVENTS
 from tideline.engine.slots import MetricPlan, SlotKind, merge_sql, slot_columns, slot_type, stream_plans
-from tideline.lateness import extra_delay_us, pane_ms
+from tideline.lateness import EVERY_WINDOW, Bounds, extra_delay_us, pane_ms
 from tideline.spec.model import Metric, StreamSpec
 
 GROUP: Final = ("metric", "window_end", "key")
@@ -39,10 +39,15 @@ def key_sql(metric: Metric) -> str:
 
 
 class Engine:
-    """Computes cells for one stream; `load` a chunk of records, then ask for what it holds."""
+    """Computes cells for one spec; `load` a chunk of records, then ask for what it holds.
 
-    def __init__(self, spec: StreamSpec) -> None:
+    Only windows within `bounds` are computed; `pane` (ms) is by default the longest that the spec allows.
+    """
+
+    def __init__(self, spec: StreamSpec, bounds: Bounds = EVERY_WINDOW, pane: int | None = None) -> None:
         self.spec = spec
+        self._bounds = bounds
+        self._pane_us = (pane or pane_ms(spec)) * 1000
         self.plans: dict[str, MetricPlan] = stream_plans(spec)
         self.slots = slot_columns(self.plans.values())
         self._connection = connect()
@@ -79,7 +84,7 @@ class Engine:
         )
 
     def late_cells(self, batches: pa.Table) -> pa.Table:
-        """The pairs that were dropped, by the batch that dropped them.
+        """The pairs within the bounds that were dropped, by the batch that dropped them.
 
         `batches` has a row a batch and partition: version, partition, start, end (half-open offsets), late_us.
         """
@@ -91,9 +96,8 @@ class Engine:
 
     def panes(self) -> pa.Table:
         """What arrived: partition, pane (its start in us), events, first_offset, last_offset, least and greatest t."""
-        pane_us = pane_ms(self.spec) * 1000
         return self._table(
-            f"""select partition, t - {_floor_rest("t", pane_us)} as pane, count(*) as events,
+            f"""select partition, t - {_floor_rest("t", self._pane_us)} as pane, count(*) as events,
                   min("offset") as first_offset, max("offset") as last_offset, min(t) as least, max(t) as greatest
                 from parsed where reason is null group by 1, 2"""
         )
@@ -141,7 +145,8 @@ class Engine:
                 from (select {groups}{key_sql(metric)} as key, t - {_floor_rest("t", slide)} as pane,
                         make_timestamptz(max(t)) as ts, count(*) as events{", " + slots if slots else ""}
                       from {source} where reason is null group by all),
-                     range({metric.window // metric.slide_ms}) as copies(copy)) as pane_cells"""
+                     range({metric.window // metric.slide_ms}) as copies(copy)) as pane_cells
+          where window_us > {self._bounds.after_us} and window_us <= {self._bounds.until_us}"""
 
     def _table(self, sql: str) -> pa.Table:
         return self._connection.sql(sql).to_arrow_table()

@@ -1,11 +1,14 @@
-"""What is published: a pure function of parts and corrections.
+"""What is published: a pure function of parts, corrections and overrides.
 
-Published = the newest part of each generation, merged with all its corrections. `revision` is the number of
-corrections merged in and `part_version` the newest part's batch: both only grow, so of two rows of one group the
-one that is nowhere behind is the newer, and equal ones are the same row.
+Published = the newest part of each generation, merged with all corrections; where there is an override, the newest one
+merged with the parts of later generations and the corrections of later batches. `revision` is the number of the
+group's corrections and overrides and `part_version` its newest part's batch: both only grow, so of two rows of one
+group the one that is nowhere behind is the newer, and equal ones are the same row.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import pyarrow as pa
 
@@ -14,47 +17,70 @@ from tideline.engine.slots import MetricPlan, merge_sql, slot_columns, stream_pl
 from tideline.lateness import extra_delay_us
 from tideline.spec.model import Metric, StreamSpec
 
+# Versions tell what an override has seen: all of its generation's batches up to it, and of those before all.
+_MERGE: Final = """
+with newest_parts as (
+  select {names} from parts
+  qualify row_number() over (partition by metric, window_end, key, version >> 32 order by version desc) = 1),
+newest_overrides as (
+  select {names} from overrides
+  qualify row_number() over (partition by metric, window_end, key order by version desc, sequence desc) = 1),
+seen as (select metric, window_end, key, version as seen from newest_overrides),
+inputs as (
+  select {names}, coalesce(version >> 32 > seen >> 32, true) as counts, version as part, 0 as revised
+  from newest_parts left join seen using (metric, window_end, key)
+  union all
+  select {names}, coalesce(version > seen, true), null, 1
+  from corrections left join seen using (metric, window_end, key)
+  union all
+  select {names}, true, null, 0 from newest_overrides),
+revisions as (select metric, window_end, key, count(*) as overridden from overrides group by all),
+counted as (select * from inputs where counts),
+totals as (
+  select metric, window_end, key, coalesce(max(part), 0)::bigint as part_version, sum(revised) as corrected,
+    max(batch_at) as batch_at
+  from inputs group by metric, window_end, key),
+merged as (
+  select metric, window_end, key, sum(events)::bigint as events{slots} from counted group by metric, window_end, key)
+select merged.*, batch_at, part_version, (corrected + coalesce(overridden, 0))::bigint as revision
+from merged join totals using (metric, window_end, key) left join revisions using (metric, window_end, key)"""
+
 
 class Publisher:
     """Finishes groups of one stream into the rows of its published tables."""
 
     def __init__(self, spec: StreamSpec) -> None:
         self._spec = spec
-        self._plans = stream_plans(spec)
-        self._slots = slot_columns(self._plans.values())
+        self.plans = stream_plans(spec)
+        self._slots = slot_columns(self.plans.values())
         self._connection = connect()
         self._schemas = {name: published_schema(spec, name) for name in spec.metrics}
 
-    def merge(self, parts: pa.Table, corrections: pa.Table) -> pa.Table:
-        """Inputs of any groups, merged: one row a group with part_version, revision and the time of the newest."""
-        self._connection.register("parts", parts)
-        self._connection.register("corrections", corrections)
+    def merge(self, parts: pa.Table, corrections: pa.Table, overrides: pa.Table | None = None) -> pa.Table:
+        """Inputs of any groups, merged: one row a group with part_version, revision and the time of the newest.
+
+        `events` is 0 where an override found none: such a group is published no more.
+        """
         columns = ["metric", "window_end", "key", "events", *self._slots, "batch_at", "version"]
+        inputs = {
+            "parts": parts,
+            "corrections": corrections,
+            "overrides": corrections.slice(0, 0) if overrides is None else overrides,
+        }
+        for name, table in inputs.items():
+            self._connection.register(name, table)
         names = ", ".join(columns)
         slots = "".join(f", {merge_sql(slot)} as {slot}" for slot in self._slots)
-        merged = self._connection.sql(
-            f"""
-            with newest as (
-              select {names} from parts
-              qualify row_number() over (
-                partition by metric, window_end, key, version >> 32 order by version desc) = 1),
-            inputs as (
-              select {names}, 0 as corrected from newest
-              union all select {names}, 1 as corrected from corrections)
-            select metric, window_end, key, sum(events)::bigint as events{slots}, max(batch_at) as batch_at,
-              coalesce(max(version) filter (where corrected = 0), 0)::bigint as part_version,
-              sum(corrected)::bigint as revision
-            from inputs group by metric, window_end, key"""
-        ).to_arrow_table()
-        self._connection.unregister("parts")
-        self._connection.unregister("corrections")
+        merged = self._connection.sql(_MERGE.format(names=names, slots=slots)).to_arrow_table()
+        for name in inputs:
+            self._connection.unregister(name)
         return merged
 
     def finish(self, merged: pa.Table, watermark_ms: int) -> dict[str, pa.Table]:
         """Published rows by metric; a window is open while its `drop_at` is ahead of the watermark E."""
         self._connection.register("merged", merged)
         finished = {
-            name: self._connection.sql(_finish_sql(self._spec, name, metric, self._plans[name], watermark_ms))
+            name: self._connection.sql(_finish_sql(self._spec, name, metric, self.plans[name], watermark_ms))
             .to_arrow_table()
             .cast(self._schemas[name])
             for name, metric in self._spec.metrics.items()

@@ -1,12 +1,17 @@
-"""One micro-batch as it is committed: its groups and its ledger row become one append to `parts`."""
+"""What the driver commits to `parts`: a generation's cut, then each micro-batch's groups with its ledger row."""
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import Any
 
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from tideline.generations import Cut, cut_to_struct
 from tideline.ledger import LedgerRow, to_struct
-from tideline.tables.delta import append_once
+from tideline.tables.delta import append_once, commit_on_fresh_handle, open_table, stamped
 from tideline.tables.schemas import (
+    CUT_KIND,
     LEDGER_KIND,
     PART_KIND,
     PARTS_WRITER,
@@ -14,8 +19,11 @@ from tideline.tables.schemas import (
     REJECTS_WRITER,
     TIME,
     StreamTables,
+    group_schema,
     part_schema,
 )
+
+_PARTITION_BY = ["kind"]
 
 
 def commit_batch(tables: StreamTables, slots: list[str], groups: pa.Table, row: LedgerRow) -> bool:
@@ -24,40 +32,80 @@ def commit_batch(tables: StreamTables, slots: list[str], groups: pa.Table, row: 
     False if this batch is committed already; Superseded if a newer one is.
     """
     schema = part_schema(slots)
-    parts = part_rows(schema, groups, row)
-    ledger = pa.Table.from_pylist(
-        [
-            {
-                "kind": LEDGER_KIND,
-                "version": row.version,
-                "batch_at": row.batch_at_ms * 1000,
-                "ledger": to_struct(row),
-            }
-        ],
-        schema=schema,
-    )
-    return append_once(tables.parts, pa.concat_tables([parts, ledger]), PARTS_WRITER, row.version, ["kind"])
+    parts = group_rows(slots, groups, row.version, row.batch_at_ms)
+    kind = pa.repeat(pa.scalar(PART_KIND), len(parts))
+    rows = [parts.append_column("kind", kind), pa.Table.from_pylist([_ledger_fields(row)], schema=schema)]
+    table = pa.concat_tables(rows, promote_options="default").select(schema.names)
+    return append_once(tables.parts, table, PARTS_WRITER, row.version, _PARTITION_BY)
 
 
-def part_rows(schema: pa.Schema, groups: pa.Table, row: LedgerRow) -> pa.Table:
-    """The groups as rows of `parts`."""
+def add_ledger_rows(tables: StreamTables, rows: list[LedgerRow], known: frozenset[int]) -> None:
+    """Adds rows that are missing, in one commit that leaves the driver's last version as it is.
+
+    `known` are the versions that had rows when the missing ones were found: if others have appeared since, nothing
+    is added, and the caller looks again.
+    """
+    schema = part_schema([])
+    missing = pa.Table.from_pylist([_ledger_fields(row) for row in rows], schema=schema)
+
+    def commit(table: DeltaTable) -> bool:
+        dataset = table.to_pyarrow_dataset(partitions=[("kind", "=", LEDGER_KIND)])
+        if not known.issuperset(dataset.to_table(columns=["version"])["version"].to_pylist()):
+            return False
+        properties = stamped(PARTS_WRITER, table.transaction_version(PARTS_WRITER) or 0)
+        write_deltalake(table, missing, mode="append", schema_mode="merge", commit_properties=properties)
+        return True
+
+    commit_on_fresh_handle(tables.parts, commit)
+
+
+def commit_cut(tables: StreamTables, cut: Cut, after: int | None) -> bool:
+    """Commits the cut of a new generation, which keeps older drivers out; `after` is the last version it was made from.
+
+    False when something was committed in between: the cut must be made again.
+    """
+    schema = part_schema([])
+    fields = {"kind": CUT_KIND, "version": cut.version, "batch_at": cut.at_ms * 1000, "cut": cut_to_struct(cut)}
+    row = pa.Table.from_pylist([fields], schema=schema)
+
+    def commit(table: DeltaTable) -> bool:
+        if table.transaction_version(PARTS_WRITER) != after:
+            return False
+        properties = stamped(PARTS_WRITER, cut.version)
+        write_deltalake(table, row, mode="append", schema_mode="merge", commit_properties=properties)
+        return True
+
+    open_table(tables.parts, schema, _PARTITION_BY)
+    return commit_on_fresh_handle(tables.parts, commit)
+
+
+def _ledger_fields(row: LedgerRow) -> dict[str, Any]:
+    return {
+        "kind": LEDGER_KIND,
+        "version": row.version,
+        "batch_at": row.batch_at_ms * 1000,
+        "late_events": row.late_events,
+        "ledger": to_struct(row),
+    }
+
+
+def group_rows(slots: list[str], groups: pa.Table, version: int, at_ms: int) -> pa.Table:
+    """Groups as inputs of published rows (`group_schema`), with the batch they come from; a slot they lack is null."""
     count = len(groups)
     constant = {
-        "kind": pa.repeat(pa.scalar(PART_KIND), count),
-        "version": pa.repeat(pa.scalar(row.version, pa.int64()), count),
-        "batch_at": pa.repeat(pa.scalar(row.batch_at_ms * 1000, TIME), count),
+        "version": pa.repeat(pa.scalar(version, pa.int64()), count),
+        "batch_at": pa.repeat(pa.scalar(at_ms * 1000, TIME), count),
     }
-    return pa.table(
-        [
-            constant[field.name]
-            if field.name in constant
-            else groups[field.name].cast(field.type)
-            if field.name in groups.column_names
-            else pa.nulls(count, field.type)
-            for field in schema
-        ],
-        schema=schema,
-    )
+    schema = group_schema(slots)
+    columns = [
+        constant[field.name]
+        if field.name in constant
+        else groups[field.name].cast(field.type)
+        if field.name in groups.column_names
+        else pa.nulls(count, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def commit_rejects(tables: StreamTables, topic: str, rejects: pa.Table, version: int) -> None:

@@ -1,48 +1,141 @@
-"""Reads parts, ledger and corrections of a stream back from its tables."""
+"""Reads cuts, ledger and the inputs of published rows back from a stream's tables."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from tideline.engine.slots import slot_columns, stream_plans
-from tideline.ledger import LedgerRow, from_struct
+from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era
+from tideline.lateness import EVERY_WINDOW
+from tideline.ledger import Corrected, LedgerRow, from_struct
 from tideline.spec.model import StreamSpec
+from tideline.tables.corrections import corrected_through
 from tideline.tables.delta import exists
-from tideline.tables.schemas import LEDGER_KIND, PART_KIND, StreamTables, correction_schema, part_schema
+from tideline.tables.schemas import (
+    CUT_KIND,
+    LEDGER_KIND,
+    PART_KIND,
+    TIME,
+    StreamTables,
+    correction_schema,
+    group_schema,
+)
+
+Where: TypeAlias = pc.Expression | None
 
 
-def read_ledger(tables: StreamTables) -> list[LedgerRow]:
-    """All ledger rows, oldest first; empty before the first batch."""
-    rows = _read(tables.parts, pc.field("kind") == LEDGER_KIND, ["version", "ledger"])
+@dataclass(frozen=True)
+class Inputs:
+    """What published rows are made from."""
+
+    parts: pa.Table
+    corrections: pa.Table
+    overrides: pa.Table
+
+
+def read_cuts(tables: StreamTables) -> list[Cut]:
+    """The cuts of all generations, oldest first."""
+    rows = _read(tables.parts, pc.field("kind") == CUT_KIND, ["cut"])
+    cuts = [] if rows is None else [cut_from_struct(cut) for cut in rows["cut"].to_pylist()]
+    return sorted(cuts, key=lambda cut: cut.generation)
+
+
+def read_eras(tables: StreamTables, spec: StreamSpec) -> tuple[Era, ...]:
+    """The eras that the cuts make; before the first cut the given spec owns every window."""
+    return eras_of(read_cuts(tables)) or only_era(spec)
+
+
+def read_ledger(tables: StreamTables, after: int = -1, late_only: bool = False) -> list[LedgerRow]:
+    """Ledger rows of versions above `after`, oldest first; `late_only` leaves out batches that dropped nothing."""
+    conditions = [pc.field("kind") == LEDGER_KIND, pc.field("version") > after]
+    if late_only:
+        conditions.append(pc.field("late_events") > 0)
+    rows = _read(tables.parts, _all(conditions), ["version", "ledger"])
     if rows is None:
         return []
     return sorted((from_struct(row["version"], row["ledger"]) for row in rows.to_pylist()), key=lambda row: row.version)
 
 
-def read_parts(tables: StreamTables, spec: StreamSpec, where: pc.Expression | None = None) -> pa.Table:
-    """Rows of kind part that satisfy `where`, with the columns of `part_schema` but kind and ledger."""
-    schema = part_schema(slot_columns(stream_plans(spec).values()))
-    schema = pa.schema([field for field in schema if field.name not in ("kind", "ledger")])
-    condition = pc.field("kind") == PART_KIND
-    return _conform(_read(tables.parts, condition if where is None else condition & where), schema)
+def read_versions(tables: StreamTables, after: int = -1) -> list[int]:
+    """The versions of the batches in the ledger, ascending."""
+    rows = _read(tables.parts, _all([pc.field("kind") == LEDGER_KIND, pc.field("version") > after]), ["version"])
+    return [] if rows is None else sorted(rows["version"].to_pylist())
 
 
-def read_corrections(tables: StreamTables, spec: StreamSpec, where: pc.Expression | None = None) -> pa.Table:
-    schema = correction_schema(slot_columns(stream_plans(spec).values()))
-    return _conform(_read(tables.corrections, where), schema)
+def read_last_row(tables: StreamTables, up_to: int | None = None) -> LedgerRow | None:
+    """The newest ledger row, of versions up to and with `up_to`."""
+    versions = [version for version in read_versions(tables) if up_to is None or version <= up_to]
+    return read_ledger(tables, versions[-1] - 1)[0] if versions else None
 
 
-def corrected_versions(tables: StreamTables) -> frozenset[int]:
-    """The batches whose dropped pairs have all been written to `corrections`: one commit holds a whole batch."""
-    rows = _read(tables.corrections, None, ["version"])
-    return frozenset(pc.unique(rows["version"]).to_pylist()) if rows is not None else frozenset()
+def read_parts(tables: StreamTables, spec: StreamSpec, where: Where = None) -> pa.Table:
+    """Rows of kind part that satisfy `where` (`group_schema` of the spec)."""
+    conditions = [pc.field("kind") == PART_KIND, *([] if where is None else [where])]
+    return _conform(_read(tables.parts, _all(conditions)), group_schema(_slots(spec)))
 
 
-def _read(path: Path, where: pc.Expression | None, columns: list[str] | None = None) -> pa.Table | None:
+def read_corrections(tables: StreamTables, spec: StreamSpec, where: Where = None) -> pa.Table:
+    return _conform(_read(tables.corrections, where), correction_schema(_slots(spec)))
+
+
+def read_overrides(tables: StreamTables, spec: StreamSpec, where: Where = None) -> pa.Table:
+    return _conform(_read(tables.overrides, where), correction_schema(_slots(spec)))
+
+
+def read_inputs(tables: StreamTables, era: Era, where: Where = None) -> Inputs:
+    """The inputs of the era's windows that satisfy `where`; corrections are read last, see `tables.publication`."""
+    condition = _all([*_of_era(era), *([] if where is None else [where])])
+    return Inputs(
+        read_parts(tables, era.spec, condition),
+        corrections=read_corrections(tables, era.spec, condition),
+        overrides=read_overrides(tables, era.spec, condition),
+    )
+
+
+def read_corrected(tables: StreamTables) -> Corrected:
+    """The batches whose dropped pairs are all in `corrections`: one commit holds a whole batch."""
+    through = corrected_through(tables)
+    rows = _read(tables.corrections, pc.field("version") > through, ["version"])
+    return Corrected(through, frozenset() if rows is None else frozenset(pc.unique(rows["version"]).to_pylist()))
+
+
+def read_rejected(tables: StreamTables) -> list[tuple[int, int]]:
+    """(partition, offset) of every record that was refused."""
+    rows = _read(tables.rejects, None, ["partition", "offset"])
+    return [] if rows is None else list(zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True))
+
+
+def read_groups(path: Path, after_sequence: int) -> pa.Table | None:
+    """The groups (metric, window_end, key) that commits after `after_sequence` brought to corrections or overrides."""
+    return _read(path, pc.field("sequence") > after_sequence, ["metric", "window_end", "key"])
+
+
+def _of_era(era: Era) -> list[pc.Expression]:
+    conditions = [pc.field("version") >= era.first_version]
+    if era.bounds.after_us > EVERY_WINDOW.after_us:
+        conditions.append(pc.field("window_end") > pa.scalar(era.bounds.after_us, TIME))
+    if era.bounds.until_us < EVERY_WINDOW.until_us:
+        conditions.append(pc.field("window_end") <= pa.scalar(era.bounds.until_us, TIME))
+    return conditions
+
+
+def _slots(spec: StreamSpec) -> list[str]:
+    return slot_columns(stream_plans(spec).values())
+
+
+def _all(conditions: list[pc.Expression]) -> pc.Expression:
+    return reduce(and_, conditions)
+
+
+def _read(path: Path, where: Where, columns: list[str] | None = None) -> pa.Table | None:
     if not exists(path):
         return None
     dataset = DeltaTable(str(path)).to_pyarrow_dataset()

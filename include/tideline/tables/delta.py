@@ -80,3 +80,20 @@ def append_once(path: Path, rows: pa.Table, writer: str, version: int, partition
 
     open_table(path, rows.schema, partition_by)
     return commit_on_fresh_handle(path, commit)
+
+
+def stamp(path: Path, writer: str, version: int) -> None:
+    """Records `version` as the writer's last, unless it recorded a greater one: a commit without rows."""
+
+    def commit(table: DeltaTable) -> bool:
+        if (table.transaction_version(writer) or 0) < version:
+            empty = table.schema().to_arrow()
+            write_deltalake(
+                table,
+                pa.schema(empty).empty_table(),
+                mode="append",
+                commit_properties=stamped(writer, version),
+            )
+        return True
+
+    commit_on_fresh_handle(path, commit)

@@ -9,13 +9,16 @@ from typing import Final
 import pyarrow as pa
 
 from tideline.engine.slots import SlotKind, slot_kind
+from tideline.generations import CUT
 from tideline.ledger import LEDGER
 
 TIME: Final = pa.timestamp("us", "UTC")
 PART_KIND: Final = "part"
 LEDGER_KIND: Final = "ledger"
+CUT_KIND: Final = "cut"
 PARTS_WRITER: Final = "tideline-parts"
 CORRECTIONS_WRITER: Final = "tideline-corrections"
+OVERRIDES_WRITER: Final = "tideline-overrides"
 PUBLISHED_WRITER: Final = "tideline-published"
 REJECTS_WRITER: Final = "tideline-rejects"
 
@@ -44,6 +47,10 @@ class StreamTables:
         return self.root / "corrections"
 
     @property
+    def overrides(self) -> Path:
+        return self.root / "overrides"
+
+    @property
     def rejects(self) -> Path:
         return self.root / "rejects"
 
@@ -55,24 +62,38 @@ def slot_fields(slots: list[str]) -> list[pa.Field]:
     return [pa.field(column, _SLOT_TYPES[slot_kind(column)]) for column in slots]
 
 
+def group_schema(slots: list[str]) -> pa.Schema:
+    """What every input of a published row has: its batch, its group, its hidden count and the slots."""
+    return pa.schema(
+        [
+            pa.field("version", pa.int64()),
+            pa.field("metric", pa.string()),
+            pa.field("window_end", TIME),
+            pa.field("key", pa.string()),
+            pa.field("events", pa.int64()),
+            *slot_fields(slots),
+            pa.field("batch_at", TIME),
+        ]
+    )
+
+
 def part_schema(slots: list[str]) -> pa.Schema:
-    """A row of `parts`: a group as of a batch (`kind` part), or the batch's ledger row (`kind` ledger)."""
-    return pa.schema([pa.field("kind", pa.string()), *correction_schema(slots), pa.field("ledger", LEDGER)])
+    """A row of `parts`: a group as of a batch (`kind` part), a batch's ledger row, or the cut of a generation."""
+    return pa.schema(
+        [
+            pa.field("kind", pa.string()),
+            *group_schema(slots),
+            pa.field("late_events", pa.int64()),
+            pa.field("ledger", LEDGER),
+            pa.field("cut", CUT),
+        ]
+    )
 
 
 def correction_schema(slots: list[str]) -> pa.Schema:
-    """A row of `corrections`: what the batch `version` dropped for one group."""
-    return pa.schema(
-        [
-            ("version", pa.int64()),
-            ("metric", pa.string()),
-            ("window_end", TIME),
-            ("key", pa.string()),
-            ("events", pa.int64()),
-            *slot_fields(slots),
-            ("batch_at", TIME),
-        ]
-    )
+    """A row of `corrections`: what the batch `version` dropped for one group; or of `overrides`: the whole group as of
+    that batch. `sequence` is the table version that brought the row."""
+    return pa.schema([*group_schema(slots), pa.field("sequence", pa.int64())])
 
 
 REJECTS: Final = pa.schema(

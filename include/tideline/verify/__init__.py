@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from tideline.engine.publish import published_schema
 from tideline.home import Home
 from tideline.kafka_io import topic_id
+from tideline.lateness import Bounds
 from tideline.ledger import Books, keep_books, require_same_topic
-from tideline.reconcile import deployed_spec
+from tideline.recompute import ReadRanges
 from tideline.spec.model import StreamSpec
+from tideline.stream_books import deployed_spec, reader
+from tideline.tables.books import read_last_row
 from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
-from tideline.verify.compare import compare, pending_windows
-from tideline.verify.expected import compute_expected
-from tideline.verify.report import Kept, Log, VerifyReport
-from tideline.verify.snapshot import take_snapshot
+from tideline.verify.compare import compare, pending_windows, revisions_of
+from tideline.verify.expected import Expected, compute_expected, log_ranges
+from tideline.verify.report import Kept, Log, MetricReport, VerifyReport, sum_reports
+from tideline.verify.snapshot import Snapshot, take_snapshot
 
 
 def verify_stream(
@@ -27,19 +32,44 @@ def verify_stream(
     """Reads the whole log up to the pinned batch; `progress` gets records read and records to read."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
+    last = read_last_row(tables)
+    require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
+    return verify_tables(tables, spec, reader(bootstrap, spec), progress)
+
+
+def verify_tables(
+    tables: StreamTables, spec: StreamSpec, read: ReadRanges, progress: Callable[[int, int], None] = lambda _d, _a: None
+) -> VerifyReport:
+    """Compares the tables of a stream with its log, as `read` gives it."""
     snapshot = take_snapshot(tables, spec)
     if snapshot is None:
         return _without_ledger(spec, tables)
-    require_same_topic(snapshot.ledger, topic_id(bootstrap, spec.source.topic))
-    expected = compute_expected(spec, bootstrap, snapshot.ledger, progress)
-    pending = [row for row in snapshot.ledger if row.version not in snapshot.corrected]
-    reports = {
-        name: compare(name, rows, snapshot.published[name], pending_windows(spec, name, pending), snapshot.corrections)
-        for name, rows in expected.rows.items()
-    }
-    books = keep_books(spec, snapshot.ledger, snapshot.corrected)
+    ranges = log_ranges(snapshot.ledger)
+    total = sum(end - start for spans in ranges.values() for start, end in spans)
+    expected = compute_expected(snapshot.eras, snapshot.pinned, read(ranges), lambda done: progress(done, total))
+    books = keep_books(snapshot.eras, snapshot.ledger, snapshot.corrected)
     kept = Kept(snapshot.hidden_events, snapshot.kept_rejects)
-    return VerifyReport(stream, snapshot.pinned, reports, expected.log, kept, books)
+    return VerifyReport(spec.name, snapshot.pinned, _compare_all(snapshot, expected), expected.log, kept, books)
+
+
+def _compare_all(snapshot: Snapshot, expected: Expected) -> dict[str, MetricReport]:
+    """Every metric of every era: each era's rows by its own spec, and none where its spec has no such metric."""
+    pending = pending_windows(snapshot.eras, (row for row in snapshot.ledger if row.version not in snapshot.corrected))
+    reports: dict[str, list[MetricReport]] = {name: [] for name in snapshot.published}
+    for era, merged, rows in zip(snapshot.eras, snapshot.merged, expected.rows, strict=True):
+        revisions = revisions_of(merged)
+        for name, found in snapshot.published.items():
+            own = None if found is None else _within(found, era.bounds)
+            if name in rows:
+                reports[name].append(compare(name, rows[name], own, pending, revisions))
+            elif own is not None:
+                reports[name].append(compare(name, own.slice(0, 0), own))
+    return {name: sum_reports(found) for name, found in reports.items() if found}
+
+
+def _within(rows: pa.Table, bounds: Bounds) -> pa.Table:
+    ends = rows["window_end"].cast(pa.int64()).to_numpy()
+    return rows.filter(pa.array((ends > bounds.after_us) & (ends <= bounds.until_us)))
 
 
 def _without_ledger(spec: StreamSpec, tables: StreamTables) -> VerifyReport:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tideline.engine.cells import connect
-from tideline.lateness import extra_delay_us, is_dropped
+from tideline.engine.cells import GROUP, connect
+from tideline.generations import Era
 from tideline.ledger import LedgerRow
-from tideline.spec.model import StreamSpec
 from tideline.tables.schemas import TIME
 from tideline.verify.report import Difference, MetricReport
 
@@ -19,37 +19,41 @@ _SHOWN = 20
 _VERSION_COLUMNS = frozenset({"day", "revision", "as_of", "part_version"})
 
 
-def pending_windows(spec: StreamSpec, name: str, rows: list[LedgerRow]) -> frozenset[int]:
-    """Starts (us) of a metric's windows that lost events in batches which are not corrected yet."""
-    metric, extra = spec.metrics[name], extra_delay_us(spec, name)
-    window, slide = metric.window * 1000, metric.slide_ms * 1000
+def pending_windows(eras: Sequence[Era], rows: Iterable[LedgerRow]) -> frozenset[tuple[str, int]]:
+    """(metric, window end in us) of the windows that lost events in batches which are not corrected yet."""
     return frozenset(
-        end - window
+        window
         for row in rows
-        for pane in row.late_panes(spec)
-        for end in range((pane.pane // slide + 1) * slide, pane.pane // slide * slide + window + 1, slide)
-        if is_dropped(end + extra, row.late_ms)
+        for pane in row.panes
+        for windows in (row.lost_windows(eras, pane), row.doubtful_windows(eras, pane))
+        for window in windows
     )
+
+
+def revisions_of(merged: pa.Table) -> pa.Table:
+    """How many corrections and overrides each group has: metric, window_end, key, made."""
+    return merged.select([*GROUP, "revision"]).rename_columns([*GROUP, "made"])
 
 
 def compare(
     name: str,
     expected: pa.Table,
     found: pa.Table | None,
-    pending: frozenset[int] = frozenset(),
-    corrections: pa.Table | None = None,
+    pending: frozenset[tuple[str, int]] = frozenset(),
+    revisions: pa.Table | None = None,
 ) -> MetricReport:
     """Full outer comparison of a metric's rows, column by column, to the last bit; a doubled row differs.
 
-    `pending` holds the starts (us) of windows that wait for a reconciliation; a row's revision must be the number of
-    its group's `corrections`.
+    `pending` are windows (metric, end in us) that wait for a reconciliation; a row's revision must be the number of
+    its group's corrections and overrides, as `revisions` tells it.
     """
     connection = connect()
     connection.register("expected_rows", expected)
     connection.register("found", expected.slice(0, 0) if found is None else found)
-    _register_revisions(connection, name, corrections)
+    _register_revisions(connection, name, revisions)
     connection.execute(
-        "create temp table pending as select unnest($starts)::bigint as start", {"starts": list(pending)}
+        "create temp table pending as select unnest($ends)::bigint as pending_end",
+        {"ends": [end for metric, end in pending if metric == name]},
     )
     values = [c for c in expected.column_names if c not in _VERSION_COLUMNS and c not in ("window_start", "key")]
     values.append("revision")
@@ -63,7 +67,7 @@ def compare(
             select coalesce(e.window_start, f.window_start) as window_start, coalesce(e.key, f.key) as key,
               e.window_start is null as surplus, f.window_start is null as missing, f.copies,
               {", ".join(f"e.{c}::varchar as e_{c}, f.{c}::varchar as f_{c}" for c in values)},
-              epoch_us(coalesce(e.window_start, f.window_start)) in (select start from pending) as is_pending
+              epoch_us(coalesce(e.window_end, f.window_end)) in (select pending_end from pending) as is_pending
             from e full join f using (window_start, key)
             where e.window_start is null or f.window_start is null or f.copies > 1 or {unequal}"""
     )
@@ -78,14 +82,13 @@ def compare(
     return MetricReport(windows, len(expected), counts[0], counts[1], differences)
 
 
-def _register_revisions(connection: duckdb.DuckDBPyConnection, name: str, corrections: pa.Table | None) -> None:
-    none = pa.table(
-        {"metric": pa.array([], pa.string()), "window_end": pa.array([], TIME), "key": pa.array([], pa.string())}
-    )
-    connection.register("corrections", none if corrections is None else corrections)
+_NO_REVISIONS = pa.schema([("metric", pa.string()), ("window_end", TIME), ("key", pa.string()), ("made", pa.int64())])
+
+
+def _register_revisions(connection: duckdb.DuckDBPyConnection, name: str, revisions: pa.Table | None) -> None:
+    connection.register("all_revisions", _NO_REVISIONS.empty_table() if revisions is None else revisions)
     connection.execute(
-        """create temp table revisions as
-           select window_end, key, count(*) as made from corrections where metric = $name group by window_end, key""",
+        "create temp table revisions as select window_end, key, made from all_revisions where metric = $name",
         {"name": name},
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,38 +10,67 @@ import pyarrow.compute as pc
 
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
-from tideline.kafka_io import read_ranges
+from tideline.generations import Era
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges, merged
 from tideline.records import RECORDS
-from tideline.spec.model import StreamSpec
-from tideline.tables.schemas import TIME, correction_schema
+from tideline.tables.batch import group_rows
+from tideline.tables.schemas import correction_schema
 from tideline.verify.report import Log
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the whole log holds, and the rows that each table should hold."""
+    """What the whole log holds, and the rows that each era's tables should hold, in the order of the eras."""
 
     log: Log
-    rows: dict[str, pa.Table]
+    rows: tuple[dict[str, pa.Table], ...]
 
 
 def compute_expected(
-    spec: StreamSpec, bootstrap: str, ledger: tuple[LedgerRow, ...], progress: Callable[[int, int], None]
+    eras: Sequence[Era], last: LedgerRow, chunks: Iterable[pa.Table], progress: Callable[[int], None]
 ) -> Expected:
-    """Reads the log up to the end of the ledger and computes it as one batch; windows close by its last watermark."""
-    events, rejected, cells = _read_cells(spec, bootstrap, log_ranges(ledger), progress)
-    count = len(cells)
-    parts = cells.append_column("version", pa.repeat(pa.scalar(1, pa.int64()), count))
-    parts = parts.append_column("batch_at", pa.repeat(pa.scalar(0, TIME), count))
-    publisher, engine = Publisher(spec), Engine(spec)
-    inputs = publisher.merge(parts, correction_schema(engine.slots).empty_table())
-    log = Log(events, rejected, pc.sum(cells["events"]).as_py() or 0)
-    return Expected(log, publisher.finish(inputs, ledger[-1].watermark_ms))
+    """Computes the records as one batch, each era by its own spec; windows close by the last ledgered watermark."""
+    batches = [_Batch(era) for era in eras]
+    newest = Engine(eras[-1].spec)
+    events = rejected = 0
+    for records in chunks:
+        newest.load(records)
+        events += len(records)
+        rejected += len(newest.rejects())
+        for batch in batches:
+            batch.add(records)
+        progress(events)
+    log = Log(events, rejected, sum(batch.pairs for batch in batches))
+    return Expected(log, tuple(batch.rows(last) for batch in batches))
 
 
-def log_ranges(ledger: tuple[LedgerRow, ...]) -> OffsetRanges:
+class _Batch:
+    """One era's groups of all records so far."""
+
+    def __init__(self, era: Era) -> None:
+        self._era = era
+        self._engine = Engine(era.spec, era.bounds)
+        self._engine.load(RECORDS.empty_table())
+        self._groups = self._engine.merge(self._engine.cells())
+
+    def add(self, records: pa.Table) -> None:
+        self._engine.load(records)
+        cells = self._engine.cells().select(self._groups.column_names)
+        self._groups = self._engine.merge(pa.concat_tables([self._groups, cells]))
+
+    @property
+    def pairs(self) -> int:
+        return pc.sum(self._groups["events"]).as_py() or 0
+
+    def rows(self, last: LedgerRow) -> dict[str, pa.Table]:
+        publisher, slots = Publisher(self._era.spec), self._engine.slots
+        parts = group_rows(slots, self._groups, version=1, at_ms=0)
+        merged = publisher.merge(parts, correction_schema(slots).empty_table())
+        return publisher.finish(merged, self._era.watermark_ms(last))
+
+
+def log_ranges(ledger: Sequence[LedgerRow]) -> OffsetRanges:
     """All offsets from the stream's first batch to the pinned one."""
     ranges = ((part.partition, part.start, part.end) for row in ledger for part in row.ranges)
     firsts: dict[int, int] = {}
@@ -50,21 +79,3 @@ def log_ranges(ledger: tuple[LedgerRow, ...]) -> OffsetRanges:
         firsts[partition] = min(start, firsts.get(partition, start))
         lasts[partition] = max(end, lasts.get(partition, end))
     return merged({partition: [(firsts[partition], lasts[partition])] for partition in firsts})
-
-
-def _read_cells(
-    spec: StreamSpec, bootstrap: str, ranges: OffsetRanges, progress: Callable[[int, int], None]
-) -> tuple[int, int, pa.Table]:
-    """Records, rejects and merged cells of the whole log."""
-    engine = Engine(spec)
-    total = sum(end - start for spans in ranges.values() for start, end in spans)
-    events = rejected = 0
-    engine.load(RECORDS.empty_table())
-    groups = engine.merge(engine.cells())
-    for records in read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True):
-        engine.load(records)
-        groups = engine.merge(pa.concat_tables([groups, engine.cells().select(groups.column_names)]))
-        events += len(records)
-        rejected += len(engine.rejects())
-        progress(events, total)
-    return events, rejected, groups

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from tideline.engine.cells import GROUP, connect
+from tideline.engine.cells import connect
+from tideline.engine.publish import Publisher
 from tideline.errors import UserError
+from tideline.generations import Era
 from tideline.lateness import extra_delay_us
-from tideline.ledger import LedgerRow
+from tideline.ledger import Corrected, LedgerRow
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import read_corrections, read_ledger, read_parts
+from tideline.tables.books import read_corrected, read_eras, read_inputs, read_ledger
 from tideline.tables.delta import exists, last_version
 from tideline.tables.published import read_all_published
-from tideline.tables.schemas import CORRECTIONS_WRITER, PARTS_WRITER, TIME, StreamTables
-from tideline.tables.stale import stale_groups
+from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PARTS_WRITER, TIME, StreamTables
 
 _PIN_TRIES = 120
 _PIN_PAUSE_S = 0.25
@@ -26,12 +28,16 @@ _PIN_PAUSE_S = 0.25
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is compared: the tables as they were when they held the pinned batch and nothing newer."""
+    """What is compared: the tables as they were when they held the pinned batch and nothing newer.
 
+    `merged` has each era's groups, in the order of `eras`, merged from their inputs.
+    """
+
+    eras: tuple[Era, ...]
     ledger: tuple[LedgerRow, ...]
-    corrections: pa.Table
+    merged: tuple[pa.Table, ...]
     published: dict[str, pa.Table | None]
-    hidden_events: int
+    corrected: Corrected
     kept_rejects: int
 
     @property
@@ -39,9 +45,9 @@ class Snapshot:
         return self.ledger[-1]
 
     @property
-    def corrected(self) -> frozenset[int]:
-        """The batches whose dropped pairs are in `corrections`."""
-        return frozenset(pc.unique(self.corrections["version"]).to_pylist())
+    def hidden_events(self) -> int:
+        """The (event, window) pairs that the published rows are made from."""
+        return sum(pc.sum(groups["events"]).as_py() or 0 for groups in self.merged)
 
 
 def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
@@ -51,43 +57,36 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
     """
     for attempt in range(_PIN_TRIES):
         before = _inputs(tables)
-        ledger = tuple(read_ledger(tables))
+        eras, ledger = read_eras(tables, spec), tuple(read_ledger(tables))
         if not ledger:
             return None
-        corrections = read_corrections(tables, spec)
-        published = read_all_published(tables, spec.metrics)
+        merged = tuple(merge_inputs(tables, era) for era in eras)
+        corrected = read_corrected(tables)
+        published = read_all_published(tables, sorted({name for era in eras for name in era.spec.metrics}))
         is_pinned = before == _inputs(tables)
-        is_complete = is_pinned and is_published(tables, spec, ledger[-1], published)
-        if is_complete and not len(stale_groups(published, corrections)):
+        if is_pinned and is_published(eras, merged, published, ledger[-1]):
             break
         if attempt + 1 < _PIN_TRIES:
             time.sleep(_PIN_PAUSE_S)
     if not is_pinned:
         raise UserError(f"the tables of '{spec.name}' change faster than they can be read", "verify again, or stop it")
-    return Snapshot(
-        ledger, corrections, published, hidden_events(tables, corrections), _kept_rejects(tables, ledger[-1])
-    )
+    return Snapshot(eras, ledger, merged, published, corrected, _kept_rejects(tables, ledger[-1]))
 
 
-def _inputs(tables: StreamTables) -> tuple[int | None, int | None]:
-    """What changes when a batch or a correction is committed."""
-    return last_version(tables.parts, PARTS_WRITER), last_version(tables.corrections, CORRECTIONS_WRITER)
+def merge_inputs(tables: StreamTables, era: Era) -> pa.Table:
+    """All groups of an era's windows, merged from their inputs."""
+    inputs = read_inputs(tables, era)
+    return Publisher(era.spec).merge(inputs.parts, inputs.corrections, inputs.overrides)
 
 
-def hidden_events(tables: StreamTables, corrections: pa.Table) -> int:
-    """The (event, window) pairs in the newest parts of each generation and in corrections."""
-    connection = connect()
-    columns = ["version", *GROUP, "events"]
-    parts = DeltaTable(str(tables.parts)).to_pyarrow_dataset().to_table(columns, filter=pc.field("kind") == "part")
-    connection.register("parts", parts)
-    connection.register("corrections", corrections)
-    found = connection.sql(
-        """select coalesce((select sum(newest) from (
-                 select arg_max(events, version) as newest from parts
-                 group by metric, window_end, key, version >> 32)), 0)
-             + coalesce((select sum(events) from corrections), 0)"""
-    ).fetchall()
-    return int(found[0][0])
+def _inputs(tables: StreamTables) -> tuple[int | None, ...]:
+    """What changes when a batch, a correction or an override is committed."""
+    writers = {
+        tables.parts: PARTS_WRITER,
+        tables.corrections: CORRECTIONS_WRITER,
+        tables.overrides: OVERRIDES_WRITER,
+    }
+    return tuple(last_version(path, writer) for path, writer in writers.items())
 
 
 def _kept_rejects(tables: StreamTables, pinned: LedgerRow) -> int:
@@ -98,21 +97,30 @@ def _kept_rejects(tables: StreamTables, pinned: LedgerRow) -> int:
 
 
 def is_published(
-    tables: StreamTables, spec: StreamSpec, last: LedgerRow, published: dict[str, pa.Table | None] | None = None
+    eras: tuple[Era, ...], merged: tuple[pa.Table, ...], published: Mapping[str, pa.Table | None], last: LedgerRow
 ) -> bool:
-    """Whether every group of the last batch shows in its table, and what it closed is closed."""
-    rows = read_all_published(tables, spec.metrics) if published is None else published
-    parts = read_parts(tables, spec, pc.field("version") == last.version)
+    """Whether every group's row is made from its newest inputs, and what is closed is closed."""
     return all(
-        _shows(rows[name], parts.filter(pc.equal(parts["metric"], name)), last, extra_delay_us(spec, name))
-        for name in spec.metrics
+        _shows(published.get(name), groups.filter(pc.equal(groups["metric"], name)), era, name, last)
+        for era, groups in zip(eras, merged, strict=True)
+        for name in era.spec.metrics
     )
 
 
-def _shows(rows: pa.Table | None, groups: pa.Table, last: LedgerRow, extra_us: int) -> bool:
+def _shows(rows: pa.Table | None, groups: pa.Table, era: Era, name: str, last: LedgerRow) -> bool:
+    held = groups.filter(pc.greater(groups["events"], 0))
     if rows is None:
-        return not len(groups)
-    limit = pa.scalar(last.watermark_ms * 1000 - extra_us, TIME)
-    left_open = rows.filter(pc.and_(rows["is_open"], pc.less_equal(rows["window_end"], limit)))
-    shown = rows.filter(pc.equal(rows["part_version"], last.version))
-    return len(shown) >= len(groups) and not len(left_open)
+        return not len(held)
+    connection = connect()
+    connection.register("groups", held)
+    connection.register("found", rows)
+    behind = connection.sql(
+        """select count(*) from groups left join found using (window_end, key)
+           where coalesce(found.part_version, -1) < groups.part_version
+             or coalesce(found.revision, -1) < groups.revision"""
+    ).fetchall()[0][0]
+    ends = rows["window_end"].cast(pa.int64())
+    own = pc.and_(pc.greater(ends, era.bounds.after_us), pc.less_equal(ends, era.bounds.until_us))
+    limit = pa.scalar(era.watermark_ms(last) * 1000 - extra_delay_us(era.spec, name), TIME)
+    left_open = pc.and_(own, pc.and_(rows["is_open"], pc.less_equal(rows["window_end"], limit)))
+    return not behind and not pc.any(left_open).as_py()

@@ -12,7 +12,7 @@ from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.spec.model import StreamSpec
-from tideline.tables.schemas import TIME, correction_schema
+from tideline.tables.schemas import TIME, correction_schema, group_schema
 from tideline.versions import version_of
 
 
@@ -23,8 +23,8 @@ def inputs(spec: StreamSpec, version: int, *values: bytes) -> pa.Table:
     groups = engine.merge(engine.cells())
     groups = groups.append_column("version", pa.repeat(pa.scalar(version), len(groups)))
     groups = groups.append_column("batch_at", pa.repeat(pa.scalar(version, TIME), len(groups)))
-    schema = correction_schema(engine.slots)
-    return groups.select(schema.names).cast(schema)
+    rows = groups.select(group_schema(engine.slots).names).append_column("sequence", pa.nulls(len(groups), pa.int64()))
+    return rows.cast(correction_schema(engine.slots))
 
 
 def published(

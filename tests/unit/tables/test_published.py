@@ -17,6 +17,7 @@ SCHEMA = pa.schema(
         ("window_start", TIME),
         ("key", pa.string()),
         ("n", pa.int64()),
+        ("window_end", TIME),
         ("is_open", pa.bool_()),
         ("revision", pa.int64()),
         ("part_version", pa.int64()),
@@ -25,7 +26,7 @@ SCHEMA = pa.schema(
 
 
 def row(n: int, *, part_version: int = 1, revision: int = 0, is_open: bool = True, key: str = "[]") -> pa.Table:
-    values = [["2026-01-01"], [START], [key], [n], [is_open], [revision], [part_version]]
+    values = [["2026-01-01"], [START], [key], [n], [START], [is_open], [revision], [part_version]]
     return pa.table(values, schema=SCHEMA)
 
 
@@ -52,13 +53,13 @@ def test_a_row_replaces_another_only_when_made_from_newer_inputs(
     tmp_path: Path, newer: pa.Table, replaces: bool
 ) -> None:
     write_published(tmp_path / "m", row(1))
-    assert write_published(tmp_path / "m", newer) == int(replaces)
+    assert write_published(tmp_path / "m", newer).changed == int(replaces)
     assert values(tmp_path / "m") == [2 if replaces else 1]
 
 
 def test_publishing_twice_changes_nothing(tmp_path: Path) -> None:
     both = pa.concat_tables([row(1, key="[1]"), row(2, key="[null]")])
-    assert [write_published(tmp_path / "m", both), write_published(tmp_path / "m", both)] == [2, 0]
+    assert [write_published(tmp_path / "m", both).changed for _ in range(2)] == [2, 0]
     assert values(tmp_path / "m") == [1, 2]
 
 

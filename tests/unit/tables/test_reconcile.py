@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from support.records import log_line, small_spec
-from tideline.bench.player import Player, records
+from tideline.bench.player import Player
 from tideline.ledger import Books, TopicChanged, keep_books, require_same_topic
-from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
+from tideline.reconcile import compute_corrections
 from tideline.reconcile_plan import LateSpan, ReconcilePlan, is_due, plan_reconcile
-from tideline.tables.books import corrected_versions, read_ledger
+from tideline.tables.books import read_corrected, read_ledger
+from tideline.tables.corrections import commit_corrections
+from tideline.tables.publication import Publication
 from tideline.tables.published import read_published
 from tideline.verify.compare import pending_windows
 
@@ -27,20 +27,13 @@ def late_player(root: Path) -> Player:
     return player
 
 
-def read_log(player: Player, plan: ReconcilePlan) -> Iterator[pa.Table]:
-    """Reads the plan's spans of the player's log as Kafka would give them."""
-    for spans in plan.ranges.values():
-        for start, end in spans:
-            yield records(player.log[start:end], first_offset=start)
-
-
 def reconcile(player: Player) -> tuple[int, int]:
     """Corrections written and rows published again."""
     ledger = read_ledger(player.tables)
-    plan = plan_reconcile(player.spec, ledger, corrected_versions(player.tables))
-    _, corrections = compute_corrections(player.spec, plan, read_log(player, plan))
+    plan = plan_reconcile(player.eras, ledger, read_corrected(player.tables))
+    _, corrections = compute_corrections(player.eras, plan, player.read(plan.ranges))
     written = commit_corrections(player.tables, corrections)
-    return written, publish_corrected(player.tables, player.spec, ledger[-1])
+    return written, Publication(player.tables, player.eras).publish_new()
 
 
 def counts(player: Player) -> dict[tuple[int, str], tuple[int, int]]:
@@ -55,7 +48,7 @@ def counts(player: Player) -> dict[tuple[int, str], tuple[int, int]]:
 
 def test_the_plan_names_only_offsets_of_late_panes(tmp_path: Path) -> None:
     player = late_player(tmp_path)
-    plan = plan_reconcile(player.spec, read_ledger(player.tables), frozenset())
+    plan = plan_reconcile(player.eras, read_ledger(player.tables), frozenset())
     assert plan.ranges == {0: [(3, 7), (8, 9)]}
     assert plan.events == 4
 
@@ -63,7 +56,7 @@ def test_the_plan_names_only_offsets_of_late_panes(tmp_path: Path) -> None:
 def test_corrected_batches_are_not_planned_again(tmp_path: Path) -> None:
     player = late_player(tmp_path)
     ledger = read_ledger(player.tables)
-    assert plan_reconcile(player.spec, ledger, frozenset(row.version for row in ledger)).spans == ()
+    assert plan_reconcile(player.eras, ledger, frozenset(row.version for row in ledger)).spans == ()
 
 
 def test_corrected_windows_hold_what_was_dropped(tmp_path: Path) -> None:
@@ -83,15 +76,15 @@ def test_reconciled_twice_nothing_changes(tmp_path: Path) -> None:
 
 def test_two_reconcilers_write_each_correction_once(tmp_path: Path) -> None:
     player = late_player(tmp_path)
-    plan = plan_reconcile(player.spec, read_ledger(player.tables), frozenset())
-    _, corrections = compute_corrections(player.spec, plan, read_log(player, plan))
+    plan = plan_reconcile(player.eras, read_ledger(player.tables), frozenset())
+    _, corrections = compute_corrections(player.eras, plan, player.read(plan.ranges))
     assert [commit_corrections(player.tables, corrections) for _ in range(2)] == [3, 0]
 
 
 def test_corrections_that_a_killed_run_left_unpublished_are_published_by_the_next(tmp_path: Path) -> None:
     player = late_player(tmp_path)
-    plan = plan_reconcile(player.spec, read_ledger(player.tables), frozenset())
-    commit_corrections(player.tables, compute_corrections(player.spec, plan, read_log(player, plan))[1])
+    plan = plan_reconcile(player.eras, read_ledger(player.tables), frozenset())
+    commit_corrections(player.tables, compute_corrections(player.eras, plan, player.read(plan.ranges))[1])
     assert reconcile(player) == (0, 3)
 
 
@@ -106,20 +99,20 @@ def test_the_driver_goes_on_beside_a_reconciler(tmp_path: Path) -> None:
 def test_the_books_count_each_event_once(tmp_path: Path) -> None:
     player = late_player(tmp_path)
     ledger = read_ledger(player.tables)
-    assert keep_books(player.spec, ledger, frozenset()) == Books(sent=9, rejected=1, counted=4, late=4, corrected=0)
+    assert keep_books(player.eras, ledger, frozenset()) == Books(sent=9, rejected=1, counted=4, late=4, corrected=0)
     reconcile(player)
-    books = keep_books(player.spec, ledger, corrected_versions(player.tables))
+    books = keep_books(player.eras, ledger, read_corrected(player.tables))
     assert (books.corrected, books.pending, books.balanced) == (4, 0, True)
 
 
 def test_windows_that_wait_for_a_reconciliation_are_pending(tmp_path: Path) -> None:
     player = late_player(tmp_path)
-    assert pending_windows(player.spec, "counts", read_ledger(player.tables)) == {0, 10_000_000}
+    assert pending_windows(player.eras, read_ledger(player.tables)) == {("counts", 10_000_000), ("counts", 20_000_000)}
 
 
 def test_a_plan_counts_the_records_it_reads() -> None:
     spans = (LateSpan(1, 0, 3, 7, 90_000, 1), LateSpan(2, 0, 8, 9, 90_000, 2))
-    assert ReconcilePlan(spans, 4).records == 5
+    assert ReconcilePlan(spans, 4, {}).records == 5
 
 
 def test_a_topic_made_again_is_refused(tmp_path: Path) -> None:

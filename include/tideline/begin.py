@@ -1,0 +1,143 @@
+"""Begins a generation: its cut is committed before its first batch, and windows that a new spec takes over are rebuilt.
+
+A fresh checkpoint starts with watermark 0 and would accept what was late before: the cut says which offsets, and for a
+changed spec which windows, are its own. Each step may be cut off and is done again at the next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tideline.engine.cells import GROUP
+from tideline.errors import UserError
+from tideline.generations import Cut, Era, eras_of
+from tideline.lateness import EVERY_WINDOW, extra_delay_us
+from tideline.ledger import LedgerRow
+from tideline.recompute import Pin, ReadRanges, Window, recompute, zone_map
+from tideline.spec.model import StreamSpec
+from tideline.tables.batch import commit_cut
+from tideline.tables.books import read_cuts, read_last_row, read_ledger, read_rejected
+from tideline.tables.corrections import commit_overrides, rebuilt_generation
+from tideline.tables.delta import Superseded, last_version
+from tideline.tables.orphans import remove_orphans
+from tideline.tables.publication import Publication
+from tideline.tables.published import clear_published
+from tideline.tables.schemas import PARTS_WRITER, StreamTables
+
+_TRIES = 20
+
+
+class SpecChanged(UserError):
+    """The generation was begun by a spec with other numbers."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a generation begins with: its number and spec, the topic's id and earliest offsets, and the time."""
+
+    generation: int
+    spec: StreamSpec
+    topic_id: str
+    earliest: Mapping[int, int]
+    at_ms: int
+
+
+def begin_generation(tables: StreamTables, start: Start, read: ReadRanges) -> tuple[Cut, tuple[Era, ...]]:
+    """The generation's cut, made unless it is there, and the eras with it; what it takes over is rebuilt.
+
+    Superseded when a later generation has begun, SpecChanged when this one was begun by another spec.
+    """
+    cut = _cut(tables, start)
+    eras = eras_of(read_cuts(tables))
+    remove_orphans(tables, eras, cut)
+    if cut.bound_us is not None and rebuilt_generation(tables) < cut.generation:
+        _rebuild(tables, eras, cut, read)
+    return cut, eras
+
+
+def _cut(tables: StreamTables, start: Start) -> Cut:
+    for _ in range(_TRIES):
+        after = last_version(tables.parts, PARTS_WRITER)
+        cuts = read_cuts(tables)
+        there = next((cut for cut in cuts if cut.generation == start.generation), None)
+        if cuts and cuts[-1].generation > start.generation:
+            raise Superseded(f"generation {start.generation} is behind {cuts[-1].generation}")
+        if there is not None:
+            require_same_numbers(there, start.spec)
+            return there
+        cut = plan_cut(start, cuts[-1] if cuts else None, read_last_row(tables))
+        if commit_cut(tables, cut, after):
+            return cut
+    raise RuntimeError(f"the cut of generation {start.generation} met other commits {_TRIES} times")
+
+
+def require_same_numbers(cut: Cut, spec: StreamSpec) -> None:
+    if cut.spec.fingerprint() != spec.fingerprint():
+        raise SpecChanged(
+            f"{spec.name}: source, watermark or metrics have changed since generation {cut.generation} began",
+            f"tideline deploy {spec.name} begins a new generation",
+        )
+
+
+def plan_cut(start: Start, before: Cut | None, last: LedgerRow | None) -> Cut:
+    """Where the generation begins: at the end of the last ledgered batch, or at the earliest offsets there are.
+
+    A changed spec owns what was open: every window that ends after the last one which all its metrics had closed.
+    """
+    ends = {} if last is None else {part.partition: part.end for part in last.ranges}
+    begun = before.starts if before is not None and last is None else {}
+    starts = {part: ends.get(part, begun.get(part, first)) for part, first in start.earliest.items()}
+    changed = before is not None and before.spec.fingerprint() != start.spec.fingerprint()
+    closed_ms = _closed_ms(before, last)
+    return Cut(
+        generation=start.generation,
+        at_ms=start.at_ms,
+        starts=starts,
+        bound_us=_bound_us(before.spec, closed_ms) if changed and before is not None else None,
+        closed_ms=0 if changed else closed_ms,
+        spec=start.spec,
+        topic_id=start.topic_id,
+        reason=_reason(before, changed),
+    )
+
+
+def _closed_ms(before: Cut | None, last: LedgerRow | None) -> int:
+    """The watermark up to which the generations of one spec have closed their windows."""
+    kept = before.closed_ms if before is not None else 0
+    current = last is not None and (before is None or last.generation == before.generation)
+    return max(kept, last.watermark_ms) if current and last is not None else kept
+
+
+def _bound_us(spec: StreamSpec, closed_ms: int) -> int:
+    """Windows that end up to here are closed, whatever their metric's delay; before any batch there are none."""
+    return closed_ms * 1000 - max(extra_delay_us(spec, name) for name in spec.metrics) if closed_ms else _NOTHING_CLOSED
+
+
+_NOTHING_CLOSED = EVERY_WINDOW.after_us + 1
+
+
+def _reason(before: Cut | None, changed: bool) -> str:
+    if before is None:
+        return "first deploy"
+    return "source, watermark or metrics changed" if changed else "a new checkpoint"
+
+
+def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRanges) -> None:
+    """Makes the windows after the bound the new spec's, from every record before the cut's offsets."""
+    era = eras[-1]
+
+    def wants(window: Window) -> bool:
+        return era.bounds.hold(window[1])
+
+    before = [row for row in read_ledger(tables) if row.version < cut.version]
+    ranges = zone_map(before, era.spec, wants, _before(cut, read_rejected(tables)))
+    groups = recompute(era, read(ranges), wants, Pin(cut.version, cut.at_ms))
+    for name in {name for each in eras for name in each.spec.metrics}:
+        clear_published(tables.published(name), era.bounds.after_us)
+    commit_overrides(tables, groups, rebuilt=cut.generation)
+    Publication(tables, eras).publish(groups.select(GROUP), force=True)
+
+
+def _before(cut: Cut, records: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [(part, offset) for part, offset in records if offset < cut.starts.get(part, offset + 1)]

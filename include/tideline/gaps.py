@@ -1,0 +1,166 @@
+"""Batches without a ledger row: found by their numbers, and given rows again. Pure, but for the reading of records.
+
+Where the checkpoint still has a batch's entry its row is rebuilt, and is what it was. Where it has not, one inferred
+row stands for the batches: the watermarks on either side say what they have certainly dropped, and what perhaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tideline.checkpoint import Ends, OffsetEntry
+from tideline.engine.cells import Engine
+from tideline.generations import Cut, Era
+from tideline.lateness import pane_ms
+from tideline.ledger import LedgerRow, Pane, PartitionRange, RowSource
+from tideline.recompute import ReadRanges
+from tideline.versions import batch_of, generation_of, version_of
+
+Spans = Mapping[int, tuple[int, int]]
+"""Half-open offsets by partition."""
+
+
+class OffsetLog(Protocol):
+    """What is asked of a checkpoint."""
+
+    def last_commit(self) -> int | None: ...
+    def offsets(self, batch: int) -> OffsetEntry | None: ...
+    def late_watermark_ms(self, batch: int) -> int | None: ...
+    def starts(self, batch: int) -> Ends | None: ...
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Batches `first` to `last` of a generation that have no ledger row."""
+
+    generation: int
+    first: int
+    last: int
+
+
+def find_gaps(versions: Iterable[int], newest: int, last_commit: int | None) -> list[Gap]:
+    """The gaps between the ledgered versions, and behind them those that the newest generation's checkpoint commits.
+
+    Batches lost from the end of an older generation leave no number: its successor began where the ledger ends.
+    """
+    done: dict[int, list[int]] = {newest: []}
+    for version in versions:
+        done.setdefault(generation_of(version), []).append(batch_of(version))
+    if last_commit is not None:
+        done[newest].append(last_commit + 1)
+    return [
+        Gap(generation, before + 1, after - 1)
+        for generation, batches in sorted(done.items())
+        for before, after in _neighbours(sorted(batches))
+        if after - before > 1
+    ]
+
+
+def _neighbours(batches: list[int]) -> Iterable[tuple[int, int]]:
+    return zip([-1, *batches], batches, strict=False)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What rows are made from: the stream's eras, the checkpoint of the gap's generation, and the topic's records."""
+
+    eras: Sequence[Era]
+    log: OffsetLog
+    read: ReadRanges
+    topic: str
+    topic_id: str
+
+    def fill(self, gap: Gap, before: LedgerRow | Cut, after: LedgerRow | None) -> list[LedgerRow]:
+        """The missing rows: one a batch where the checkpoint has them, else one for all.
+
+        `before` is the row of the batch before, or the generation's cut; `after` that of the batch after, if any.
+        """
+        rebuilt = [self._rebuilt(gap.generation, batch) for batch in range(gap.first, gap.last + 1)]
+        complete = [row for row in rebuilt if row is not None]
+        if len(complete) == len(rebuilt):
+            return complete
+        if after is None:
+            raise LookupError(f"{gap} has neither a checkpoint entry for each batch nor a ledger row after it")
+        return [self._inferred(gap, before, after)]
+
+    def _rebuilt(self, generation: int, batch: int) -> LedgerRow | None:
+        entry, starts, late_ms = self.log.offsets(batch), self.log.starts(batch), self.log.late_watermark_ms(batch)
+        if entry is None or starts is None or late_ms is None:
+            return None
+        first = starts.get(self.topic, {})
+        spans = {part: (first.get(part, 0), end) for part, end in sorted(entry.ends.get(self.topic, {}).items())}
+        row = self._row(version_of(generation, batch), spans, late_ms, entry.watermark_ms)
+        return replace(row, batch_at_ms=entry.timestamp_ms)
+
+    def _inferred(self, gap: Gap, before: LedgerRow | Cut, after: LedgerRow) -> LedgerRow:
+        starts = before.starts if isinstance(before, Cut) else {part.partition: part.end for part in before.ranges}
+        spans = {part.partition: (starts.get(part.partition, 0), part.start) for part in after.ranges}
+        low_ms = 0 if isinstance(before, Cut) else before.watermark_ms
+        row = self._row(version_of(gap.generation, gap.last), spans, low_ms, after.late_ms)
+        doubtful = replace(row, source=RowSource.INFERRED, doubt_ms=after.late_ms, batch_at_ms=after.batch_at_ms)
+        unsure = (pane.events for pane in doubtful.panes if any(doubtful.doubtful_windows(self.eras, pane)))
+        return replace(doubtful, late_events=doubtful.late_events + sum(unsure))
+
+    def _row(self, version: int, spans: Spans, late_ms: int, watermark_ms: int) -> LedgerRow:
+        spec = next(era.spec for era in self.eras if era.ran(generation_of(version)))
+        pane = pane_ms(*(era.spec for era in self.eras))
+        ranges, panes = _look(Engine(spec, pane=pane), self.read, spans)
+        row = LedgerRow(
+            version=version,
+            epoch=0,
+            topic=self.topic,
+            topic_id=self.topic_id,
+            batch_at_ms=0,
+            late_ms=late_ms,
+            watermark_ms=watermark_ms,
+            fingerprint=spec.fingerprint(),
+            code="",
+            settings={},
+            ranges=ranges,
+            panes=panes,
+            pane_ms=pane,
+            source=RowSource.REBUILT,
+        )
+        return replace(row, late_events=sum(pane.events for pane in row.late_panes(self.eras)))
+
+
+def _look(engine: Engine, read: ReadRanges, spans: Spans) -> tuple[tuple[PartitionRange, ...], tuple[Pane, ...]]:
+    """What stands between the offsets: a range a partition, and its panes."""
+    rows = dict.fromkeys(spans, 0)
+    panes: dict[tuple[int, int], dict[str, int]] = {}
+    for records in read({part: [span] for part, span in spans.items() if span[0] < span[1]}):
+        engine.load(records)
+        for partition, count in engine.rows_by_partition().items():
+            rows[partition] += count
+        for pane in engine.panes().to_pylist():
+            place = pane["partition"], pane["pane"]
+            panes[place] = _joined(panes[place], pane) if place in panes else pane
+    ranges = tuple(_range(part, span, rows[part], panes.values()) for part, span in sorted(spans.items()))
+    return ranges, tuple(
+        Pane(p["partition"], p["pane"], p["events"], p["first_offset"], p["last_offset"])
+        for _, p in sorted(panes.items())
+    )
+
+
+def _joined(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {
+        **one,
+        "events": one["events"] + other["events"],
+        **{name: min(one[name], other[name]) for name in ("first_offset", "least")},
+        **{name: max(one[name], other[name]) for name in ("last_offset", "greatest")},
+    }
+
+
+def _range(partition: int, span: tuple[int, int], rows: int, panes: Iterable[dict[str, int]]) -> PartitionRange:
+    own = [pane for pane in panes if pane["partition"] == partition]
+    return PartitionRange(
+        partition=partition,
+        start=span[0],
+        end=span[1],
+        rows=rows,
+        rejects=rows - sum(pane["events"] for pane in own),
+        least=min((pane["least"] for pane in own), default=None),
+        greatest=max((pane["greatest"] for pane in own), default=None),
+    )

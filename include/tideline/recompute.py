@@ -1,0 +1,104 @@
+"""Whole windows computed again from Kafka, through the zone map: for backfills, new specs, and where books have gaps.
+
+The result is kept as overrides, pinned at a batch: all events up to it are in them, whatever was late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tideline.engine.cells import GROUP, Engine
+from tideline.engine.relations import restrict
+from tideline.engine.slots import slot_columns, stream_plans
+from tideline.generations import Era
+from tideline.lateness import extra_delay_us, windows_of
+from tideline.ledger import LedgerRow
+from tideline.offset_ranges import OffsetRanges
+from tideline.reconcile_plan import by_partition
+from tideline.records import RECORDS
+from tideline.spec.model import StreamSpec
+from tideline.tables.batch import group_rows
+from tideline.tables.books import Inputs, read_inputs
+from tideline.tables.schemas import TIME, StreamTables
+
+Window = tuple[str, int]
+"""A metric's window by its end in us."""
+Wants = Callable[[Window], bool]
+ReadRanges = Callable[[OffsetRanges], Iterable[pa.Table]]
+"""Reads half-open offset ranges of a stream's topic, as tables of `RECORDS`."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The batch up to which a recomputation has seen every event, and its recorded time."""
+
+    version: int
+    at_ms: int
+
+
+def zone_map(
+    ledger: Iterable[LedgerRow], spec: StreamSpec, wants: Wants, also: Iterable[tuple[int, int]] = ()
+) -> OffsetRanges:
+    """The offsets that may hold events of the wanted windows; `also` adds single records (partition, offset)."""
+    panes = (
+        (pane.partition, pane.first_offset, pane.last_offset + 1)
+        for row in ledger
+        for pane in row.panes
+        if any(wants(window) for window in windows_of(spec, pane.pane, row.pane_ms * 1000))
+    )
+    return by_partition([*panes, *((partition, offset, offset + 1) for partition, offset in also)])
+
+
+def recompute(era: Era, chunks: Iterable[pa.Table], wants: Wants, pin: Pin) -> pa.Table:
+    """The groups of the wanted windows that the records hold, as rows of `overrides` without a sequence."""
+    engine = Engine(era.spec, era.bounds)
+    engine.load(RECORDS.empty_table())
+    groups = engine.merge(engine.cells())
+    for records in chunks:
+        engine.load(records)
+        cells = engine.cells().select(groups.column_names)
+        groups = engine.merge(pa.concat_tables([groups, _wanted(cells, wants)]))
+    return _overrides(era.spec, groups, pin)
+
+
+def _wanted(cells: pa.Table, wants: Wants) -> pa.Table:
+    found = cells.select(["metric", "window_end"]).group_by(["metric", "window_end"]).aggregate([])
+    ends = found["window_end"].cast(pa.int64()).to_pylist()
+    kept = [wants(window) for window in zip(found["metric"].to_pylist(), ends, strict=True)]
+    return restrict(cells, found.filter(pa.array(kept, pa.bool_())), ("metric", "window_end"))
+
+
+def vanished(era: Era, tables: StreamTables, groups: pa.Table, windows: Sequence[Window], pin: Pin) -> pa.Table:
+    """The groups of these windows that the tables hold and a recomputation did not find, as overrides of no event."""
+    ends = pa.array(sorted({end for _, end in windows}), pa.int64()).cast(TIME)
+    known = _groups_of(read_inputs(tables, era, pc.field("window_end").isin(ends)))
+    wanted = pa.table(
+        {"metric": pa.array([name for name, _ in windows], pa.string()),
+         "window_end": pa.array([end for _, end in windows], pa.int64()).cast(TIME)}
+    )  # fmt: skip
+    lost = restrict(restrict(known, wanted, ("metric", "window_end")), groups, GROUP, present=False)
+    return _overrides(era.spec, lost.append_column("events", pa.repeat(pa.scalar(0, pa.int64()), len(lost))), pin)
+
+
+def _groups_of(inputs: Inputs) -> pa.Table:
+    every = [table.select(GROUP) for table in (inputs.parts, inputs.corrections, inputs.overrides)]
+    return pa.concat_tables(every).group_by(list(GROUP)).aggregate([])
+
+
+def _overrides(spec: StreamSpec, groups: pa.Table, pin: Pin) -> pa.Table:
+    rows = group_rows(slot_columns(stream_plans(spec).values()), groups, pin.version, pin.at_ms)
+    return rows.append_column("sequence", pa.nulls(len(rows), pa.int64()))
+
+
+def closed_windows(era: Era, windows: Iterable[Window], last: LedgerRow) -> frozenset[Window]:
+    """Those of the windows that the era owns and that are closed as of the last batch: nothing on time can come."""
+    limit_us = era.watermark_ms(last) * 1000
+    return frozenset(
+        (name, end)
+        for name, end in windows
+        if name in era.spec.metrics and era.bounds.hold(end) and end + extra_delay_us(era.spec, name) <= limit_us
+    )

@@ -1,0 +1,106 @@
+"""A deployed stream's books, opened: its eras, its tables, its ledger without gaps, and its topic to read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from tideline.checkpoint import CheckpointLog
+from tideline.errors import UserError
+from tideline.gaps import Gap, Repair, find_gaps
+from tideline.generations import Cut, Era
+from tideline.home import Home
+from tideline.kafka_io import read_ranges, topic_id
+from tideline.ledger import LedgerRow, require_same_topic
+from tideline.offset_ranges import OffsetRanges
+from tideline.recompute import ReadRanges
+from tideline.spec.load import load_spec
+from tideline.spec.model import StreamSpec
+from tideline.tables.batch import add_ledger_rows
+from tideline.tables.books import read_cuts, read_eras, read_last_row, read_ledger, read_rejected, read_versions
+from tideline.tables.corrections import look_again_after
+from tideline.tables.schemas import StreamTables
+from tideline.versions import version_of
+
+
+def deployed_spec(home: Home, stream: str) -> StreamSpec:
+    """The spec that the stream's driver obeys; UserError before its first deploy."""
+    path = home.stream(stream).spec
+    if not path.exists():
+        raise UserError(f"stream '{stream}' was never deployed", f"tideline deploy {stream}")
+    return load_spec(path)
+
+
+@dataclass(frozen=True)
+class StreamBooks:
+    """What a stream's tables say of its log."""
+
+    spec: StreamSpec
+    tables: StreamTables
+    eras: Sequence[Era]
+    read: ReadRanges
+
+    @property
+    def stream(self) -> str:
+        return self.spec.name
+
+    @cached_property
+    def ledger(self) -> list[LedgerRow]:
+        """All rows, oldest first."""
+        return read_ledger(self.tables)
+
+    def rejected(self) -> list[tuple[int, int]]:
+        """(partition, offset) of the records that were refused: with another parser they may be events."""
+        return read_rejected(self.tables)
+
+
+def reader(bootstrap: str, spec: StreamSpec) -> ReadRanges:
+    """Reads the topic of a stream as the stream reads it."""
+
+    def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
+        return read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True)
+
+    return read
+
+
+def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
+    """The stream's books, after what is missing in the ledger was written again."""
+    spec = deployed_spec(home, stream)
+    tables = StreamTables(home.tables(stream))
+    books = StreamBooks(spec, tables, read_eras(tables, spec), reader(bootstrap, spec))
+    identity = topic_id(bootstrap, spec.source.topic)
+    last = read_last_row(tables)
+    require_same_topic([last] if last else [], identity)
+    close_gaps(home, books, identity)
+    return books
+
+
+def close_gaps(home: Home, books: StreamBooks, identity: str) -> list[Gap]:
+    """Gives batches without a ledger row theirs; returns the gaps there were."""
+    cuts = {cut.generation: cut for cut in read_cuts(books.tables)}
+    newest = max(cuts, default=1)
+    checkpoint = home.stream(books.stream).checkpoint
+    committed = CheckpointLog(checkpoint(newest)).last_commit()  # before the ledger is read: it only grows
+    versions = read_versions(books.tables)
+    gaps = find_gaps(versions, newest, committed)
+    rows = [
+        row
+        for gap in gaps
+        for row in _fill(Repair(books.eras, CheckpointLog(checkpoint(gap.generation)), books.read,
+                                books.spec.source.topic, identity), books.tables, gap, cuts)
+    ]  # fmt: skip
+    if rows:
+        look_again_after(books.tables, rows[0].version - 1)
+        add_ledger_rows(books.tables, rows, frozenset(versions))
+    return gaps
+
+
+def _fill(repair: Repair, tables: StreamTables, gap: Gap, cuts: dict[int, Cut]) -> list[LedgerRow]:
+    first, last = version_of(gap.generation, gap.first), version_of(gap.generation, gap.last)
+    rows = read_ledger(tables, first - 2)
+    before = next((row for row in rows if row.version == first - 1 and gap.first), None) or cuts[gap.generation]
+    after = next((row for row in rows if row.version == last + 1), None)
+    return repair.fill(gap, before, after)

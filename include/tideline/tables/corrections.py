@@ -1,0 +1,98 @@
+"""The tables `corrections` and `overrides`: each batch, and each recomputation, is written whole and once."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+
+from tideline.engine.relations import restrict
+from tideline.tables.delta import commit_on_fresh_handle, last_version, open_table
+from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, StreamTables
+
+_THROUGH = "tideline-corrected-through"
+"""The transaction on `corrections` that tells up to which version every batch is dealt with."""
+
+_REBUILT = "tideline-rebuilt"
+"""The transaction on `overrides` that tells which generation's windows were last rebuilt for its spec."""
+
+
+def corrected_through(tables: StreamTables) -> int:
+    """All batches up to this version are dealt with, so that planning need not look at them; -1 at first."""
+    last = last_version(tables.corrections, _THROUGH)
+    return -1 if last is None else last
+
+
+def commit_corrections(tables: StreamTables, corrections: pa.Table, through: int | None = None) -> int:
+    """Appends the corrections of batches that have none yet, in one commit; returns the rows written.
+
+    `through`: with these, all batches up to this version are dealt with.
+    """
+    written = 0
+
+    def commit(table: DeltaTable) -> bool:
+        nonlocal written
+        known = table.to_pyarrow_dataset().to_table(
+            columns=["version"], filter=pc.field("version").isin(pc.unique(corrections["version"]))
+        )
+        fresh = restrict(corrections, known, ("version",), present=False)
+        written = len(fresh)
+        last = table.transaction_version(_THROUGH)
+        moves = through is not None and (last is None or through > last)
+        if written or moves:
+            marks = {_THROUGH: through} if moves and through is not None else {}
+            _append(table, fresh, CORRECTIONS_WRITER, marks)
+        return True
+
+    if not len(corrections) and through is None:
+        return 0
+    open_table(tables.corrections, corrections.schema, [])
+    commit_on_fresh_handle(tables.corrections, commit)
+    return written
+
+
+def look_again_after(tables: StreamTables, version: int) -> None:
+    """Takes back that batches after `version` are dealt with: their ledger rows were missing and come back."""
+
+    def commit(table: DeltaTable) -> bool:
+        last = table.transaction_version(_THROUGH)
+        if last is not None and last > version:
+            _append(table, pa.schema(table.schema().to_arrow()).empty_table(), CORRECTIONS_WRITER, {_THROUGH: version})
+        return True
+
+    if last_version(tables.corrections, CORRECTIONS_WRITER) is not None:
+        commit_on_fresh_handle(tables.corrections, commit)
+
+
+def rebuilt_generation(tables: StreamTables) -> int:
+    """The last generation whose windows were rebuilt; 0 when none was."""
+    return last_version(tables.overrides, _REBUILT) or 0
+
+
+def commit_overrides(tables: StreamTables, overrides: pa.Table, rebuilt: int | None = None) -> int:
+    """Appends recomputed groups; the same computed twice is harmless. `rebuilt`: the generation they begin."""
+    if not len(overrides) and rebuilt is None:
+        return 0
+
+    def commit(table: DeltaTable) -> bool:
+        _append(table, overrides, OVERRIDES_WRITER, {} if rebuilt is None else {_REBUILT: rebuilt})
+        return True
+
+    open_table(tables.overrides, overrides.schema, [])
+    commit_on_fresh_handle(tables.overrides, commit)
+    return len(overrides)
+
+
+def _append(table: DeltaTable, rows: pa.Table, writer: str, marks: dict[str, int]) -> None:
+    """Appends rows that carry the version this commit gives the table, by which publishers find them."""
+    sequence = table.version() + 1
+    at = rows.schema.get_field_index("sequence")
+    numbered = rows.set_column(at, "sequence", pa.repeat(pa.scalar(sequence, pa.int64()), len(rows)))
+    transactions = [Transaction(app_id=app, version=version) for app, version in {**marks, writer: sequence}.items()]
+    write_deltalake(
+        table,
+        numbered,
+        mode="append",
+        schema_mode="merge",
+        commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=0),
+    )

@@ -1,0 +1,132 @@
+"""Publishes groups from all their inputs, and looks again for newer ones until there are none.
+
+Every writer commits its own input first and reads the others' afterwards, so the one that commits last sees all. What
+came in while it wrote is found by the sequence of corrections and overrides, and published again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tideline.engine.cells import GROUP
+from tideline.engine.publish import Publisher
+from tideline.engine.relations import restrict
+from tideline.generations import Era
+from tideline.lateness import Bounds
+from tideline.ledger import LedgerRow
+from tideline.tables.books import Inputs, read_groups, read_inputs, read_last_row
+from tideline.tables.delta import last_version, stamp
+from tideline.tables.published import Written, write_published
+from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
+
+_ROUNDS = 20
+_DONE = "tideline-published"
+"""The transaction on corrections and overrides that tells up to which sequence all is published."""
+
+
+class Publication:
+    """Publishes any groups of a stream; `metric, window_end, key` name a group."""
+
+    def __init__(self, tables: StreamTables, eras: Sequence[Era]) -> None:
+        self._tables = tables
+        self._eras = eras
+        self._publishers = {era.first: Publisher(era.spec) for era in eras}
+
+    def publish_new(self) -> int:
+        """Publishes every group that corrections or overrides were added to since the last time; the rows changed."""
+        sequences = self._sequences()
+        new = {path: last_version(path, _DONE) or 0 for path, sequence in sequences.items() if sequence}
+        added = [read_groups(path, done) for path, done in new.items() if sequences[path] > done]
+        changed = self.publish(_distinct([table for table in added if table is not None]))
+        for path, done in new.items():
+            if sequences[path] > done:
+                stamp(path, _DONE, sequences[path])
+        return changed
+
+    def publish(self, groups: pa.Table, force: bool = False) -> int:
+        """Publishes the groups, until no input is newer than what was published; returns the rows changed.
+
+        `force` replaces rows that were made from inputs which are lost, and so look newer.
+        """
+        changed, left = 0, _distinct([groups])
+        for _ in range(_ROUNDS):
+            if not len(left):
+                return changed
+            before = self._sequences()
+            done, behind = self._write(left, force)
+            changed += done
+            newer = [read_groups(path, sequence) for path, sequence in before.items()]
+            touched = [restrict(left, table, GROUP) for table in newer if table is not None and len(table)]
+            left = _distinct([*touched, *behind])
+        raise RuntimeError(f"the published tables under {self._tables.root} were still behind after {_ROUNDS} rounds")
+
+    def _write(self, groups: pa.Table, force: bool) -> tuple[int, list[pa.Table]]:
+        last = read_last_row(self._tables)
+        changed, behind = 0, []
+        for era in self._eras:
+            of_era = _within(groups, era.bounds)
+            for name, written in self._publish_era(era, of_era, last, force).items():
+                changed += written.changed
+                behind.append(named(written.behind, name))
+        return changed, behind
+
+    def _publish_era(self, era: Era, groups: pa.Table, last: LedgerRow | None, force: bool) -> dict[str, Written]:
+        publisher = self._publishers[era.first]
+        windows = pc.field("window_end").isin(pc.unique(groups["window_end"]))
+        inputs = of_groups(read_inputs(self._tables, era, windows), groups)
+        merged = publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
+        watermark = era.watermark_ms(last)
+        held = pc.greater(merged["events"], 0)
+        absent = _without_inputs(restrict(groups, merged, GROUP, present=False), merged.schema)
+        rows = publisher.finish(merged.filter(held), watermark)
+        gone = publisher.finish(pa.concat_tables([merged.filter(pc.invert(held)), absent]), watermark)
+        return {
+            name: write_published(self._tables.published(name), rows[name], gone=gone[name], force=force)
+            for name in rows
+            if len(rows[name]) or len(gone[name])
+        }
+
+    def _sequences(self) -> dict[Path, int]:
+        paths = {self._tables.corrections: CORRECTIONS_WRITER, self._tables.overrides: OVERRIDES_WRITER}
+        return {path: last_version(path, writer) or 0 for path, writer in paths.items()}
+
+
+def of_groups(inputs: Inputs, groups: pa.Table) -> Inputs:
+    return Inputs(
+        restrict(inputs.parts, groups, GROUP),
+        corrections=restrict(inputs.corrections, groups, GROUP),
+        overrides=restrict(inputs.overrides, groups, GROUP),
+    )
+
+
+def _without_inputs(groups: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Groups that nothing is left of, as merged rows older than any: only a forced writer removes them."""
+    count = len(groups)
+    zero = {name: pa.repeat(pa.scalar(0, pa.int64()), count) for name in ("events", "part_version", "revision")}
+    known = zero | {name: groups[name] for name in GROUP}
+    columns = [known.get(field.name, pa.nulls(count, field.type)) for field in schema]
+    return pa.table([column.cast(field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+
+
+def _within(groups: pa.Table, bounds: Bounds) -> pa.Table:
+    ends = groups["window_end"].cast(pa.int64())
+    return groups.filter(pc.and_(pc.greater(ends, bounds.after_us), pc.less_equal(ends, bounds.until_us)))
+
+
+def named(groups: pa.Table, metric: str) -> pa.Table:
+    return groups.append_column("metric", pa.repeat(metric, len(groups)))
+
+
+_GROUP_SCHEMA = pa.schema([("metric", pa.string()), ("window_end", TIME), ("key", pa.string())])
+
+
+def _distinct(tables: Sequence[pa.Table]) -> pa.Table:
+    """The groups of all tables, each once."""
+    if not tables:
+        return _GROUP_SCHEMA.empty_table()
+    groups = pa.concat_tables([table.select(_GROUP_SCHEMA.names).cast(_GROUP_SCHEMA) for table in tables])
+    return groups.group_by(_GROUP_SCHEMA.names).aggregate([])

@@ -1,0 +1,151 @@
+"""Generations: the same spec goes on, a changed one takes over what was open, what was lost does not count twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from support.records import log_line, small_spec
+from tideline.backfill import recompute_windows, windows_between
+from tideline.bench.player import Player
+from tideline.reconcile import reconcile_books
+from tideline.spec.model import StreamSpec
+from tideline.tables.books import read_cuts, read_overrides
+from tideline.tables.delta import Superseded
+from tideline.tables.published import read_published
+from tideline.verify import verify_tables
+from tideline.verify.report import VerifyReport
+
+COUNT = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
+
+
+def next_generation(player: Player, spec: StreamSpec | None = None) -> Player:
+    """Another driver with a checkpoint of its own."""
+    return Player(player.root, spec or player.spec, player.generation + 1, log=player.log)
+
+
+def verified(player: Player) -> VerifyReport:
+    return verify_tables(player.tables, player.spec, player.read)
+
+
+def rows(player: Player, metric: str = "counts") -> list[tuple[Any, ...]]:
+    table = read_published(player.tables.published(metric))
+    assert table is not None
+    found = ((round(row["window_start"].timestamp()), row["key"], row["request_count"]) for row in table.to_pylist())
+    return sorted(found)
+
+
+def played(root: Path) -> Player:
+    """Windows [0, 10) and [10, 20) closed with one late event; [30, 40) and [50, 60) open."""
+    player = Player(root, small_spec())
+    player.play(log_line(5), log_line(15, "b"), log_line(35))
+    player.play(log_line(41))
+    player.play(log_line(6), log_line(52))
+    return player
+
+
+def test_a_generation_of_the_same_spec_goes_on_where_the_ledger_ends(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    second = next_generation(first)
+    second.play(log_line(36), log_line(7))  # its watermark is 0: it accepts what would have been late
+    reconcile_books(second.books)
+    assert (0, '["a"]', 3) in rows(second)
+    assert verified(second).holds
+    assert [cut.starts for cut in read_cuts(second.tables)] == [{0: 0}, {0: 6}]
+
+
+def test_a_window_once_closed_stays_closed_in_a_new_generation(tmp_path: Path) -> None:
+    second = next_generation(played(tmp_path))
+    second.play(log_line(8))
+    table = read_published(second.tables.published("counts"))
+    assert table is not None
+    assert {row["window_start"].timestamp(): row["is_open"] for row in table.to_pylist()}[0] is False
+    assert verified(second).differences_of("counts") == 0
+
+
+def test_the_driver_of_an_older_generation_is_kept_out_by_the_cut(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    next_generation(first)
+    with pytest.raises(Superseded):
+        first.play(log_line(60))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        small_spec(counts=COUNT | {"keys": ["service", "level"]}),
+        small_spec(counts=COUNT | {"window": "20 seconds"}),
+        small_spec(counts=COUNT | {"slide": "5 seconds"}),
+        small_spec(counts=COUNT | {"watermark": "40 seconds"}),
+        small_spec(counts=COUNT, more=COUNT | {"keys": []}),
+        small_spec(other=COUNT),
+        small_spec(counts=COUNT | {"measures": {"request_count": "count", "users": "count_distinct(user_id)"}}),
+    ],
+    ids=["keys", "window", "slide", "delay", "metric added", "metric renamed", "measure added"],
+)
+def test_a_changed_spec_owns_what_was_open_and_the_one_before_what_was_closed(
+    tmp_path: Path, changed: StreamSpec
+) -> None:
+    first = played(tmp_path)
+    second = next_generation(first, changed)
+    assert verified(second).pinned == first_row(first)
+    second.play(log_line(36, user_id="u"), log_line(7), log_line(53, level="x"))
+    second.play(log_line(90))
+    second.play(log_line(8), log_line(34), log_line(95))
+    reconcile_books(second.books)
+    report = verified(second)
+    assert report.holds, report.as_dict()
+    assert (0, '["a"]', 4) in rows(second)  # 5, 6 by the first spec's driver and its correction; 7, 8 by corrections
+    assert reconcile_books(second.books).rows_published == 0
+
+
+def first_row(player: Player) -> Any:
+    return player.books.ledger[2]
+
+
+def test_what_the_old_spec_had_open_is_removed_and_computed_again(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    second = next_generation(first, small_spec(counts=COUNT | {"keys": []}))
+    assert rows(second) == [(0, '["a"]', 1), (10, '["b"]', 1), (30, "[]", 1), (40, "[]", 1), (50, "[]", 1)]
+
+
+def test_parts_whose_ledger_row_is_lost_do_not_count_twice(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    DeltaTable(str(first.tables.parts)).delete("kind = 'ledger' and version >= 4294967298")
+    second = next_generation(first)
+    assert read_cuts(second.tables)[-1].starts == {0: 4}
+    second.play(*first.log[4:])
+    second.log[:] = first.log[:6]
+    reconcile_books(second.books)
+    assert verified(second).holds
+
+
+def test_a_backfill_finds_what_was_late_and_later_corrections_come_on_top(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    windows = windows_between(player.eras, player.books.ledger, 0, 20_000_000)
+    result = recompute_windows(player.books, windows)
+    assert (result.windows, result.groups, result.rows_changed) == (2, 2, 2)
+    assert (0, '["a"]', 2) in rows(player)
+    reconcile_books(player.books)  # its correction is in the override already
+    assert (0, '["a"]', 2) in rows(player)
+    player.play(log_line(7), log_line(53))
+    reconcile_books(player.books)
+    assert (0, '["a"]', 3) in rows(player)
+    assert verified(player).holds
+
+
+def test_a_backfill_leaves_open_windows_to_the_stream(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    result = recompute_windows(player.books, frozenset({("counts", 60_000_000)}))
+    assert (result.windows, result.open_windows) == (0, 1)
+    assert len(read_overrides(player.tables, player.spec)) == 0
+
+
+def test_a_backfill_takes_away_a_group_that_has_no_event(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    player.log[1] = b"not a log line any more"
+    recompute_windows(player.books, frozenset({("counts", 20_000_000)}))
+    assert [row for row in rows(player) if row[0] == 10] == []
