@@ -3,6 +3,10 @@
 **When it fails:** the reason is the task's error, and the driver's last lines are in its log. The stream stays
 wanted, and `keep_streams` goes on trying, unless the state is FAILED or CRASH_LOOP: then a person is needed.
 Mend the cause and deploy again. Deploying a stream that runs by the same spec changes nothing.
+
+**A new generation** begins by itself when the spec's source, watermark or metrics have changed: with a new checkpoint
+from where the ledger ends. What was closed stays as it is, what was open is computed anew by the new spec, and
+nothing is lost or counted twice. Ask for one when the checkpoint is lost.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from airflow.sdk import dag, get_current_context, task
 
 from tideline_airflow import tasks
 from tideline_airflow.operators import AwaitStream
-from tideline_airflow.policy import DEFAULT_ARGS, START, spec_param
+from tideline_airflow.policy import DEFAULT_ARGS, START, new_generation_param, spec_param
 from tideline_airflow.tags import Tag
 
 
@@ -22,12 +26,13 @@ from tideline_airflow.tags import Tag
     doc_md=__doc__,
     tags=[Tag.STREAMS],
     default_args=DEFAULT_ARGS,
-    params={"stream": spec_param()},
+    params={"stream": spec_param(), "new_generation": new_generation_param()},
 )
 def deploy_stream() -> None:
     @task
     def ask(stream: str) -> None:
-        tasks.ask_to_deploy(stream, get_current_context())
+        context = get_current_context()
+        tasks.ask_to_deploy(stream, bool(context["params"]["new_generation"]), context)
 
     stable = AwaitStream(task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=300)
     ask("{{ params.stream }}") >> stable

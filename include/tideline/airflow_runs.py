@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tideline.airflow_api import AirflowApi, NotFound
 from tideline.errors import UserError
@@ -19,14 +19,14 @@ _PAUSE_SECONDS = 0.5
 Progress = Callable[[str], None]
 
 
-def run_dag(home: Home, settings: Settings, dag_id: str, name: str, progress: Progress) -> str:
+def run_dag(home: Home, settings: Settings, dag_id: str, name: str, progress: Progress, **params: object) -> str:
     """Runs a DAG for one stream and shows the stream's transitions meanwhile; returns the last one as text.
 
-    UserError tells the reason when the run fails.
+    `params` are the run's beside the stream. UserError tells the reason when the run fails.
     """
     api = AirflowApi(settings, home)
     shown = _Shown(settings, name, progress)
-    run_id = trigger_once_parsed(api, dag_id, name, progress)
+    run_id = trigger_once_parsed(api, dag_id, {"stream": name, **params}, progress)
     progress(f"{dag_id} {name}: run {run_id}")
     state = api.wait(dag_id, run_id, TIMEOUT_SECONDS, lambda run: progress(f"  run {run}"), shown.look)
     shown.look()
@@ -38,7 +38,7 @@ def run_dag(home: Home, settings: Settings, dag_id: str, name: str, progress: Pr
 def trigger_once_parsed(
     api: AirflowApi,
     dag_id: str,
-    name: str,
+    params: Mapping[str, object],
     progress: Progress,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
@@ -47,7 +47,7 @@ def trigger_once_parsed(
     deadline, told = clock() + PARSED_WITHIN_SECONDS, False
     while True:
         try:
-            return api.trigger(dag_id, {"stream": name})
+            return api.trigger(dag_id, params)
         except NotFound:
             if clock() >= deadline:
                 raise

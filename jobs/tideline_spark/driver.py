@@ -166,7 +166,7 @@ def require_checkpoint(last: LedgerRow | None, checkpoint: CheckpointLog, genera
     if last is not None and last.generation == generation and (planned is None or planned < last.batch):
         raise StateLost(
             f"generation {generation} has batches up to {last.batch} in the ledger, its checkpoint ends at {planned}: "
-            "deploy a new generation"
+            "its state is lost; `tideline deploy --new-generation` goes on where the ledger ends"
         )
 
 

@@ -22,6 +22,12 @@ def spec_param() -> Param:
     return Param(default, type="string", enum=names or [""], title="Stream", description=text)
 
 
+def new_generation_param() -> Param:
+    """Whether to begin a new checkpoint although the spec has not changed."""
+    text = "Begins a new checkpoint where the ledger ends: for one that is lost. Nothing is lost or counted twice."
+    return Param(False, type="boolean", title="New generation", description=text)
+
+
 def stream_param() -> Param:
     """Any stream's name, with those of the specs as suggestions: a stream may outlive its spec's file."""
     names = spec_names()

@@ -30,7 +30,7 @@ def caller_of(context: Context) -> Caller:
     return Caller(run.triggering_user_name or run.dag_id, run.run_id)
 
 
-def ask_to_deploy(stream: str, context: Context) -> None:
+def ask_to_deploy(stream: str, new_generation: bool, context: Context) -> None:
     """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once."""
     from tideline.keeper.asking import ask_to_deploy as ask
     from tideline.spec.load import find_spec, load_spec
@@ -41,7 +41,7 @@ def ask_to_deploy(stream: str, context: Context) -> None:
             file = find_spec(stream)
             spec = load_spec(file)
             installation.ensure_topic(spec.source)
-            ask(registry, installation.home, spec, file, caller.actor)
+            ask(registry, spec, file, caller.actor, new_generation)
         except UserError as error:
             raise failed(f"{error.message}: {error.fix}", context) from error
         installation.keeper(registry).tick(stream, caller)

@@ -111,14 +111,14 @@ def test_a_dag_that_is_not_read_yet_is_waited_for_and_told_once(tmp_path: Path) 
     answers = iter([*[httpx.Response(404, json={})] * 3, httpx.Response(200, json={"dag_run_id": "run-1"})])
     clock, told = Clock(), list[str]()
     found = api(tmp_path, lambda _: next(answers))
-    assert trigger_once_parsed(found, "d", "s", told.append, clock, clock.wait) == "run-1"
+    assert trigger_once_parsed(found, "d", {"stream": "s"}, told.append, clock, clock.wait) == "run-1"
     assert (clock.waits, told) == ([0.5, 0.5, 0.5], ["Airflow has not read d yet: waiting up to 60 s"])
 
 
 def test_a_dag_that_is_there_is_not_waited_for(tmp_path: Path) -> None:
     clock, told = Clock(), list[str]()
     found = api(tmp_path, lambda _: httpx.Response(200, json={"dag_run_id": "run-1"}))
-    trigger_once_parsed(found, "d", "s", told.append, clock, clock.wait)
+    trigger_once_parsed(found, "d", {"stream": "s"}, told.append, clock, clock.wait)
     assert (clock.waits, told) == ([], [])
 
 
@@ -126,7 +126,7 @@ def test_a_dag_that_never_comes_is_an_error_after_a_minute(tmp_path: Path) -> No
     clock = Clock()
     with pytest.raises(NotFound, match="Airflow knows no /api/v2/dags/d/dagRuns"):
         trigger_once_parsed(
-            api(tmp_path, lambda _: httpx.Response(404)), "d", "s", list[str]().append, clock, clock.wait
+            api(tmp_path, lambda _: httpx.Response(404)), "d", {"stream": "s"}, list[str]().append, clock, clock.wait
         )
     assert clock.now == PARSED_WITHIN_SECONDS
 
@@ -135,6 +135,6 @@ def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
     clock = Clock()
     with pytest.raises(UserError, match="Airflow refuses"):
         trigger_once_parsed(
-            api(tmp_path, lambda _: httpx.Response(400)), "d", "s", list[str]().append, clock, clock.wait
+            api(tmp_path, lambda _: httpx.Response(400)), "d", {"stream": "s"}, list[str]().append, clock, clock.wait
         )
     assert clock.waits == []

@@ -12,12 +12,17 @@ from tideline.home import Home
 Name = Annotated[str, typer.Argument(help="The stream's name.")]
 
 
-def deploy(name: Name) -> None:
+def deploy(
+    name: Name,
+    new_generation: Annotated[
+        bool, typer.Option("--new-generation", help="Begin a new checkpoint where the ledger ends: one that is lost.")
+    ] = False,
+) -> None:
     """Deploy a stream by its spec through Airflow, and wait until it is STABLE."""
     from tideline.spec.load import find_spec, load_spec
 
     load_spec(find_spec(name))  # its errors show file, line and caret here
-    _run("deploy_stream", name)
+    _run("deploy_stream", name, new_generation=new_generation)
 
 
 def stop(name: Name) -> None:
@@ -25,12 +30,12 @@ def stop(name: Name) -> None:
     _run("stop_stream", name)
 
 
-def _run(dag_id: str, name: str) -> None:
+def _run(dag_id: str, name: str, **params: object) -> None:
     from tideline.airflow_runs import run_dag
     from tideline.settings import Settings
 
     home = Home.from_env()
-    out.print(run_dag(home, Settings.load(home), dag_id, name, progress), markup=False)
+    out.print(run_dag(home, Settings.load(home), dag_id, name, progress, **params), markup=False)
 
 
 def register(app: typer.Typer) -> None:

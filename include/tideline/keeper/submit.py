@@ -37,11 +37,12 @@ def fence_and_submit(tools: Tools, look: Look, by: Caller) -> StreamRow:
 def fence(tools: Tools, look: Look) -> Look:
     """Raises the epoch, for the registry and for drivers, and ends what runs under an older one."""
     row, folder = look.row, tools.home.stream(look.row.name).epochs
-    epoch = tools.registry.raise_epoch(row.name, row.epoch, floor=current_epoch(folder))
-    told = {"generation": row.generation, "tag": tag_of(row.name, epoch), "at": look.at, "reason": row.reason}
+    generation = row.next_generation
+    epoch = tools.registry.raise_epoch(row.name, row.epoch, floor=current_epoch(folder), generation=generation)
+    told = {"generation": generation, "tag": tag_of(row.name, epoch), "at": look.at, "reason": row.reason}
     create_epoch(folder, epoch, told)
     tools.launcher.kill(row.name)
-    return replace(look, row=replace(row, epoch=epoch))
+    return replace(look, row=replace(row, epoch=epoch, generation=generation))
 
 
 def _attempt(tools: Tools, look: Look, tag: str, by: Caller) -> Attempt:

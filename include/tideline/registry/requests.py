@@ -16,13 +16,17 @@ _ON_ITS_WAY = LIVE | {State.FENCING, State.SUBMITTING}
 
 @dataclass(frozen=True)
 class Request:
-    """What a person wants of a stream; without a spec, the deployed one stays."""
+    """What a person wants of a stream; without a spec, the deployed one stays.
+
+    A spec with another fingerprint begins a new generation, and so does `new_generation`: with a new checkpoint.
+    """
 
     stream: str
     desired: Desired
     actor: str
     spec: str | None = None
     fingerprint: str | None = None
+    new_generation: bool = False
 
 
 def write_request(connection: Connection, request: Request, now: int) -> None:
@@ -36,7 +40,10 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
     if request.spec is not None:
         values |= {"spec": request.spec, "fingerprint": request.fingerprint}
     spec_changes = request.spec not in (None, row.spec)
-    if spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
+    begins = row.epoch and (request.new_generation or request.fingerprint not in (None, row.fingerprint))
+    if begins:
+        values["next_generation"] = row.generation + 1
+    if begins or spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
         values |= {"requested": row.requested + 1, "asked_by": request.actor}
     connection.execute(update(streams).where(which).values(**values))
 
@@ -51,6 +58,7 @@ def _new(request: Request, now: int) -> dict[str, object]:
         "reason": "never deployed",
         "epoch": 0,
         "generation": 1,
+        "next_generation": 1,
         "requested": 1,
         "acted": 0,
         "asked_by": request.actor,

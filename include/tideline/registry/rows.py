@@ -34,6 +34,7 @@ class StreamRow:
     reason: str
     epoch: int
     generation: int
+    next_generation: int
     requested: int
     acted: int
     asked_by: str

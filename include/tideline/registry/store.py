@@ -60,13 +60,17 @@ class Registry:
             write_request(connection, request, self._clock(connection))
             return _read(connection, request.stream)
 
-    def raise_epoch(self, name: str, expected: int, floor: int = 0) -> int:
-        """The next epoch above both `expected` and `floor`; StaleEpoch if the epoch is no longer `expected`."""
+    def raise_epoch(self, name: str, expected: int, floor: int = 0, generation: int | None = None) -> int:
+        """The next epoch above both `expected` and `floor`; StaleEpoch if the epoch is no longer `expected`.
+
+        With it the stream's `generation` is set, where one is given.
+        """
         raised = max(expected, floor) + 1
         which = (tables.streams.c.name == name, tables.streams.c.epoch == expected)
+        begun = {} if generation is None else {"generation": generation}
         with self._engine.begin() as connection:
             now = self._clock(connection)
-            statement = update(tables.streams).where(*which).values(epoch=raised, updated_at=now)
+            statement = update(tables.streams).where(*which).values(epoch=raised, updated_at=now, **begun)
             if connection.execute(statement).rowcount != 1:
                 found = _read(connection, name).epoch
                 raise StaleEpoch(f"{name}: epoch {expected} was expected, but it is {found}")

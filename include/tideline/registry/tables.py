@@ -30,6 +30,8 @@ streams = Table(
     Column("reason", Text, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("generation", Integer, nullable=False),
+    # What the next submit begins or goes on with: above `generation` when a new checkpoint is wanted.
+    Column("next_generation", Integer, nullable=False),
     # A request is acted on once: `requested` counts what people asked for, `acted` what the keeper has begun.
     Column("requested", Integer, nullable=False),
     Column("acted", Integer, nullable=False),

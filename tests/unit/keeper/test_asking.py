@@ -2,10 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from support.keeper_world import SPEC, STREAM, World
-from tideline.errors import UserError
 from tideline.keeper.asking import ask_to_deploy
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.lifecycle import Desired
@@ -13,10 +10,10 @@ from tideline.keeper.lifecycle import Desired
 OTHER = SPEC.replace("5 minutes", "6 minutes")
 
 
-def ask(world: World, text: str, folder: Path) -> None:
+def ask(world: World, text: str, folder: Path, new_generation: bool = False) -> None:
     file = folder / f"{STREAM}.yaml"
     file.write_text(text)
-    ask_to_deploy(world.registry, world.home, parse_deployed(text), file, "ann")
+    ask_to_deploy(world.registry, parse_deployed(text), file, "ann", new_generation)
 
 
 def test_a_deploy_is_remembered_with_who_asked(world: World, tmp_path: Path) -> None:
@@ -24,23 +21,34 @@ def test_a_deploy_is_remembered_with_who_asked(world: World, tmp_path: Path) -> 
     assert (world.row.desired, world.row.asked_by, world.row.spec) == (Desired.RUNNING, "ann", SPEC)
 
 
-def test_another_watermark_is_welcome_before_the_first_batch(world: World, tmp_path: Path) -> None:
+def test_another_watermark_is_no_new_generation_before_the_first_submit(world: World, tmp_path: Path) -> None:
     ask(world, SPEC, tmp_path)
     ask(world, OTHER, tmp_path)
-    assert world.row.spec == OTHER
+    assert (world.row.spec, world.row.next_generation) == (OTHER, 1)
 
 
-def test_another_watermark_is_refused_once_a_checkpoint_has_begun(world: World, tmp_path: Path) -> None:
+def test_another_watermark_begins_a_new_generation_with_the_next_submit(world: World, tmp_path: Path) -> None:
     ask(world, SPEC, tmp_path)
-    world.commit(0, end=0)
-    with pytest.raises(UserError, match="watermark or metrics have changed"):
-        ask(world, OTHER, tmp_path)
-    assert world.row.spec == SPEC
+    world.tick()
+    ask(world, OTHER, tmp_path)
+    assert (world.row.generation, world.row.next_generation) == (1, 2)
+    world.launcher.end(0)
+    world.tick()
+    assert (world.row.generation, world.row.next_generation, world.row.spec) == (2, 2, OTHER)
 
 
-def test_what_changes_no_numbers_may_always_change(world: World, tmp_path: Path) -> None:
+def test_a_new_generation_can_be_asked_for_and_asking_twice_is_asking_once(world: World, tmp_path: Path) -> None:
     ask(world, SPEC, tmp_path)
-    world.commit(0, end=0)
+    world.tick()
+    before = world.row.requested
+    for _ in range(2):
+        ask(world, SPEC, tmp_path, new_generation=True)
+    assert (world.row.next_generation, world.row.requested > before) == (2, True)
+
+
+def test_what_changes_no_numbers_goes_on_with_the_checkpoint(world: World, tmp_path: Path) -> None:
+    ask(world, SPEC, tmp_path)
+    world.tick()
     slower = SPEC.replace("2 seconds", "3 seconds")
     ask(world, slower, tmp_path)
-    assert world.row.spec == slower
+    assert (world.row.spec, world.row.next_generation) == (slower, 1)
