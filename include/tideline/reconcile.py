@@ -151,5 +151,5 @@ def publish_corrected(tables: StreamTables, spec: StreamSpec, last: LedgerRow) -
         parts = restrict(read_parts(tables, spec, pc.field("window_end").isin(windows)), stale, GROUP)
         groups = publisher.merge(parts, restrict(corrections, stale, GROUP))
         for name, rows in publisher.finish(groups, last.watermark_ms).items():
-            changed += write_published(tables.published(name), rows)
+            changed += write_published(tables.published(name), rows).changed
     raise RuntimeError(f"the published tables under {tables.root} were still behind after {_ROUNDS} rounds")

@@ -71,7 +71,7 @@ class LivePublisher:
         changed = 0
         for name, rows in self._publisher.finish(groups, row.watermark_ms).items():
             both = pa.concat_tables([rows, self._closed(name, rows, row.watermark_ms)])
-            changed += write_published(self._tables.published(name), both, row.version)
+            changed += write_published(self._tables.published(name), both, row.version).changed
         return changed
 
     def _closed(self, name: str, rows: pa.Table, watermark_ms: int) -> pa.Table:

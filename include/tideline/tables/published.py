@@ -1,54 +1,73 @@
-"""Writes published rows: a row replaces another only when it is made from newer inputs."""
+"""Writes published rows: a row replaces another only when it is made from newer inputs.
+
+A table is partitioned by the hour its windows begin in, and each commit writes the hours it changes anew: what it costs
+follows the rows of those hours, not the days that the table holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
-from tideline.tables.delta import commit_on_fresh_handle, exists, open_table, stamped
-from tideline.tables.schemas import PUBLISHED_WRITER, StreamTables
+from tideline.errors import UserError
+from tideline.tables.delta import commit_on_fresh_handle, exists, make_table, stamped
+from tideline.tables.newer import UNDECIDED, Decision, decide
+from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables
 
-PARTITION_BY = ["day"]
-_NEWER = """s.part_version >= t.part_version and s.revision >= t.revision and
-  (s.part_version > t.part_version or s.revision > t.revision or (t.is_open and not s.is_open))"""
+HOUR = "hour"
 
 
-def write_published(path: Path, rows: pa.Table, version: int | None = None) -> int:
-    """Merges rows into a metric's table; returns how many were inserted or replaced.
+@dataclass(frozen=True)
+class Published:
+    """Groups inserted, replaced or removed; and those that wait to be computed again from all inputs there are.
 
-    The driver gives its batch's `version`, which the table remembers as published; other writers give none.
+    `undecided` (window_start, window_end, key) names the groups whose row and whose published row are each ahead.
     """
-    if not len(rows):
-        return 0
-    changed = 0
 
-    def commit(table: DeltaTable) -> bool:
-        nonlocal changed
-        last = table.transaction_version(PUBLISHED_WRITER) or 0
-        days = ", ".join(f"'{day}'" for day in sorted(pc.unique(rows["day"]).to_pylist()))
-        result = (
-            table.merge(
-                rows,
-                f"t.day = s.day and t.day in ({days}) and t.window_start = s.window_start and t.key = s.key",
-                source_alias="s",
-                target_alias="t",
-                streamed_exec=False,
-                commit_properties=stamped(PUBLISHED_WRITER, max(last, version or 0)),
-            )
-            .when_matched_update_all(_NEWER)
-            .when_not_matched_insert_all()
-            .execute()
-        )
-        changed = int(result["num_target_rows_inserted"]) + int(result["num_target_rows_updated"])
-        return True
+    changed: int
+    undecided: pa.Table
 
-    open_table(path, rows.schema, PARTITION_BY)
-    commit_on_fresh_handle(path, commit)
-    return changed
+
+def write_published(
+    path: Path,
+    rows: pa.Table,
+    version: int | None = None,
+    *,
+    gone: pa.Table | None = None,
+    clear_after: datetime | None = None,
+    force: bool = False,
+) -> Published:
+    """Offers rows to a metric's table, in one commit, and in none if nothing changes.
+
+    The groups of `gone` (rows of the same columns) vanish by the same rule. Rows with window_end > `clear_after` are
+    removed first. `force` ignores the rule. The driver gives its batch's `version`, which the table remembers as
+    published unless a group is undecided; other writers give none. UserError if a column's type would change.
+    """
+    gone = rows.slice(0, 0) if gone is None else gone
+    nothing = Published(0, rows.slice(0, 0).select(UNDECIDED))
+    if not len(rows) and ((not len(gone) and clear_after is None) or not exists(path)):
+        return nothing
+
+    def commit(table: DeltaTable) -> Published:
+        schema = _united(path.name, _schema(table), rows.schema)
+        hours = _hours(rows, gone) | _cleared_hours(table, clear_after)
+        if not hours:
+            return nothing
+        old = _conform(table.to_pyarrow_dataset(file_pruning_predicate=_in_hours(hours)).to_table(), schema)
+        decision = decide(old, _conform(rows, schema), _conform(gone, schema), clear_after, force)
+        if decision.changed:
+            last = table.transaction_version(PUBLISHED_WRITER) or 0
+            _overwrite(table, decision, last if len(decision.undecided) else max(last, version or 0))
+        return Published(decision.changed, decision.undecided)
+
+    make_table(path, rows.schema, [HOUR])
+    return commit_on_fresh_handle(path, commit)
 
 
 def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table | None:
@@ -59,3 +78,58 @@ def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table |
 def read_all_published(tables: StreamTables, metrics: Iterable[str]) -> dict[str, pa.Table | None]:
     """Every metric's published rows; None where none was published yet."""
     return {name: read_published(tables.published(name)) for name in metrics}
+
+
+def _overwrite(table: DeltaTable, decision: Decision, version: int) -> None:
+    """Writes the changed hours anew, on the handle that was read: a commit in between makes it fail."""
+    hours = _hours(decision.removed, decision.taken)
+    untouched = decision.kept.filter(pc.is_in(decision.kept[HOUR], value_set=pa.array(sorted(hours))))
+    is_wider = len(decision.kept.schema) > len(_schema(table))
+    write_deltalake(
+        table,
+        pa.concat_tables([untouched, decision.taken]),
+        mode="overwrite",
+        predicate=_in_hours(hours),
+        schema_mode="merge" if is_wider else None,
+        commit_properties=stamped(PUBLISHED_WRITER, version),
+    )
+
+
+def _hours(*tables: pa.Table) -> set[str]:
+    return {hour for table in tables for hour in pc.unique(table[HOUR]).to_pylist()}
+
+
+def _cleared_hours(table: DeltaTable, after: datetime | None) -> set[str]:
+    if after is None:
+        return set()
+    ends_later = pc.field("window_end") > pa.scalar(after, TIME)
+    return _hours(table.to_pyarrow_dataset().to_table(columns=[HOUR], filter=ends_later))
+
+
+def _in_hours(hours: set[str]) -> str:
+    return f"{HOUR} in ({', '.join(repr(hour) for hour in sorted(hours))})"
+
+
+def _schema(table: DeltaTable) -> pa.Schema:
+    return pa.schema(table.schema().to_arrow())
+
+
+def _united(table: str, there: pa.Schema, wanted: pa.Schema) -> pa.Schema:
+    """The table's columns and, after them, those that a changed spec adds."""
+    for field in wanted:
+        if field.name in there.names and there.field(field.name).type != field.type:
+            have = there.field(field.name).type
+            raise UserError(
+                f"table '{table}': column '{field.name}' holds {have}, the spec now makes it {field.type}",
+                "rename the measure or the metric: a published column keeps its type",
+            )
+    return pa.schema([*there, *(field for field in wanted if field.name not in there.names)])
+
+
+def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows with the columns of `schema`; those they lack are null."""
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
