@@ -18,6 +18,7 @@ from tideline.lateness import extra_delay_us, pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import commit_batch, commit_rejects, group_rows
+from tideline.tables.compaction import tidy_after
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.versions import version_of
@@ -98,6 +99,7 @@ class BatchSink:
             batch, row.rows, row.rejects, row.late_events, len(merged), changed, "" if fresh else " (committed before)",
         )  # fmt: skip
         ends = {part.partition: part.end for part in row.ranges}
+        tidy_after(batch, self._tables, tuple(self._identity.spec.metrics))
         self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends))
 
     def _window_ends(self, groups: pa.Table) -> pa.Table:

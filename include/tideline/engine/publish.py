@@ -96,7 +96,7 @@ def _finish_sql(spec: StreamSpec, name: str, metric: Metric, plan: MetricPlan, w
     named = "".join(f", {column}" for column in (*metric.keys, *metric.measures))
     extra = extra_delay_us(spec, name)
     return f"""
-      select strftime(window_start, '%Y-%m-%d') as day, window_start, window_end, key{named}{derived},
+      select strftime(window_start, '%Y-%m-%d-%H') as hour, window_start, window_end, key{named}{derived},
         is_open, revision, as_of, part_version
       from (select window_end - to_microseconds({metric.window * 1000}) as window_start, window_end, key
               {keys}{measures}, epoch_us(window_end) + {extra} > {watermark_ms} * 1000 as is_open,

@@ -23,7 +23,7 @@ NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
 TABLE_NAMES = frozenset({"parts", "corrections", "overrides", "late_events", "rejects", "anomalies"})
 RESERVED = frozenset(
-    {"window_start", "window_end", "key", "day", "events", "is_open", "revision", "as_of", "part_version"}
+    {"window_start", "window_end", "key", "hour", "events", "is_open", "revision", "as_of", "part_version"}
 )
 RECONCILE_SCHEDULE_MS: Final = 600_000
 """How often Airflow looks for late data: a stream is taken every time, or every second, third and so on."""

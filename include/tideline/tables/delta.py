@@ -8,27 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final, TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 _TRIES = 50
+_PRUNED_BY = ("version", "window_start", "window_end", "late_events", "sequence", "part_version")
+# Every commit opens its table: what that reads must not grow with the commits made. Statistics of all columns are most
+# of a log, entries since the last checkpoint are read one by one, and old ones are listed though nobody reads them.
+_SHORT_LOG: Final = {
+    "delta.checkpointInterval": "20",
+    "delta.logRetentionDuration": "interval 10 minutes",
+    "delta.deletedFileRetentionDuration": "interval 10 minutes",
+}
+
+Result = TypeVar("Result")
 
 
 class Superseded(Exception):
     """A newer batch has been committed: this writer's time is over."""
 
 
+def make_table(path: Path, schema: pa.Schema, partition_by: list[str]) -> None:
+    """Makes an empty table at `path` if none is there."""
+    if exists(path):
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    pruned = [name for name in schema.names if name in _PRUNED_BY]
+    statistics = {"delta.dataSkippingStatsColumns": ",".join(pruned)} if pruned else {}
+    try:
+        write_deltalake(
+            str(path),
+            schema.empty_table(),
+            mode="error",
+            partition_by=partition_by,
+            configuration=_SHORT_LOG | statistics,
+        )
+    except DeltaError:  # another writer made it first
+        if not exists(path):
+            raise
+
+
 def open_table(path: Path, schema: pa.Schema, partition_by: list[str]) -> DeltaTable:
     """The table at `path`, made empty if it is not there."""
-    if not DeltaTable.is_deltatable(str(path)):
-        path.mkdir(parents=True, exist_ok=True)
-        try:
-            write_deltalake(str(path), schema.empty_table(), mode="error", partition_by=partition_by)
-        except DeltaError:  # another writer made it first
-            if not DeltaTable.is_deltatable(str(path)):
-                raise
+    make_table(path, schema, partition_by)
     return DeltaTable(str(path))
 
 
@@ -46,7 +71,7 @@ def stamped(writer: str, version: int) -> CommitProperties:
     return CommitProperties(app_transactions=[Transaction(app_id=writer, version=version)], max_commit_retries=0)
 
 
-def commit_on_fresh_handle(path: Path, commit: Callable[[DeltaTable], bool]) -> bool:
+def commit_on_fresh_handle(path: Path, commit: Callable[[DeltaTable], Result]) -> Result:
     """Runs `commit` on a new handle until nobody committed in between; returns what it returned."""
     for _ in range(_TRIES - 1):
         try:
@@ -78,7 +103,7 @@ def append_once(path: Path, rows: pa.Table, writer: str, version: int, partition
         )
         return True
 
-    open_table(path, rows.schema, partition_by)
+    make_table(path, rows.schema, partition_by)
     return commit_on_fresh_handle(path, commit)
 
 

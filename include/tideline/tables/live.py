@@ -16,7 +16,7 @@ from tideline.ledger import LedgerRow
 from tideline.tables.books import read_inputs, read_last_row, read_parts
 from tideline.tables.delta import last_version
 from tideline.tables.publication import Publication, named, of_groups
-from tideline.tables.published import read_published, write_published
+from tideline.tables.published import Closing, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correction_schema
 from tideline.versions import version_of
 
@@ -65,12 +65,11 @@ class LivePublisher:
         changed = 0
         for name, rows in self._publisher.finish(merged, watermark_ms).items():
             limit_us = watermark_ms * 1000 - extra_delay_us(self._era.spec, name)
-            closing = {end for end in self._open[name] if end <= limit_us}
-            written = write_published(
-                self._tables.published(name), rows, row.version, closing=closing, window_ms=self._window_ms(name)
-            )
-            changed += written.changed + self._publication.publish(named(written.behind, name))
-            self._open[name] = (self._open[name] - closing) | _ends(rows.filter(rows["is_open"]))
+            ends = frozenset(end for end in self._open[name] if end <= limit_us)
+            closing = Closing(ends, self._era.spec.metrics[name].window)
+            written = write_published(self._tables.published(name), rows, row.version, closing=closing)
+            changed += written.changed + self._publication.publish(named(written.undecided, name))
+            self._open[name] = (self._open[name] - ends) | _ends(rows.filter(rows["is_open"]))
         return changed
 
     def _merge_shared(self, parts: pa.Table) -> pa.Table:
@@ -78,9 +77,6 @@ class LivePublisher:
         windows = pc.field("window_end").isin(pc.unique(parts["window_end"]))
         inputs = of_groups(read_inputs(self._tables, self._era, windows), parts.select(GROUP))
         return self._publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
-
-    def _window_ms(self, name: str) -> int:
-        return self._era.spec.metrics[name].window
 
 
 def _ends(rows: pa.Table) -> set[int]:

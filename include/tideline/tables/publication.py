@@ -20,7 +20,7 @@ from tideline.lateness import Bounds
 from tideline.ledger import LedgerRow
 from tideline.tables.books import Inputs, read_groups, read_inputs, read_last_row
 from tideline.tables.delta import last_version, stamp
-from tideline.tables.published import Written, write_published
+from tideline.tables.published import Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
 
 _ROUNDS = 20
@@ -71,10 +71,10 @@ class Publication:
             of_era = _within(groups, era.bounds)
             for name, written in self._publish_era(era, of_era, last, force).items():
                 changed += written.changed
-                behind.append(named(written.behind, name))
+                behind.append(named(written.undecided, name))
         return changed, behind
 
-    def _publish_era(self, era: Era, groups: pa.Table, last: LedgerRow | None, force: bool) -> dict[str, Written]:
+    def _publish_era(self, era: Era, groups: pa.Table, last: LedgerRow | None, force: bool) -> dict[str, Published]:
         publisher = self._publishers[era.first]
         windows = pc.field("window_end").isin(pc.unique(groups["window_end"]))
         inputs = of_groups(read_inputs(self._tables, era, windows), groups)

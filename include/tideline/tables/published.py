@@ -1,8 +1,12 @@
-"""Writes published rows: a row replaces another only when it is made from newer inputs."""
+"""Writes published rows: a row replaces another only when it is made from newer inputs.
+
+A table is partitioned by the hour its windows begin in, and each commit writes the hours it changes anew: what it costs
+follows the rows of those hours, not the days that the table holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,21 +16,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
-from tideline.engine.cells import connect
-from tideline.tables.delta import commit_on_fresh_handle, exists, open_table, stamped
-from tideline.tables.schemas import PUBLISHED_WRITER, StreamTables
+from tideline.errors import UserError
+from tideline.tables.delta import commit_on_fresh_handle, exists, make_table, stamped
+from tideline.tables.newer import UNDECIDED, Decision, decide
+from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables
 
-PARTITION_BY: Final = ["day"]
-_NO_WINDOWS: Final[frozenset[int]] = frozenset()
+HOUR: Final = "hour"
 
 
 @dataclass(frozen=True)
-class Written:
-    """Rows inserted, replaced, closed or removed; and the groups (window_end, key) that must be computed again from
-    all their inputs, since their row there is ahead in one input and behind in another."""
+class Closing:
+    """The windows of one metric that a batch closes, by their ends (us), and their length (ms)."""
+
+    ends_us: frozenset[int]
+    window_ms: int
+
+    def hours(self) -> set[str]:
+        """The hours in which the windows begin."""
+        starts = (datetime.fromtimestamp(end // 1_000_000 - self.window_ms // 1000, UTC) for end in self.ends_us)
+        return {start.strftime("%Y-%m-%d-%H") for start in starts}
+
+
+NOTHING_CLOSES: Final = Closing(frozenset(), 0)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Groups inserted, replaced or removed; and those that wait to be computed again from all inputs there are.
+
+    `undecided` (window_start, window_end, key) names the groups whose row and whose published row are each ahead.
+    """
 
     changed: int
-    behind: pa.Table
+    undecided: pa.Table
 
 
 def write_published(
@@ -35,100 +57,50 @@ def write_published(
     version: int | None = None,
     *,
     gone: pa.Table | None = None,
-    closing: Set[int] = _NO_WINDOWS,
-    window_ms: int = 0,
+    closing: Closing = NOTHING_CLOSES,
+    clear_after_us: int | None = None,
     force: bool = False,
-) -> Written:
-    """Replaces rows by newer ones, removes those that are `gone`, and closes the windows that end at `closing` (us).
+) -> Published:
+    """Offers rows to a metric's table, in one commit, and in none if nothing changes.
 
-    The driver gives its batch's `version`, which the table remembers as published; other writers give none. `force`
-    replaces whatever is there. A window once closed stays closed.
+    The groups of `gone` (rows of the same columns) vanish by the same rule, and windows of `closing` are closed. Rows
+    with window_end > `clear_after_us` are removed first. `force` ignores the rule. The driver gives its batch's
+    `version`, which the table remembers as published unless a group is undecided; other writers give none. UserError
+    if a column's type would change.
     """
     gone = rows.slice(0, 0) if gone is None else gone
-    days = {*_days(rows), *_days(gone), *(_day(end - window_ms * 1000) for end in closing)}
-    written = Written(0, rows.select(["window_end", "key"]).slice(0, 0))
-    if not days:
-        return written
+    nothing = Published(0, rows.slice(0, 0).select(UNDECIDED))
+    is_idle = not len(gone) and not closing.ends_us and clear_after_us is None
+    if not len(rows) and (is_idle or not exists(path)):
+        return nothing
 
-    def commit(table: DeltaTable) -> bool:
-        nonlocal written
-        there = table.to_pyarrow_dataset().to_table(filter=pc.field("day").isin(sorted(days)))
-        result, written = _decide(there, rows, gone, closing, force)
-        if written.changed:
+    def commit(table: DeltaTable) -> Published:
+        schema = _united(path.name, _schema(table), rows.schema)
+        hours = _hours(rows, gone) | closing.hours() | _cleared_hours(table, clear_after_us)
+        if not hours:
+            return nothing
+        old = _conform(table.to_pyarrow_dataset(file_pruning_predicate=_in_hours(hours)).to_table(), schema)
+        decision = decide(
+            old,
+            _conform(rows, schema),
+            _conform(gone, schema),
+            closing=closing.ends_us,
+            clear_after_us=clear_after_us,
+            force=force,
+        )
+        if decision.changed:
             last = table.transaction_version(PUBLISHED_WRITER) or 0
-            listed = ", ".join(f"'{day}'" for day in sorted(days))
-            write_deltalake(
-                table,
-                result,
-                mode="overwrite",
-                schema_mode="merge",
-                predicate=f"day in ({listed})",
-                commit_properties=stamped(PUBLISHED_WRITER, max(last, version or 0)),
-            )
-        return True
+            _overwrite(table, decision, last if len(decision.undecided) else max(last, version or 0))
+        return Published(decision.changed, decision.undecided)
 
-    open_table(path, rows.schema, PARTITION_BY)
-    commit_on_fresh_handle(path, commit)
-    return written
-
-
-def _days(rows: pa.Table) -> list[str]:
-    return list(pc.unique(rows["day"]).to_pylist())
-
-
-def _day(start_us: int) -> str:
-    return datetime.fromtimestamp(start_us // 1_000_000, UTC).strftime("%Y-%m-%d")
-
-
-# A row there is told apart from a newer one by what both were made from; `goes` marks a group that has no event left.
-_DECIDED: Final = """
-create temp table decided as
-select s.window_start, s.key, s.window_end, s.goes, t.key is null as is_new, t.is_open as was_open,
-  s.part_version >= t.part_version and s.revision >= t.revision as is_ahead,
-  s.part_version > t.part_version or s.revision > t.revision or (t.is_open and not s.is_open) as differs,
-  t.key is null or $force or (is_ahead and differs) as wins,
-  not wins and differs and (s.part_version > t.part_version or s.revision > t.revision) as behind
-from written s left join there t using (window_start, key)"""
-_RESULT: Final = """
-select * exclude (goes) replace (is_open and coalesce(was_open, true) as is_open)
-from written join (select window_start, key, was_open from decided where wins) using (window_start, key) where not goes
-union all by name
-select * replace (is_open and not list_contains($closing, epoch_us(window_end)) as is_open), null as was_open
-from there anti join (from decided where wins) using (window_start, key)"""
-_CHANGED: Final = """
-select (select count(*) from decided where wins and not (goes and is_new))
-  + (select count(*) from there anti join (from decided where wins) using (window_start, key)
-     where is_open and list_contains($closing, epoch_us(window_end)))"""
-
-
-def _decide(
-    there: pa.Table, rows: pa.Table, gone: pa.Table, closing: Set[int], force: bool
-) -> tuple[pa.Table, Written]:
-    """The rows that the touched days should hold, and what that changes."""
-    connection = connect()
-    marked = [table.append_column("goes", pa.repeat(goes, len(table))) for table, goes in ((rows, False), (gone, True))]
-    connection.register("written", pa.concat_tables(marked))
-    connection.register("there", there)
-    connection.execute(_DECIDED, {"force": force})
-    changed = connection.execute(_CHANGED, {"closing": list(closing)}).fetchall()[0][0]
-    behind = connection.sql("select window_end, key from decided where behind").to_arrow_table()
-    result: pa.Table = connection.sql(_RESULT, params={"closing": list(closing)}).to_arrow_table()
-    fields = {field.name: field for field in [*there.schema, *rows.schema]}
-    schema = pa.schema(fields.values())
-    return result.select(schema.names).cast(schema), Written(int(changed), behind)
+    make_table(path, rows.schema, [HOUR])
+    return commit_on_fresh_handle(path, commit)
 
 
 def clear_published(path: Path, after_us: int) -> None:
     """Removes the windows that end after `after_us`: another spec owns them now."""
-    if not exists(path):
-        return
-    rows = DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=_ends_after(after_us))
-    if len(rows):
-        write_published(path, rows.slice(0, 0), gone=rows, force=True)
-
-
-def _ends_after(at_us: int) -> pc.Expression:
-    return pc.field("window_end") > pa.scalar(at_us, pa.timestamp("us", "UTC"))
+    if exists(path):
+        write_published(path, _schema(DeltaTable(str(path))).empty_table(), clear_after_us=after_us)
 
 
 def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table | None:
@@ -139,3 +111,58 @@ def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table |
 def read_all_published(tables: StreamTables, metrics: Iterable[str]) -> dict[str, pa.Table | None]:
     """Every metric's published rows; None where none was published yet."""
     return {name: read_published(tables.published(name)) for name in metrics}
+
+
+def _overwrite(table: DeltaTable, decision: Decision, version: int) -> None:
+    """Writes the changed hours anew, on the handle that was read: a commit in between makes it fail."""
+    hours = _hours(decision.removed, decision.taken)
+    untouched = decision.kept.filter(pc.is_in(decision.kept[HOUR], value_set=pa.array(sorted(hours))))
+    is_wider = len(decision.kept.schema) > len(_schema(table))
+    write_deltalake(
+        table,
+        pa.concat_tables([untouched, decision.taken]),
+        mode="overwrite",
+        predicate=_in_hours(hours),
+        schema_mode="merge" if is_wider else None,
+        commit_properties=stamped(PUBLISHED_WRITER, version),
+    )
+
+
+def _hours(*tables: pa.Table) -> set[str]:
+    return {hour for table in tables for hour in pc.unique(table[HOUR]).to_pylist()}
+
+
+def _cleared_hours(table: DeltaTable, after: int | None) -> set[str]:
+    if after is None:
+        return set()
+    ends_later = pc.field("window_end") > pa.scalar(after, TIME)
+    return _hours(table.to_pyarrow_dataset().to_table(columns=[HOUR], filter=ends_later))
+
+
+def _in_hours(hours: set[str]) -> str:
+    return f"{HOUR} in ({', '.join(repr(hour) for hour in sorted(hours))})"
+
+
+def _schema(table: DeltaTable) -> pa.Schema:
+    return pa.schema(table.schema().to_arrow())
+
+
+def _united(table: str, there: pa.Schema, wanted: pa.Schema) -> pa.Schema:
+    """The table's columns and, after them, those that a changed spec adds."""
+    for field in wanted:
+        if field.name in there.names and there.field(field.name).type != field.type:
+            have = there.field(field.name).type
+            raise UserError(
+                f"table '{table}': column '{field.name}' holds {have}, the spec now makes it {field.type}",
+                "rename the measure or the metric: a published column keeps its type",
+            )
+    return pa.schema([*there, *(field for field in wanted if field.name not in there.names)])
+
+
+def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows with the columns of `schema`; those they lack are null."""
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

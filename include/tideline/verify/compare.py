@@ -16,7 +16,7 @@ from tideline.tables.schemas import TIME
 from tideline.verify.report import Difference, MetricReport
 
 _SHOWN = 20
-_VERSION_COLUMNS = frozenset({"day", "revision", "as_of", "part_version"})
+_VERSION_COLUMNS = frozenset({"hour", "revision", "as_of", "part_version"})
 
 
 def pending_windows(eras: Sequence[Era], rows: Iterable[LedgerRow]) -> frozenset[tuple[str, int]]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -55,3 +57,29 @@ def test_a_commit_in_between_makes_the_writer_look_again(tmp_path: Path) -> None
 
     commit_on_fresh_handle(path, commit)
     assert (seen, rows(path)) == ([1, 2], 3)
+
+
+def log_files(path: Path, pattern: str) -> list[Path]:
+    return sorted((path / "_delta_log").glob(pattern))
+
+
+def test_who_opens_a_table_reads_few_log_entries(tmp_path: Path) -> None:
+    """A checkpoint every 20 commits; older entries go with the next one, and no version is forgotten."""
+    path = tmp_path / "t"
+    for version in range(1, 46):
+        append_once(path, ROW, "w", version, [])
+        append_once(path, ROW, "other", 7, [])
+    assert len(log_files(path, "*.checkpoint.parquet")) == 2
+    for file in log_files(path, "*"):
+        os.utime(file, (time.time() - 3600,) * 2)
+    for version in range(46, 90):
+        append_once(path, ROW, "w", version, [])
+    assert len(log_files(path, "*.json")) < 60
+    assert (last_version(path, "w"), last_version(path, "other"), rows(path)) == (89, 7, 90)
+
+
+def test_only_what_prunes_has_statistics(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    append_once(path, ROW.append_column("version", pa.array([5])), "w", 1, [])
+    actions = pa.table(DeltaTable(str(path)).get_add_actions(flatten=True))
+    assert [name for name in actions.column_names if name.startswith("min.")] == ["min.version"]
