@@ -22,7 +22,7 @@ from tideline.tables.corrections import commit_overrides, rebuilt_generation
 from tideline.tables.delta import Superseded, last_version
 from tideline.tables.orphans import remove_orphans
 from tideline.tables.publication import Publication
-from tideline.tables.published import clear_published
+from tideline.tables.published import clear_published, require_same_types
 from tideline.tables.schemas import PARTS_WRITER, StreamTables
 
 _TRIES = 20
@@ -66,6 +66,7 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
         if there is not None:
             require_same_numbers(there, start.spec)
             return there
+        require_same_types(tables, start.spec)
         cut = plan_cut(start, cuts[-1] if cuts else None, read_last_row(tables))
         if commit_cut(tables, cut, after):
             return cut

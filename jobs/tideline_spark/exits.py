@@ -6,9 +6,12 @@ from enum import IntEnum
 
 from pyspark.errors import StreamingQueryException
 
+from tideline.begin import SpecChanged
+from tideline.kafka_io import OffsetsGone
 from tideline.ledger import TopicChanged
 from tideline.spec.load import SpecError
 from tideline.tables.delta import Superseded
+from tideline.tables.published import ColumnChanged
 from tideline_spark.plan import NoWatermark
 
 # Spark's error conditions, and Kafka's words, for offsets or state that are not what they were.
@@ -41,10 +44,13 @@ def exit_code(error: Exception) -> Exit:
     text = str(error)
     if isinstance(error, Superseded) or "tideline.tables.delta.Superseded" in text:
         return Exit.SUPERSEDED
-    if isinstance(error, SpecError | NoWatermark) or "tideline_spark.plan.NoWatermark" in text:
+    if (
+        isinstance(error, SpecError | SpecChanged | ColumnChanged | NoWatermark)
+        or "tideline_spark.plan.NoWatermark" in text
+    ):
         return Exit.CONFIGURATION
     is_gone = isinstance(error, StreamingQueryException) and any(words in _said(text) for words in _STATE_GONE)
-    if is_gone or isinstance(error, StateLost | TopicChanged):
+    if is_gone or isinstance(error, StateLost | TopicChanged | OffsetsGone):
         return Exit.STATE
     return Exit.FAILED
 

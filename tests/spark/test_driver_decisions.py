@@ -8,12 +8,15 @@ import pytest
 from pyspark.errors import StreamingQueryException
 
 from support.records import log_line, small_spec
+from tideline.begin import SpecChanged
 from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog
+from tideline.kafka_io import OffsetsGone
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
 from tideline.tables.books import read_last_row
 from tideline.tables.delta import Superseded
+from tideline.tables.published import ColumnChanged
 from tideline_spark.attend import stop_requested
 from tideline_spark.driver import parse_arguments, require_checkpoint
 from tideline_spark.exits import Exit, StateLost, exit_code
@@ -39,7 +42,10 @@ TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(St
         (Superseded("epoch 1"), Exit.SUPERSEDED),
         (RuntimeError("...\ntideline.tables.delta.Superseded: version 4 is behind 5"), Exit.SUPERSEDED),
         (NoWatermark("no predicate"), Exit.CONFIGURATION),
+        (SpecChanged("watermark", "deploy"), Exit.CONFIGURATION),
+        (ColumnChanged("int64", "rename"), Exit.CONFIGURATION),
         (StateLost("checkpoint"), Exit.STATE),
+        (OffsetsGone("topic", {0: [(1, 2)]}), Exit.STATE),
         (TopicChanged("made again"), Exit.STATE),
         (StreamingQueryException("[STREAM_FAILED] ...\n[KAFKA_DATA_LOSS.START_OFFSET_RESET] Some data"), Exit.STATE),
         (StreamingQueryException("[CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_NOT_EXISTS] Error"), Exit.STATE),

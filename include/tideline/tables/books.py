@@ -100,6 +100,17 @@ def read_inputs(tables: StreamTables, era: Era, where: Where = None) -> Inputs:
     )
 
 
+def last_window_us(tables: StreamTables, era: Era, before: int) -> int:
+    """The greatest window end (us) among the era's inputs of versions below `before`: later windows have none."""
+    condition = _all([*_of_era(era), pc.field("version") < before])
+    found = [
+        _read(tables.parts, condition & (pc.field("kind") == PART_KIND), ["window_end"]),
+        _read(tables.overrides, condition, ["window_end"]),
+    ]
+    ends = [pc.max(rows["window_end"].cast(pa.int64())).as_py() for rows in found if rows is not None]
+    return max((end for end in ends if end is not None), default=EVERY_WINDOW.after_us)
+
+
 def read_corrected(tables: StreamTables) -> Corrected:
     """The batches whose dropped pairs are all in `corrections`: one commit holds a whole batch."""
     through = corrected_through(tables)

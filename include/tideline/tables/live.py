@@ -13,7 +13,7 @@ from tideline.engine.slots import slot_columns
 from tideline.generations import Era, era_of_generation
 from tideline.lateness import extra_delay_us
 from tideline.ledger import LedgerRow
-from tideline.tables.books import read_inputs, read_last_row, read_parts
+from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts
 from tideline.tables.delta import last_version
 from tideline.tables.publication import Publication, named, of_groups
 from tideline.tables.published import Closing, read_published, write_published
@@ -34,14 +34,8 @@ class LivePublisher:
         self._publication = Publication(tables, eras)
         self._publisher = Publisher(self._era.spec)
         self._open: dict[str, set[int]] = {name: set() for name in self._era.spec.metrics}
-        self._shared_until_us = self._last_older_window(version_of(generation, 0))
+        self._shared_until_us = last_window_us(tables, self._era, version_of(generation, 0))
         self._nothing = correction_schema(slot_columns(self._publisher.plans.values())).empty_table()
-
-    def _last_older_window(self, first_version: int) -> int:
-        """The greatest window end (us) of what older generations left: only those windows have other inputs."""
-        inputs = read_inputs(self._tables, self._era, pc.field("version") < first_version)
-        ends = [pc.max(table["window_end"].cast(pa.int64())).as_py() for table in (inputs.parts, inputs.overrides)]
-        return max((end for end in ends if end is not None), default=-(1 << 62))
 
     def recover(self) -> None:
         """Brings the published tables to the last committed batch."""

@@ -16,10 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
+from tideline.engine.publish import published_schema
 from tideline.errors import UserError
+from tideline.spec.model import StreamSpec
 from tideline.tables.delta import commit_on_fresh_handle, exists, make_table, stamped
 from tideline.tables.newer import UNDECIDED, Decision, decide
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables
+
+
+class ColumnChanged(UserError):
+    """A spec makes a published column another type than the table has."""
+
 
 HOUR: Final = "hour"
 
@@ -97,6 +104,14 @@ def write_published(
     return commit_on_fresh_handle(path, commit)
 
 
+def require_same_types(tables: StreamTables, spec: StreamSpec) -> None:
+    """UserError if a column of a published table would change its type under this spec."""
+    for name in spec.metrics:
+        path = tables.published(name)
+        if exists(path):
+            _united(name, _schema(DeltaTable(str(path))), published_schema(spec, name))
+
+
 def clear_published(path: Path, after_us: int) -> None:
     """Removes the windows that end after `after_us`: another spec owns them now."""
     if exists(path):
@@ -152,7 +167,7 @@ def _united(table: str, there: pa.Schema, wanted: pa.Schema) -> pa.Schema:
     for field in wanted:
         if field.name in there.names and there.field(field.name).type != field.type:
             have = there.field(field.name).type
-            raise UserError(
+            raise ColumnChanged(
                 f"table '{table}': column '{field.name}' holds {have}, the spec now makes it {field.type}",
                 "rename the measure or the metric: a published column keeps its type",
             )

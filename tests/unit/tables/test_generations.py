@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
 from tideline.bench.player import Player
+from tideline.errors import UserError
 from tideline.reconcile import reconcile_books
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_cuts, read_overrides
@@ -149,3 +150,11 @@ def test_a_backfill_takes_away_a_group_that_has_no_event(tmp_path: Path) -> None
     player.log[1] = b"not a log line any more"
     recompute_windows(player.books, frozenset({("counts", 20_000_000)}))
     assert [row for row in rows(player) if row[0] == 10] == []
+
+
+def test_a_column_that_would_change_its_type_is_refused_before_the_cut(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    averages = small_spec(counts=COUNT | {"measures": {"request_count": "avg(response_time)"}})
+    with pytest.raises(UserError, match="'request_count' holds int64, the spec now makes it double"):
+        next_generation(first, averages)
+    assert len(read_cuts(first.tables)) == 1
