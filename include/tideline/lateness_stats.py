@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tideline.lateness import first_drop_at_us
-from tideline.ledger import LedgerRow
+from tideline.ledger import LedgerRow, Pane
 from tideline.spec.model import StreamSpec
 
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
@@ -45,22 +45,19 @@ class Measured:
 
 def measure(spec: StreamSpec, ledger: Iterable[LedgerRow]) -> list[Measured]:
     """All panes of batches that ran by `spec`; what they lost of older eras' windows, no delay would have kept."""
-    return [
-        _measured(
-            spec, greatest_known_ms(row.filtered_by_ms, spec.smallest_delay_ms), pane.partition, pane.pane, pane.events
-        )
-        for row in ledger
-        for pane in row.panes
-    ]
+    return [_measured(spec, known_to(spec, row), pane) for row in ledger for pane in row.panes]
 
 
-def _measured(spec: StreamSpec, known_ms: int | None, partition: int, pane_us: int, events: int) -> Measured:
-    drop_at_ms = first_drop_at_us(spec, pane_us) // 1000
-    lateness = None if known_ms is None else max(0, known_ms - pane_us // 1000)
-    if drop_at_ms <= 0:
-        return Measured(partition, events, lateness, ALWAYS)
-    overshoot = None if known_ms is None else known_ms - drop_at_ms
-    return Measured(partition, events, lateness, None if overshoot is None or overshoot < 0 else overshoot)
+def known_to(spec: StreamSpec, row: LedgerRow) -> int | None:
+    """The greatest event time known to a batch that ran by `spec`, in ms."""
+    return greatest_known_ms(row.filtered_by_ms, spec.smallest_delay_ms)
+
+
+def _measured(spec: StreamSpec, known_ms: int | None, pane: Pane) -> Measured:
+    drop_at_ms = first_drop_at_us(spec, pane.pane) // 1000
+    lateness = None if known_ms is None else max(0, known_ms - pane.pane // 1000)
+    overshoot = None if known_ms is None or known_ms < drop_at_ms else known_ms - drop_at_ms
+    return Measured(pane.partition, pane.events, lateness, ALWAYS if drop_at_ms <= 0 else overshoot)
 
 
 @dataclass(frozen=True)
