@@ -50,13 +50,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class BatchDone:
-    """What the heartbeat tells of the last batch."""
+    """What the heartbeat tells of the last batch; `late_version` is its version if it dropped something."""
 
     batch: int
     rows: int
     groups: int
     watermark_ms: int
     ends: dict[int, int]
+    late_version: int | None
 
 
 class BatchSink:
@@ -98,7 +99,8 @@ class BatchSink:
             batch, row.rows, row.rejects, row.late_events, len(merged), changed, "" if fresh else " (committed before)",
         )  # fmt: skip
         ends = {part.partition: part.end for part in row.ranges}
-        self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends))
+        late_version = row.version if row.late_events else None
+        self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends, late_version))
 
     def _window_ends(self, groups: pa.Table) -> pa.Table:
         """Adds `window_end`: `drop_at` less what the metric keeps its windows longer."""

@@ -215,3 +215,13 @@ def test_a_new_alert_is_told_in_the_log(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_only_an_alert_changes_no_fingerprint() -> None:
     assert with_alert(small_spec()).fingerprint() == small_spec().fingerprint()
+
+
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    """10:00:20 and 10:09:00, then 10:00:40: 8 min 20 s behind, by a delay of 5 minutes."""
+    ten = 10 * 3600
+    requests = {"window": "1 minute", "keys": ["service"], **COUNT}
+    spec = small_spec(requests=requests).model_copy(update={"watermark": 300_000})
+    player = played(tmp_path, [log_line(ten + 20)], [log_line(ten + 540)], [log_line(ten + 40)], spec=spec)
+    (row,) = late_record(player).rows().to_pylist()
+    assert (row["offset"], row["batch"], row["lateness_ms"]) == (2, 2, 500_000)
