@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -219,9 +220,24 @@ def test_only_an_alert_changes_no_fingerprint() -> None:
 
 def test_the_example_of_the_docs(tmp_path: Path) -> None:
     """10:00:20 and 10:09:00, then 10:00:40: 8 min 20 s behind, by a delay of 5 minutes."""
-    ten = 10 * 3600
+    ten = round(datetime(2026, 1, 31, 10, tzinfo=UTC).timestamp())
     requests = {"window": "1 minute", "keys": ["service"], **COUNT}
     spec = small_spec(requests=requests).model_copy(update={"watermark": 300_000})
     player = played(tmp_path, [log_line(ten + 20)], [log_line(ten + 540)], [log_line(ten + 40)], spec=spec)
     (row,) = late_record(player).rows().to_pylist()
     assert (row["offset"], row["batch"], row["lateness_ms"]) == (2, 2, 500_000)
+
+
+def test_what_a_new_spec_drops_of_older_windows_is_listed_by_the_old_one_and_measured_by_the_new(
+    tmp_path: Path,
+) -> None:
+    old = played(tmp_path, [log_line(5)], [log_line(61)], [log_line(62)])
+    reconcile_books(old.books)
+    slower = old.spec.model_copy(update={"watermark": 40_000})
+    new = Player(tmp_path, slower, 2, log=old.log)
+    for line in (log_line(6), log_line(100), log_line(7)):
+        new.play(line)
+    reconcile_books(new.books)
+    found = sorted(read_late_events(new.tables).to_pylist(), key=lambda row: row["version"])
+    told = [(row["event_time"].timestamp(), row["window_end"].timestamp(), row["lateness_ms"]) for row in found]
+    assert told == [(6, 10, None), (7, 10, 93_000)]
