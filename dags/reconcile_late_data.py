@@ -3,7 +3,8 @@
 **What a run covers:** the batches recorded before the end of its data interval whose late events are not corrected
 yet, so that none falls between two runs; a run triggered by hand without a date covers all that is pending, of one
 stream if one is chosen. By schedule, a stream whose `late_data.reconcile` is longer than ten minutes is taken when its
-own interval ends; by hand, all are. Running it again, or twice at once, gives the same rows.
+own interval ends; by hand, all are. A stream that declares a late alert is taken at once, too, when its driver tells of
+dropped events, at most once a minute. Running it again, or twice at once, gives the same rows.
 
 **When it fails:** nothing was published by halves; clear the task when the cause is mended. Offsets that retention
 has removed are named in the error: their windows cannot be corrected any more.
@@ -13,16 +14,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, task
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag, get_current_context, task
 
 from tideline_airflow import tasks
+from tideline_airflow.assets import LATE_EVENTS
 from tideline_airflow.policy import DEFAULT_ARGS, START, optional_stream_param
 from tideline_airflow.tags import Tag
 
 
 @dag(
     dag_id="reconcile_late_data",
-    schedule=CronDataIntervalTimetable("*/10 * * * *", timezone="UTC"),
+    schedule=AssetOrTimeSchedule(
+        timetable=CronDataIntervalTimetable("*/10 * * * *", timezone="UTC"), assets=[LATE_EVENTS]
+    ),
     start_date=START,
     catchup=False,
     doc_md=__doc__,
@@ -34,7 +38,8 @@ def reconcile_late_data() -> None:
     @task
     def streams() -> list[str]:
         context = get_current_context()
-        return tasks.streams_to_reconcile(context["params"]["stream"], tasks.interval_end(context))
+        alarmed = tasks.alarmed_streams(context.get("triggering_asset_events") or {})
+        return tasks.streams_to_reconcile(context["params"]["stream"], tasks.interval_end(context), alarmed)
 
     @task(map_index_template="{{ stream }}", max_active_tis_per_dag=1)
     def reconcile(stream: str) -> dict[str, Any]:

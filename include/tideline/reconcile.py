@@ -18,6 +18,7 @@ from tideline.engine.slots import slot_columns, stream_plans
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
+from tideline.late_record import LateRecord
 from tideline.reconcile_plan import Interval, LateSpan, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger
@@ -85,8 +86,12 @@ def reconcile_books(
     """The same for books that are open."""
     plan, through = _plan(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
-    read, corrections = compute_corrections(books.eras, plan, books.read(plan.ranges) if plan.spans else ())
+    late = LateRecord(books.spec.late_data.alert, books.eras, plan.spans)
+    chunks = books.read(plan.ranges) if plan.spans else ()
+    read, corrections = compute_corrections(books.eras, plan, chunks, late.collect)
     require_all_found(plan, corrections)
+    # Late events and alerts before corrections: once those are there, a batch is never read again.
+    late.write(books.tables)
     recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
     written = commit_corrections(books.tables, corrections, through)
     progress(f"{written} corrections written")
@@ -97,8 +102,16 @@ def reconcile_books(
     return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published)
 
 
-def compute_corrections(eras: Sequence[Era], plan: ReconcilePlan, chunks: Iterable[pa.Table]) -> tuple[int, pa.Table]:
-    """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records."""
+def compute_corrections(
+    eras: Sequence[Era],
+    plan: ReconcilePlan,
+    chunks: Iterable[pa.Table],
+    each: Callable[[Engine, pa.Table], None] = lambda *_: None,
+) -> tuple[int, pa.Table]:
+    """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records.
+
+    `each` is called with every era's engine and batches while a chunk is loaded.
+    """
     engines = [(Engine(era.spec, era.bounds), batches_of(era, plan.spans)) for era in eras]
     found: list[list[pa.Table]] = [[] for _ in engines]
     read = 0
@@ -108,6 +121,7 @@ def compute_corrections(eras: Sequence[Era], plan: ReconcilePlan, chunks: Iterab
             if len(batches):
                 engine.load(records)
                 cells.append(engine.late_cells(batches))
+                each(engine, batches)
     times = {span.version: span.batch_at_ms * 1000 for span in plan.spans}
     merged = [_merged(engine, cells, times) for (engine, _), cells in zip(engines, found, strict=True) if cells]
     slots = sorted({slot for era in eras for slot in slot_columns(stream_plans(era.spec).values())})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-_BATCH_BITS = 32
+BATCH_BITS = 32
 
 
 def version_of(generation: int, batch: int) -> int:
     """Batch ids restart at 0 with each checkpoint, so the generation stands above them."""
-    return generation << _BATCH_BITS | batch
+    return generation << BATCH_BITS | batch
 
 
 def generation_of(version: int) -> int:
-    return version >> _BATCH_BITS
+    return version >> BATCH_BITS
 
 
 def batch_of(version: int) -> int:
-    return version & ((1 << _BATCH_BITS) - 1)
+    return version & ((1 << BATCH_BITS) - 1)

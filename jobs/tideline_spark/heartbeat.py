@@ -29,8 +29,8 @@ class Heartbeat:
         self._idle_since_ms = clock_ms()
         self._facts: dict[str, Any] = {
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
-            "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "exception": None,
-            "ui": None,
+            "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "late_version": None,
+            "exception": None, "ui": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -80,6 +80,8 @@ class Heartbeat:
                 watermark=done.watermark_ms,
                 ends={topic: {str(partition): end for partition, end in done.ends.items()}},
             )
+            if done.late_version is not None:
+                self._facts["late_version"] = done.late_version
         self.write()
 
     def write(self) -> None:

@@ -51,13 +51,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class BatchDone:
-    """What the heartbeat tells of the last batch."""
+    """What the heartbeat tells of the last batch; `late_version` is its version if it dropped something."""
 
     batch: int
     rows: int
     groups: int
     watermark_ms: int
     ends: dict[int, int]
+    late_version: int | None
 
 
 class BatchSink:
@@ -100,7 +101,8 @@ class BatchSink:
         )  # fmt: skip
         ends = {part.partition: part.end for part in row.ranges}
         tidy_after(batch, self._tables, tuple(self._identity.spec.metrics))
-        self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends))
+        late_version = row.version if row.late_events else None
+        self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends, late_version))
 
     def _window_ends(self, groups: pa.Table) -> pa.Table:
         """Adds `window_end`: `drop_at` less what the metric keeps its windows longer."""

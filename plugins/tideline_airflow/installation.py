@@ -12,6 +12,7 @@ from tideline.settings import Settings
 
 if TYPE_CHECKING:
     from tideline.keeper.keeper import Keeper
+    from tideline.keeper.late_watch import LateWatch
     from tideline.keeper.watch import Watch
     from tideline.launcher.base import Launcher
     from tideline.registry.store import Registry
@@ -62,6 +63,11 @@ class Installation:
         from tideline.keeper.witnesses import RealWitnesses
 
         return Watch(registry, RealWitnesses(self.home, self.launcher(), lambda topic: {}))
+
+    def late_watch(self, registry: Registry) -> LateWatch:
+        from tideline.keeper.late_watch import LateWatch
+
+        return LateWatch(registry, self.home)
 
     def end_offsets(self, topic: str) -> Mapping[int, int]:
         from tideline.kafka_io import end_offsets

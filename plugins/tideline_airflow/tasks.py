@@ -85,14 +85,17 @@ def interval_end(context: Context) -> datetime | None:
     return None if context["dag_run"].run_type == "manual" else context.get("data_interval_end")
 
 
-def streams_to_reconcile(wanted: str | None, until: datetime | None) -> list[str]:
-    """The stream asked for; without one every deployed stream, in a scheduled run only those whose interval ends."""
+def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: set[str] | None = None) -> list[str]:
+    """The stream asked for, or those that the run's events name; without one every deployed stream, in a scheduled run
+    only those whose interval ends."""
     from tideline.keeper.deployed import parse_deployed
     from tideline.reconcile_plan import is_due
     from tideline.spec.model import RECONCILE_SCHEDULE_MS
 
     if wanted:
         return [wanted]
+    if alarmed:
+        return sorted(alarmed)
     with Installation.from_env().registry() as registry:
         rows = [row for row in registry.streams() if row.epoch]
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,31 +21,36 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class StreamAlarms(BaseEventTrigger):
-    """Fires when a stream needs the keeper: once an alarm, and again only while it lasts."""
+class _Polled(BaseEventTrigger):
+    """Looks at all streams together every so often, and fires with what each look finds."""
 
     def __init__(self, poll_seconds: float = 1.5) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.poll_seconds = poll_seconds
 
+    @classmethod
+    def look_of(cls, installation: Installation, registry: Registry) -> Callable[[], Sequence[Any]]:
+        """The function to call at each poll; it returns the alarms (dataclasses) to fire with."""
+        raise NotImplementedError
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.StreamAlarms", {"poll_seconds": self.poll_seconds}
+        return f"{__name__}.{type(self).__name__}", {"poll_seconds": self.poll_seconds}
 
     def shared_stream_key(self) -> Hashable | None:
-        return ("tideline", "stream-alarms", self.poll_seconds)
+        return ("tideline", type(self).__name__, self.poll_seconds)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
         """Looks in a thread: the triggerer's loop belongs to all triggers, and none may hold it up."""
         installation = Installation.from_env()
         with installation.registry() as registry:
-            watch = installation.watch(registry)
+            look = cls.look_of(installation, registry)
             while True:
                 try:
-                    alarms = await asyncio.to_thread(watch.fresh_alarms)
+                    alarms = await asyncio.to_thread(look)
                 except Exception as error:  # the database may come back; a trigger that ends does not
                     log.warning("the streams cannot be looked at: %s", error)
-                    alarms = []
+                    alarms = ()
                 if alarms:
                     yield [asdict(alarm) for alarm in alarms]
                 await asyncio.sleep(kwargs["poll_seconds"])
@@ -58,6 +63,22 @@ class StreamAlarms(BaseEventTrigger):
         """For a triggerer that does not share streams."""
         async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
             yield event
+
+
+class StreamAlarms(_Polled):
+    """Fires when a stream needs the keeper: once an alarm, and again only while it lasts."""
+
+    @classmethod
+    def look_of(cls, installation: Installation, registry: Registry) -> Callable[[], Sequence[Any]]:
+        return installation.watch(registry).fresh_alarms
+
+
+class LateEvents(_Polled):
+    """Fires when a stream that declares a late alert has dropped something: of each stream at most once a minute."""
+
+    @classmethod
+    def look_of(cls, installation: Installation, registry: Registry) -> Callable[[], Sequence[Any]]:
+        return installation.late_watch(registry).fresh_notices
 
 
 class StreamSettles(BaseTrigger):

@@ -11,8 +11,8 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 
 from tideline_airflow.operators import last_lines
-from tideline_airflow.tasks import alarmed_streams, caller_of, interval_end
-from tideline_airflow.triggers import StreamAlarms, StreamSettles
+from tideline_airflow.tasks import alarmed_streams, caller_of, interval_end, streams_to_reconcile
+from tideline_airflow.triggers import LateEvents, StreamAlarms, StreamSettles
 
 UNTIL = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
 
@@ -49,7 +49,12 @@ def test_a_run_by_hand_takes_every_stream(run_type: str, end: datetime | None) -
     assert interval_end(context) == end
 
 
-@pytest.mark.parametrize("trigger", [StreamAlarms(2.0), StreamSettles("s", "RUNNING", 5.0, 0.5)])
+@pytest.mark.parametrize(("wanted", "streams"), [("c", ["c"]), (None, ["a", "b"])])
+def test_late_events_take_the_streams_they_name_unless_one_is_asked_for(wanted: str | None, streams: list[str]) -> None:
+    assert streams_to_reconcile(wanted, None, {"b", "a"}) == streams
+
+
+@pytest.mark.parametrize("trigger", [StreamAlarms(2.0), LateEvents(2.0), StreamSettles("s", "RUNNING", 5.0, 0.5)])
 def test_a_trigger_is_made_again_from_what_it_serializes(trigger: BaseTrigger) -> None:
     path, kwargs = trigger.serialize()
     assert path == f"{type(trigger).__module__}.{type(trigger).__name__}"
@@ -58,6 +63,7 @@ def test_a_trigger_is_made_again_from_what_it_serializes(trigger: BaseTrigger) -
 
 def test_all_watchers_share_one_poll() -> None:
     assert StreamAlarms(2.0).shared_stream_key() == StreamAlarms(2.0).shared_stream_key()
+    assert StreamAlarms(2.0).shared_stream_key() != LateEvents(2.0).shared_stream_key()
 
 
 def test_the_last_lines_of_a_log(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_history_is_not_caught_up_on(file: Path) -> None:
 
 def test_late_data_is_looked_for_as_often_as_specs_are_told() -> None:
     timetable: Any = dags()["reconcile_late_data"].timetable
-    assert timetable.expression == f"*/{RECONCILE_SCHEDULE_MS // 60_000} * * * *"
+    assert timetable.timetable.expression == f"*/{RECONCILE_SCHEDULE_MS // 60_000} * * * *"
 
 
 @each_file

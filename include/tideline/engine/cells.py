@@ -17,7 +17,7 @@ GROUP: Final = ("metric", "window_end", "key")
 
 
 # Each record beside the batch that read it: within a generation batches never overlap, so the nearest start decides.
-_IN_BATCHES = """(
+IN_BATCHES = """(
   select parsed.*, batches.version, batches.late_us
   from (select * from parsed, (select distinct version >> 32 as generation from batches)) as parsed
   asof join (select *, version >> 32 as generation from batches) as batches
@@ -46,7 +46,7 @@ class Engine:
 
     def __init__(self, spec: StreamSpec, bounds: Bounds = EVERY_WINDOW, pane: int | None = None) -> None:
         self.spec = spec
-        self._bounds = bounds
+        self.bounds = bounds
         self._pane_us = (pane or pane_ms(spec)) * 1000
         self.plans: dict[str, MetricPlan] = stream_plans(spec)
         self.slots = slot_columns(self.plans.values())
@@ -89,15 +89,24 @@ class Engine:
         `batches` has a row a batch and partition: version, partition, start, end (half-open offsets), late_us.
         """
         self._connection.register("batches", batches)
-        cells = self._all_cells(_IN_BATCHES, "version, late_us")
+        cells = self._all_cells(IN_BATCHES, "version, late_us")
         late = self._table(f"select * exclude (late_us) from ({cells}) where epoch_us(drop_at) <= late_us")
         self._connection.unregister("batches")
         return late
 
+    def query(self, sql: str, **tables: pa.Table) -> pa.Table:
+        """What a `select` over `parsed` and the tables given by name yields."""
+        for name, table in tables.items():
+            self._connection.register(name, table)
+        found = self._table(sql)
+        for name in tables:
+            self._connection.unregister(name)
+        return found
+
     def panes(self) -> pa.Table:
         """What arrived: partition, pane (its start in us), events, first_offset, last_offset, least and greatest t."""
         return self._table(
-            f"""select partition, t - {_floor_rest("t", self._pane_us)} as pane, count(*) as events,
+            f"""select partition, t - {floor_rest("t", self._pane_us)} as pane, count(*) as events,
                   min("offset") as first_offset, max("offset") as last_offset, min(t) as least, max(t) as greatest
                 from parsed where reason is null group by 1, 2"""
         )
@@ -142,16 +151,16 @@ class Engine:
             make_timestamptz(window_us + {extra_delay_us(self.spec, name)}) as drop_at,
             pane_cells.* exclude (pane, copy, window_us)
           from (select *, pane + {slide} + copy * {slide} as window_us
-                from (select {groups}{key_sql(metric)} as key, t - {_floor_rest("t", slide)} as pane,
+                from (select {groups}{key_sql(metric)} as key, t - {floor_rest("t", slide)} as pane,
                         make_timestamptz(max(t)) as ts, count(*) as events{", " + slots if slots else ""}
                       from {source} where reason is null group by all),
                      range({metric.window // metric.slide_ms}) as copies(copy)) as pane_cells
-          where window_us > {self._bounds.after_us} and window_us <= {self._bounds.until_us}"""
+          where window_us > {self.bounds.after_us} and window_us <= {self.bounds.until_us}"""
 
     def _table(self, sql: str) -> pa.Table:
         return self._connection.sql(sql).to_arrow_table()
 
 
-def _floor_rest(column: str, step: int) -> str:
+def floor_rest(column: str, step: int) -> str:
     """The rest of a floored division, right for times before the epoch too."""
     return f"((({column} % {step}) + {step}) % {step})"

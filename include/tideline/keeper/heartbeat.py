@@ -27,6 +27,8 @@ class Heartbeat:
     rows: int | None = None
     ends: dict[str, dict[str, int]] | None = None
     watermark: int | None = None
+    # The newest batch that dropped something, by this driver: it stays when later ones drop nothing.
+    late_version: int | None = None
     trigger_ms: int | None = None
     idle_triggers: int = 0
     exception: str | None = None

@@ -87,12 +87,13 @@ def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
     """What the columns say and what the model says; the model's word on a whole metric adds nothing to the former."""
     from pydantic import ValidationError
 
+    from tideline.spec.late_data_checks import late_data_problems
     from tideline.spec.metric_checks import metric_problems
     from tideline.spec.model import FROM_A_FILE, StreamSpec
     from tideline.spec.model_errors import model_problems
     from tideline.spec.planning import planning_problems
 
-    problems = list(metric_problems(text))
+    problems = [*metric_problems(text), *late_data_problems(text)]
     try:
         spec = StreamSpec.model_validate(text.data, context=FROM_A_FILE)
     except ValidationError as error:

@@ -21,7 +21,7 @@ from tideline.spec.measures import Measure, parse_measure
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
-TABLE_NAMES = frozenset({"parts", "corrections", "overrides", "late_events", "rejects", "anomalies"})
+TABLE_NAMES = frozenset({"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies"})
 RESERVED = frozenset(
     {"window_start", "window_end", "key", "hour", "events", "is_open", "revision", "as_of", "part_version"}
 )
@@ -99,10 +99,19 @@ def _whole_schedules(every_ms: int) -> int:
     return every_ms
 
 
+class LateAlert(Model):
+    """When a key's late events are told: more than so many of them within one stretch of event time."""
+
+    key: Column
+    more_than: Annotated[int, Field(ge=0)]
+    within: Annotated[Duration, Field(gt=0)]
+
+
 class LateData(Model):
-    """How often dropped events are looked for and their windows corrected."""
+    """How often dropped events are looked for and their windows corrected, and when they raise an alert."""
 
     reconcile: Annotated[Duration, Field(gt=0), AfterValidator(_whole_schedules)] = RECONCILE_SCHEDULE_MS
+    alert: LateAlert | None = None
 
 
 class Health(Model):

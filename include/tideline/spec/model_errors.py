@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -87,6 +88,9 @@ def _example(key: str) -> str:
         "watermark": "watermark: 5 minutes",
         "window": "window: 1 minute",
         "measures": "measures: {request_count: count}",
+        "key": "key: user_id",
+        "more_than": "more_than: 5",
+        "within": "within: 1 hour",
     }
     return f"such as `{examples[key]}`" if key in examples else ""
 
@@ -103,5 +107,7 @@ def _keys(path: tuple[int | str, ...]) -> list[str]:
 
 
 def _plain(kind: Any) -> Any:
-    """A type without what `Annotated` adds to it."""
+    """A type without what `Annotated` adds to it, and without `None`."""
+    if isinstance(kind, types.UnionType):
+        (kind,) = (part for part in typing.get_args(kind) if part is not types.NoneType)
     return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind

@@ -54,6 +54,14 @@ class StreamTables:
     def rejects(self) -> Path:
         return self.root / "rejects"
 
+    @property
+    def late_events(self) -> Path:
+        return self.root / "late_events"
+
+    @property
+    def late_alerts(self) -> Path:
+        return self.root / "late_alerts"
+
     def published(self, metric: str) -> Path:
         return self.root / metric
 

@@ -1,0 +1,47 @@
+"""The late pairs row by row: each event beside each window that lost it, where `late_cells` gives their sums."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from tideline.engine.cells import IN_BATCHES, Engine, floor_rest, key_sql
+from tideline.lateness import extra_delay_us
+from tideline.versions import BATCH_BITS
+
+
+def late_pairs(engine: Engine, batches: pa.Table, facts: pa.Table, alert_column: str | None = None) -> pa.Table:
+    """One row a late (event, window) of the engine's chunk, in the columns of `late_events`.
+
+    `batches` is that of `Engine.late_cells`. `facts` has a row a batch: version, known_ms (the greatest event time
+    known to it, or null), batch_at_us.
+    """
+    known_columns = engine.query("select * from parsed limit 0").column_names
+    alert_column = alert_column if alert_column in known_columns else None  # an older era may read another format
+    source = f"(select * from {IN_BATCHES} where reason is null)"
+    pairs = " union all by name ".join(_metric_pairs(engine, name, source) for name in engine.plans)
+    alert_key = f"cast({alert_column} as varchar)" if alert_column else "null::varchar"
+    return engine.query(
+        f"""
+        select timestamp as event_time, known_ms - (t - {floor_rest("t", 1000)}) // 1000 as lateness_ms, metric,
+          make_timestamptz(window_us - length_us) as window_start, make_timestamptz(window_us) as window_end, key,
+          '{engine.spec.source.topic}' as topic, partition, "offset",
+          version & {(1 << BATCH_BITS) - 1} as batch, version >> {BATCH_BITS} as generation, version,
+          make_timestamptz(batch_at_us) as batch_at,
+          {f"'{alert_column}'" if alert_column else "null::varchar"} as alert_column, {alert_key} as alert_key
+        from ({pairs}) join facts using (version)
+        order by version, partition, "offset", metric, window_end""",
+        batches=batches,
+        facts=facts,
+    )
+
+
+def _metric_pairs(engine: Engine, name: str, source: str) -> str:
+    metric = engine.spec.metrics[name]
+    slide = metric.slide_ms * 1000
+    first_end = f"t - {floor_rest('t', slide)} + {slide}"
+    return f"""
+      select *, '{name}' as metric, {metric.window * 1000} as length_us
+      from (select events.*, {key_sql(metric)} as key, {first_end} + copy * {slide} as window_us
+            from {source} as events, range({metric.window // metric.slide_ms}) as copies(copy))
+      where window_us + {extra_delay_us(engine.spec, name)} <= late_us
+        and window_us > {engine.bounds.after_us} and window_us <= {engine.bounds.until_us}"""
