@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tideline.checkpoint import CheckpointLog, Ends, UnreadableCheckpoint, parse_offsets
 from tideline.spec.load import SpecError, parse_spec
 
 SPEC = """\
@@ -80,3 +83,50 @@ shop.yaml:6:5: sessions cannot be corrected: a late event between two of them ma
 def test_case_32_named_sources() -> None:
     said = refusal("source: {topic: logs}", "sources: {left: {topic: logs}, right: {topic: more}}")
     assert said.startswith("shop.yaml:2:1: a stream reads one topic")
+
+
+CONF = '"conf":{"spark.sql.streaming.multipleWatermarkPolicy":"min"}'
+METADATA = f'{{"batchWatermarkMs":90000,"batchTimestampMs":5,{CONF},"sourceMetadataInfo":{{}}}}'
+LEFT, RIGHT = '{"logs":{"0":7,"1":9}}', '{"more":{"0":3}}'
+BOTH = {"logs": {0: 7, 1: 9}, "more": {0: 3}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "ends"),
+    [
+        (f"v2\n{METADATA}\nleft:{LEFT}\nright:{RIGHT}", BOTH),
+        (f"v2\n{METADATA}\nright:{RIGHT}\nleft:{LEFT}", BOTH),
+        (f"v2\n{METADATA}\n0:{LEFT}", {"logs": {0: 7, 1: 9}}),
+        (f"v2\n{METADATA}\nleft:-\nright:{RIGHT}", {"more": {0: 3}}),
+        (f"v1\n{METADATA}\n-\n{RIGHT}", {"more": {0: 3}}),
+        (f"v1\n{METADATA}\n{LEFT}\n-", {"logs": {0: 7, 1: 9}}),
+    ],
+)
+def test_case_32_the_offset_log_is_read_in_any_order(entry: str, ends: Ends) -> None:
+    found = parse_offsets(entry)
+    assert found is not None
+    assert (found.watermark_ms, found.ends) == (90_000, ends)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (f"v3\n{METADATA}\n{LEFT}", "version 'v3', known are v1 and v2"),
+        (f"v2\n{METADATA}\nleft:{LEFT}\nright:{LEFT}", "two sources of the checkpoint read topic 'logs'"),
+        (f"v1\n{METADATA}\n{LEFT}\n{LEFT}", "two sources of the checkpoint read topic 'logs'"),
+    ],
+)
+def test_case_32_what_cannot_be_told_apart_is_refused(entry: str, said: str) -> None:
+    with pytest.raises(UnreadableCheckpoint, match=said):
+        parse_offsets(entry)
+
+
+@pytest.mark.parametrize("cut", range(len(METADATA), len(METADATA) + 9))
+def test_case_32_an_entry_without_its_sources_is_half_written(cut: int) -> None:
+    assert parse_offsets(f"v2\n{METADATA}\nleft:{LEFT}"[:cut]) is None
+
+
+def test_case_32_a_named_source_keeps_its_first_offsets_under_its_name(tmp_path: Path) -> None:
+    (tmp_path / "sources" / "left").mkdir(parents=True)
+    (tmp_path / "sources" / "left" / "0").write_bytes(b"\0v1\n" + LEFT.encode())
+    assert CheckpointLog(tmp_path).initial_offsets() == {"logs": {0: 7, 1: 9}}
