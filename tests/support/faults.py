@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,16 +29,21 @@ class Point(StrEnum):
     AFTER_LOG = "after commits/N, before the progress event"
 
 
+def die(point: Point) -> None:
+    raise Killed(str(point))
+
+
 @dataclass
 class Faults:
-    """The point that the next batch dies at; it strikes once, and None never does."""
+    """The point at which the next batch is struck, once and by default dead; None never is."""
 
     point: Point | None = None
+    act: Callable[[Point], None] = die
 
     def strike(self, point: Point) -> None:
         if self.point is point:
             self.point = None
-            raise Killed(str(point))
+            self.act(point)
 
     def in_plan(self, groups: DataFrame) -> DataFrame:
         """The batch, which a task fails in if the point is the plan."""

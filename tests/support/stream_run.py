@@ -42,6 +42,7 @@ class StreamRun:
     generation: int = 1
     done: list[BatchDone] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
+    own_checkpoint: Path | None = None
 
     def __post_init__(self) -> None:
         self.topic_id = ensure_topic(self.bootstrap, self.spec.source.topic, 1)
@@ -55,7 +56,7 @@ class StreamRun:
 
     @property
     def checkpoint(self) -> Path:
-        return self.home.stream(self.spec.name).checkpoint(self.generation)
+        return self.own_checkpoint or self.home.stream(self.spec.name).checkpoint(self.generation)
 
     @contextmanager
     def driver(self) -> Iterator[StreamingQuery]:
@@ -138,6 +139,17 @@ def counts(run: StreamRun, metric: str = "counts") -> dict[tuple[int, str], int]
     table = read_published(run.tables.published(metric))
     rows = [] if table is None else table.to_pylist()
     return {(round(row["window_start"].timestamp()), row["service"]): row["request_count"] for row in rows}
+
+
+@contextmanager
+def setting(spark: SparkSession, name: str, value: str) -> Iterator[None]:
+    """A session setting for the queries that are started in the block."""
+    before = spark.conf.get(name)
+    spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        spark.conf.set(name, before)
 
 
 def dropped_by_spark(query: StreamingQuery) -> int:
