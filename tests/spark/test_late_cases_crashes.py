@@ -18,12 +18,14 @@ from support.faults import Point
 from support.records import log_line, small_spec
 from support.stream_run import StreamRun, counts, require_exact, setting
 from tideline.checkpoint import CheckpointLog
-from tideline.kafka_io import read_ranges
-from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
+from tideline.reconcile import compute_corrections
 from tideline.reconcile_plan import plan_reconcile
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import corrected_versions, read_ledger
+from tideline.stream_books import reader
+from tideline.tables.books import read_corrected, read_eras, read_ledger
+from tideline.tables.corrections import commit_corrections
 from tideline.tables.delta import Superseded, last_version
+from tideline.tables.publication import Publication
 from tideline.tables.schemas import PARTS_WRITER
 from tideline.versions import version_of
 
@@ -129,16 +131,12 @@ def test_case_24_reconciliations_that_overlap_and_are_killed(start: Start) -> No
         first = read_ledger(run.tables)
         run.feed(query, log_line(4), log_line(12), log_line(101))
     both = read_ledger(run.tables)
-    plans = [plan_reconcile(run.spec, rows, corrected_versions(run.tables)) for rows in (first, both)]
-    planned = [
-        compute_corrections(
-            run.spec, plan, read_ranges(run.bootstrap, run.spec.source.topic, plan.ranges, read_committed=True)
-        )[1]
-        for plan in plans
-    ]
+    eras, read = read_eras(run.tables, run.spec), reader(run.bootstrap, run.spec)
+    plans = [plan_reconcile(eras, rows, read_corrected(run.tables)) for rows in (first, both)]
+    planned = [compute_corrections(eras, plan, read(plan.ranges))[1] for plan in plans]
     assert [commit_corrections(run.tables, planned[which]) for which in (0, 1, 0)] == [2, 2, 0]
     assert counts(run)[0, "a"] == 1  # killed before publication
-    assert publish_corrected(run.tables, run.spec, both[-1]) == 3
+    assert Publication(run.tables, eras).publish_new() == 3
     require_exact(run)
     assert counts(run) == {(0, "a"): 3, (0, "b"): 1, (10, "a"): 1, (100, "a"): 2}
 

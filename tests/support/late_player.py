@@ -10,19 +10,16 @@ from oracle.lateness import Batch, late_by_rule
 from oracle.tables import Tables, expected
 from tideline.bench.player import RECORDED_MS, Player
 from tideline.ledger import Books, keep_books
-from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
-from tideline.reconcile_plan import plan_reconcile
-from tideline.tables.books import corrected_versions, read_corrections, read_ledger
+from tideline.reconcile import reconcile_books
+from tideline.tables.books import read_corrected, read_corrections, read_ledger
 from tideline.tables.published import read_published
+from tideline.verify import verify_tables
 
 
 def reconcile(player: Player) -> tuple[int, int]:
     """Corrections written and rows published again."""
-    ledger = read_ledger(player.tables)
-    plan = plan_reconcile(player.spec, ledger, corrected_versions(player.tables))
-    _, corrections = compute_corrections(player.spec, plan, player.read(plan.ranges))
-    written = commit_corrections(player.tables, corrections)
-    return written, publish_corrected(player.tables, player.spec, ledger[-1])
+    result = reconcile_books(player.books)
+    return result.corrections, result.rows_published
 
 
 def require_exact(player: Player) -> None:
@@ -35,11 +32,12 @@ def require_exact(player: Player) -> None:
     found = books(player)
     assert (found.late, found.pending) == (len({(pair.partition, pair.offset) for pair in late}), 0)
     assert found.balanced
+    assert verify_tables(player.tables, player.spec, player.read).holds
     assert reconcile(player) == (0, 0)
 
 
 def books(player: Player) -> Books:
-    return keep_books(player.spec, read_ledger(player.tables), corrected_versions(player.tables))
+    return keep_books(player.eras, read_ledger(player.tables), read_corrected(player.tables))
 
 
 def late_groups(player: Player) -> int:

@@ -17,7 +17,7 @@ from tideline.offset_ranges import OffsetRanges
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks
-from tideline.tables.batch import commit_batch, group_rows
+from tideline.tables.batch import commit_batch, commit_rejects, group_rows
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
@@ -44,10 +44,11 @@ Values = Mapping[int, Sequence[bytes | None]]
 
 @dataclass(frozen=True)
 class Planned:
-    """A batch between its plan and its commit: the ledger row, and the groups it touched as of then."""
+    """A batch between its plan and its commit: the ledger row, the groups it touched as of then, and its rejects."""
 
     row: LedgerRow
     groups: pa.Table
+    rejects: pa.Table
 
 
 @dataclass
@@ -116,11 +117,14 @@ class Player:
         kept = cells.filter(pc.greater(pc.cast(cells["drop_at"], pa.int64()), self.recorded_ms * 1000))
         row = self._ledger_row(starts, panes)
         self._move(row, panes, closing)
-        return Planned(row, self._merge(kept))
+        return Planned(row, self._merge(kept), self.engine.rejects())
 
     def commit(self, planned: Planned) -> bool:
         """False if the batch was committed before, as by a replay; Superseded if a newer one was."""
-        return commit_batch(self.tables, self.engine.slots, planned.groups, planned.row)
+        is_new = commit_batch(self.tables, self.engine.slots, planned.groups, planned.row)
+        if len(planned.rejects):
+            commit_rejects(self.tables, planned.row.topic, planned.rejects, planned.row.version)
+        return is_new
 
     def publish(self, planned: Planned) -> int:
         """Rows changed."""

@@ -11,10 +11,12 @@ import pytest
 from support.late_player import books, counts, reconcile, require_exact
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
-from tideline.reconcile import commit_corrections, compute_corrections, publish_corrected
+from tideline.reconcile import compute_corrections
 from tideline.reconcile_plan import plan_reconcile
-from tideline.tables.books import corrected_versions, read_ledger
+from tideline.tables.books import read_corrected, read_ledger
+from tideline.tables.corrections import commit_corrections
 from tideline.tables.delta import Superseded, last_version
+from tideline.tables.publication import Publication
 from tideline.tables.schemas import PARTS_WRITER
 from tideline.versions import version_of
 
@@ -125,11 +127,11 @@ def two_late_batches(root: Path) -> Player:
 def test_case_24_two_reconciliations_and_a_retry_overlap(tmp_path: Path) -> None:
     player = two_late_batches(tmp_path)
     ledger = read_ledger(player.tables)
-    first = plan_reconcile(player.spec, ledger[:2], frozenset())
-    second = plan_reconcile(player.spec, ledger, frozenset())
-    planned = [compute_corrections(player.spec, plan, player.read(plan.ranges))[1] for plan in (first, second)]
+    first = plan_reconcile(player.eras, ledger[:2], frozenset())
+    second = plan_reconcile(player.eras, ledger, frozenset())
+    planned = [compute_corrections(player.eras, plan, player.read(plan.ranges))[1] for plan in (first, second)]
     assert [commit_corrections(player.tables, rows) for rows in (planned[0], planned[1], planned[0])] == [2, 2, 0]
-    assert publish_corrected(player.tables, player.spec, ledger[-1]) == 3
+    assert Publication(player.tables, player.eras).publish_new() == 3
     require_exact(player)
     assert counts(player) == {(0, "a"): 3, (0, "b"): 1, (10, "a"): 1, (100, "a"): 2}
 
@@ -137,8 +139,8 @@ def test_case_24_two_reconciliations_and_a_retry_overlap(tmp_path: Path) -> None
 def test_case_24_killed_between_corrections_and_publication(tmp_path: Path) -> None:
     player = two_late_batches(tmp_path)
     ledger = read_ledger(player.tables)
-    plan = plan_reconcile(player.spec, ledger, corrected_versions(player.tables))
-    commit_corrections(player.tables, compute_corrections(player.spec, plan, player.read(plan.ranges))[1])
+    plan = plan_reconcile(player.eras, ledger, read_corrected(player.tables))
+    commit_corrections(player.tables, compute_corrections(player.eras, plan, player.read(plan.ranges))[1])
     assert counts(player)[0, "a"] == 1
     assert reconcile(player) == (0, 3)
     require_exact(player)

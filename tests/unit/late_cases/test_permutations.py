@@ -19,10 +19,11 @@ from support.records import log_line, small_spec
 from tideline.bench.player import Player, records
 from tideline.engine.cells import GROUP, Engine
 from tideline.engine.publish import Publisher
+from tideline.generations import only_era
+from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane
 from tideline.reconcile import compute_corrections
 from tideline.reconcile_plan import plan_reconcile
-from tideline.spec.model import StreamSpec
 from tideline.tables.schemas import TIME
 from tideline.versions import version_of
 
@@ -41,6 +42,8 @@ SPEC = small_spec(
     },
     slow={"window": "20 seconds", "watermark": "30 seconds", "keys": ["service"], "measures": {"n": "count"}},
 )
+
+ERAS = only_era(SPEC)
 
 
 def events(service: str) -> list[bytes]:
@@ -107,7 +110,8 @@ def _record(stream: Stream, panes: list[dict[str, int]], *, closing: bool) -> No
     batch = len(stream.rows)
     version = version_of(1, stream.number * 100 + batch)
     late_ms, watermark_ms = stream.recorded_ms, stream.watermark_ms
-    stream.rows.append(LedgerRow(version, 1, "t", "id", 0, late_ms, watermark_ms, "f", "test", {}, (), found))
+    row = LedgerRow(version, 1, "t", "id", 0, late_ms, watermark_ms, "f", "test", {}, (), found, pane_ms(SPEC))
+    stream.rows.append(row)
     stream.watermark_ms = max(watermark_ms, *(p["greatest"] // 1000 - SPEC.smallest_delay_ms for p in panes))
     stream.recorded_ms = stream.watermark_ms if closing else watermark_ms
     stream.offset += len(stream.batches[batch])
@@ -129,18 +133,18 @@ def tables_by_stream(parts: pa.Table, corrections: pa.Table) -> dict[str, dict[A
 def test_case_26_a_thousand_permutations() -> None:
     streams = [shuffled(seed) for seed in range(STREAMS)]
     parts, ledger = play_all(streams)
-    plan = plan_reconcile(SPEC, ledger, frozenset())
+    plan = plan_reconcile(ERAS, ledger, frozenset())
     log = [records([line for batch in stream.batches for line in batch], stream.number) for stream in streams]
-    _, corrections = compute_corrections(SPEC, plan, [pa.concat_tables(log)])
+    _, corrections = compute_corrections(ERAS, plan, [pa.concat_tables(log)])
     found = tables_by_stream(parts, corrections)
     assert len(found) == STREAMS
     assert [service for service, rows in found.items() if rows != found["s0"]] == []
-    assert len({late_events(stream, SPEC) for stream in streams}) > 5  # they did lose different events on the way
-    assert sum(late_events(stream, SPEC) for stream in streams) == plan.events
+    assert len({late_events(stream) for stream in streams}) > 5  # they did lose different events on the way
+    assert sum(late_events(stream) for stream in streams) == plan.events
 
 
-def late_events(stream: Stream, spec: StreamSpec) -> int:
-    return sum(pane.events for row in stream.rows for pane in row.late_panes(spec))
+def late_events(stream: Stream) -> int:
+    return sum(pane.events for row in stream.rows for pane in row.late_panes(ERAS))
 
 
 @pytest.mark.parametrize("seed", range(5))
