@@ -111,7 +111,8 @@ def test_case_10_the_reconciler_sleeps_for_fifty_batches(tmp_path: Path) -> None
     player = Player(tmp_path, small_spec())
     player.play(log_line(1), log_line(100))
     for number in range(50):
-        player.play(log_line(number), log_line(101 + number))
+        player.play(log_line(number), log_line(101 + number), publish=False)
+    player.restart()
     assert books(player).pending == 50
     require_exact(player)
 
