@@ -1,14 +1,21 @@
 """Reads a Spark checkpoint's offset and commit log from disk: a witness that needs no driver.
 
-`offsets/N` is written before batch N runs, `commits/N` after its sink has returned; both begin with a line `v1`.
+`offsets/N` is written before batch N runs, `commits/N` after its sink has returned; both begin with a line `v1`. An
+offset log of version `v2` names its sources, in any order, and leaves out those without an offset yet.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from tideline.errors import UserError
+
+_NAMED: Final = re.compile(r"[A-Za-z0-9_]+:")
 Ends = dict[str, dict[int, int]]
 
 
@@ -33,8 +40,9 @@ class CheckpointLog:
         return _newest(self._folder / "offsets")
 
     def last_commit(self) -> int | None:
-        """The newest batch that was completed."""
-        return _newest(self._folder / "commits")
+        """The newest batch that was completed; an entry that was only half written is none."""
+        batches = _batches(self._folder / "commits")
+        return next((batch for batch in batches if _is_complete(self._folder / "commits" / str(batch))), None)
 
     def offsets(self, batch: int) -> OffsetEntry | None:
         """The entry of a batch; None where it is absent or was only half written."""
@@ -59,26 +67,32 @@ class CheckpointLog:
         return self.initial_offsets()
 
     def initial_offsets(self) -> Ends | None:
-        """Where the first batch of a Kafka source begins (`sources/0/0`: a NUL byte, `v1`, JSON)."""
-        try:
-            raw = (self._folder / "sources" / "0" / "0").read_bytes()
-        except FileNotFoundError:
-            return None
-        start = raw.find(b"{")
-        return _ends(json.loads(raw[start:])) if start >= 0 else None
+        """Where the first batch of the Kafka source begins (`sources/<its name, or 0>/0`: a NUL byte, `v1`, JSON)."""
+        found = sorted((self._folder / "sources").glob("*/0"))
+        starts = [json.loads(raw[raw.find(b"{") :]) for path in found if b"{" in (raw := path.read_bytes())]
+        return _ends(starts) if starts else None
+
+
+class UnreadableCheckpoint(UserError):
+    """The checkpoint holds what this version cannot read, or cannot tell apart."""
 
 
 def parse_offsets(text: str) -> OffsetEntry | None:
-    """An offset log entry (version, metadata, a line a source); None where it is cut off."""
-    lines = text.split("\n")
-    if len(lines) < 3 or lines[0] != "v1":
+    """An offset log entry (version, metadata, a line a source); None where it is cut off.
+
+    UnreadableCheckpoint for a version that is not known, or two sources of one topic.
+    """
+    version, *lines = text.split("\n")
+    if len(lines) < 2 or not any(lines[1:]):
         return None
+    if version not in ("v1", "v2"):
+        raise UnreadableCheckpoint(
+            f"the checkpoint's offset log is of version '{version}', known are v1 and v2",
+            "unset spark.sql.streaming.offsetLog.formatVersion, and deploy a new generation",
+        )
     try:
-        metadata = json.loads(lines[1])
-        ends: Ends = {}
-        for line in lines[2:]:
-            if line and line != "-":
-                ends.update(_ends(json.loads(line)))
+        metadata = json.loads(lines[0])
+        ends = _ends([json.loads(line) for line in _sources(version, lines[1:])])
     except ValueError:
         return None
     return OffsetEntry(
@@ -89,13 +103,44 @@ def parse_offsets(text: str) -> OffsetEntry | None:
     )
 
 
-def _ends(by_topic: dict[str, dict[str, int]]) -> Ends:
-    return {topic: {int(p): int(offset) for p, offset in ends.items()} for topic, ends in by_topic.items()}
+def _sources(version: str, lines: Iterable[str]) -> Iterator[str]:
+    """The JSON of each source that has an offset; in v2 the source's name stands before it."""
+    for line in lines:
+        name = _NAMED.match(line) if version == "v2" else None
+        offset = line[name.end() :] if name else line
+        if offset and offset != "-":
+            yield offset
+
+
+def _ends(sources: Iterable[dict[str, dict[str, int]]]) -> Ends:
+    found: Ends = {}
+    for by_topic in sources:
+        for topic, ends in by_topic.items():
+            if topic in found:
+                raise UnreadableCheckpoint(
+                    f"two sources of the checkpoint read topic '{topic}': their offsets cannot be told apart",
+                    "a stream reads a topic once: deploy a new generation",
+                )
+            found[topic] = {int(partition): int(offset) for partition, offset in ends.items()}
+    return found
+
+
+def _is_complete(entry: Path) -> bool:
+    """Whether a commit log entry holds what Spark writes: `v1`, then JSON."""
+    version, _, rest = entry.read_text().partition("\n")
+    try:
+        return version.startswith("v") and isinstance(json.loads(rest), dict)
+    except ValueError:
+        return False
 
 
 def _newest(folder: Path) -> int | None:
+    return next(iter(_batches(folder)), None)
+
+
+def _batches(folder: Path) -> list[int]:
+    """The batches with an entry, newest first."""
     try:
-        batches = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()]
+        return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), reverse=True)
     except FileNotFoundError:
-        return None
-    return max(batches, default=None)
+        return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +35,9 @@ def small_spec(**metrics: dict[str, Any]) -> StreamSpec:
 def log_line(seconds: float, service: str | None = "a", **fields: Any) -> bytes:
     """A JSON log at an event time in seconds since the epoch."""
     return json.dumps({"timestamp": round(seconds * 1000), "service": service, **fields}).encode()
+
+
+def micro_line(micros: int, service: str | None = "a", **fields: Any) -> bytes:
+    """A JSON log at an event time in microseconds since the epoch, which only a text can say."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    return json.dumps({"timestamp": at.isoformat(), "service": service, **fields}).encode()

@@ -7,18 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
+from support.faults import Faults, FaultyCheckpoint, FaultyTables, Killed, Point
 from support.platform import Platform
 from tideline.begin import Start, begin_generation
-from tideline.checkpoint import CheckpointLog
 from tideline.home import Home
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
 from tideline.reconcile import ReconcileResult, reconcile_stream
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import reader
+from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
@@ -38,6 +41,8 @@ class StreamRun:
     epoch: int = 1
     generation: int = 1
     done: list[BatchDone] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    own_checkpoint: Path | None = None
 
     def __post_init__(self) -> None:
         self.topic_id = ensure_topic(self.bootstrap, self.spec.source.topic, 1)
@@ -51,7 +56,7 @@ class StreamRun:
 
     @property
     def checkpoint(self) -> Path:
-        return self.home.stream(self.spec.name).checkpoint(self.generation)
+        return self.own_checkpoint or self.home.stream(self.spec.name).checkpoint(self.generation)
 
     @contextmanager
     def driver(self) -> Iterator[StreamingQuery]:
@@ -64,31 +69,87 @@ class StreamRun:
         groups = merge_cells(records, self.spec, books, eras[-1].bounds, identity.pane_ms)
         sink = BatchSink(
             identity,
-            CheckpointLog(self.checkpoint),
-            self.tables,
+            FaultyCheckpoint(self.checkpoint, self.faults),
+            FaultyTables(self.tables.root, self.faults),
             books,
-            check_batch=lambda: require_watermark_predicate(self.spark.streams.active[0]),
-            done=self.done.append,
+            check_batch=self._check_batch,
+            done=self._batch_done,
         )
         writer = groups.writeStream.outputMode("update").option("checkpointLocation", str(self.checkpoint))
-        query = writer.trigger(processingTime="50 milliseconds").foreachBatch(sink).start()
+        query = (
+            writer.trigger(processingTime="50 milliseconds")
+            .foreachBatch(lambda df, batch: sink(self.faults.in_plan(df), batch))
+            .start()
+        )
         try:
             yield query
         finally:
             query.stop()
 
-    def feed(self, query: StreamingQuery, *values: bytes | None) -> None:
-        """Sends records as one batch, and waits until the batch and its closing ones are done."""
+    def _check_batch(self) -> None:
+        self.faults.strike(Point.OFFSETS)
+        require_watermark_predicate(self.spark.streams.active[0])
+
+    def _batch_done(self, done: BatchDone) -> None:
+        self.done.append(done)
+        self.faults.strike(Point.BEFORE_LOG)
+
+    def send(self, *values: bytes | None) -> None:
+        """Sends records; they are in the topic when this returns."""
         with Sender(self.bootstrap, self.spec.source.topic, 1) as sender:
             for value in values:
                 sender.send(value)
+
+    def feed(self, query: StreamingQuery, *values: bytes | None) -> None:
+        """Sends records as one batch, and waits until the batch and its closing ones are done."""
+        self.send(*values)
         query.processAllAvailable()
+
+    def feed_and_die(self, point: Point, *values: bytes | None) -> None:
+        """A driver that is killed at a point of the batch that these records make."""
+        with self.driver() as query:
+            query.processAllAvailable()  # what the driver before left undone is not the batch that is meant
+            if point is Point.AFTER_LOG:
+                self.feed(query, *values)
+                return
+            self.faults.point = point
+            with pytest.raises(StreamingQueryException, match=Killed.__name__):
+                self.feed(query, *values)
 
     def reconcile(self) -> ReconcileResult:
         return reconcile_stream(self.home, self.bootstrap, self.spec.name)
 
     def verify(self) -> VerifyReport:
         return verify_stream(self.home, self.bootstrap, self.spec.name)
+
+
+def require_exact(run: StreamRun) -> VerifyReport:
+    """Reconciles, and asserts that verify holds, that the books balance, and that a second run finds nothing."""
+    run.reconcile()
+    report = run.verify()
+    assert report.holds, report
+    assert (report.books.pending, report.books.balanced) == (0, True)
+    again = run.reconcile()
+    assert (again.corrections, again.rows_published) == (0, 0)
+    return report
+
+
+def counts(run: StreamRun, metric: str = "counts") -> dict[tuple[int, str], int]:
+    """(window start in s, service) -> count."""
+    table = read_published(run.tables.published(metric))
+    rows = [] if table is None else table.to_pylist()
+    return {(round(row["window_start"].timestamp()), row["service"]): row["request_count"] for row in rows}
+
+
+@contextmanager
+def setting(spark: SparkSession, name: str, value: str) -> Iterator[None]:
+    """A session setting for the queries that are started in the block."""
+    before = spark.conf.get(name)
+    spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        spark.conf.set(name, before)
 
 
 def dropped_by_spark(query: StreamingQuery) -> int:

@@ -36,7 +36,7 @@ def test_a_source_without_an_offset_yet_is_skipped() -> None:
 
 
 def test_the_newest_batches_are_told_by_their_numbers(tmp_path: Path) -> None:
-    log = folder(tmp_path, offsets__9=ENTRY, offsets__10=ENTRY, commits__9="v1", commits___10__crc="")
+    log = folder(tmp_path, offsets__9=ENTRY, offsets__10=ENTRY, commits__9="v1\n{}", commits___10__crc="")
     assert (log.last_offsets(), log.last_commit()) == (10, 9)
 
 

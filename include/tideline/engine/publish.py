@@ -99,7 +99,7 @@ def _finish_sql(spec: StreamSpec, name: str, metric: Metric, plan: MetricPlan, w
       select strftime(window_start, '%Y-%m-%d-%H') as hour, window_start, window_end, key{named}{derived},
         is_open, revision, as_of, part_version
       from (select window_end - to_microseconds({metric.window * 1000}) as window_start, window_end, key
-              {keys}{measures}, epoch_us(window_end) + {extra} > {watermark_ms} * 1000 as is_open,
+              {keys}{measures}, epoch_us(window_end) + {extra} > {watermark_ms * 1000} as is_open,
               revision, batch_at as as_of, part_version
             from (select *, from_json(key, '["VARCHAR"]') as key_values from merged where metric = '{name}'))"""
 

@@ -11,15 +11,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tideline.spec.model import StreamSpec
+from tideline.spec.not_exact_yet import REFUSED, is_replaced
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.yaml_text import Text
 
 
 def model_problems(error: ValidationError, text: Text, metrics_told: bool) -> Iterator[Problem]:
     """The model's verdict; with `metrics_told` its words on whole metrics are left out, being told with more detail."""
+    unknown = [detail["loc"] for detail in error.errors() if detail["type"] == "extra_forbidden"]
     for detail in error.errors():
         about_a_metric = detail["type"] == "value_error" and detail["loc"][:-1] == ("metrics",)
-        if not (metrics_told and about_a_metric):
+        replaced = detail["type"] == "missing" and is_replaced(detail["loc"], unknown)
+        if not (metrics_told and about_a_metric) and not replaced:
             yield _problem(detail, text)
 
 
@@ -27,6 +30,8 @@ def _problem(detail: ErrorDetails, text: Text) -> Problem:
     path, kind = detail["loc"], detail["type"]
     where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
     match kind:
+        case "extra_forbidden" if path[-1] in REFUSED:
+            return text.at_key(path, REFUSED[str(path[-1])].reason, REFUSED[str(path[-1])].instead)
         case "extra_forbidden":
             return text.at_key(path, f"unknown key '{path[-1]}'{where}", did_you_mean(str(path[-1]), _keys(path[:-1])))
         case "missing":

@@ -49,7 +49,7 @@ def add_ledger_rows(tables: StreamTables, rows: list[LedgerRow], known: frozense
     missing = pa.Table.from_pylist([_ledger_fields(row) for row in rows], schema=schema)
 
     def commit(table: DeltaTable) -> bool:
-        dataset = table.to_pyarrow_dataset(partitions=[("kind", "=", LEDGER_KIND)])
+        dataset = table.to_pyarrow_dataset(file_pruning_predicate=[("kind", "=", LEDGER_KIND)])
         if not known.issuperset(dataset.to_table(columns=["version"])["version"].to_pylist()):
             return False
         properties = stamped(PARTS_WRITER, table.transaction_version(PARTS_WRITER) or 0)

@@ -68,3 +68,10 @@ def test_a_batch_without_data_has_a_ledger_row(tmp_path: Path) -> None:
     player = Player(tmp_path, small_spec())
     rows = [player.play(log_line(1)), player.play()]
     assert read_ledger(player.tables) == rows
+
+
+def test_a_watermark_of_the_first_days_of_1970_closes_windows(tmp_path: Path) -> None:
+    player = Player(tmp_path, small_spec())
+    player.play(log_line(5_000))
+    player.play(log_line(4_900, "b"), log_line(5_001))
+    assert counts(player) == {(5_000, '["a"]'): (2, True)}

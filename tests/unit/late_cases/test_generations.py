@@ -1,0 +1,95 @@
+"""Late cases on the rule: checkpoints and ledger rows that are lost, and settings that change the rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from oracle.tables import expected
+from support.late_player import books, counts, differences, log_of, published_tables, reconcile, require_exact
+from support.records import log_line, small_spec
+from tideline.bench.player import Player
+from tideline.checkpoint import CheckpointLog
+from tideline.home import Home
+from tideline.ledger import FILTERS_WITH_L, RowSource
+from tideline.stream_books import close_gaps
+from tideline.tables.books import read_cuts, read_ledger
+from tideline.verify import verify_tables
+from tideline.versions import version_of
+
+
+def next_generation(player: Player) -> Player:
+    """A driver whose checkpoint is empty: batch 0, watermark 0, no state."""
+    return Player(player.root, player.spec, player.generation + 1, log=player.log)
+
+
+def test_case_23_the_checkpoint_is_reset(tmp_path: Path) -> None:
+    first = Player(tmp_path, small_spec())
+    first.play(log_line(1), log_line(35))
+    first.play(log_line(2), log_line(41))
+    second = next_generation(first)
+    assert second.batch == 0
+    second.play(log_line(3), log_line(36))  # nothing is skipped for its low number, and [0, 10) is closed already
+    second.play(log_line(4), log_line(60))
+    assert counts(second)[30, "a"] == 2  # both bases count, each once
+    require_exact(second)
+    assert counts(second) == {(0, "a"): 4, (30, "a"): 2, (40, "a"): 1, (60, "a"): 1}
+
+
+def test_case_34_killed_before_the_commit_and_the_checkpoint_is_lost(tmp_path: Path) -> None:
+    first = Player(tmp_path, small_spec())
+    first.play(log_line(1), log_line(35))
+    first.plan({0: [log_line(2), log_line(36)]})
+    second = next_generation(first)
+    assert [cut.starts for cut in read_cuts(second.tables)] == [{0: 0}, {0: 2}]
+    second.play(log_line(2), log_line(36), log_line(37))
+    require_exact(second)
+    assert counts(second) == {(0, "a"): 2, (30, "a"): 3}
+
+
+def test_case_34_a_half_written_log_entry_is_no_commit(tmp_path: Path) -> None:
+    for name in ("offsets", "commits"):
+        (tmp_path / name).mkdir()
+    metadata = '{"batchWatermarkMs":0,"batchTimestampMs":5}'
+    (tmp_path / "offsets" / "0").write_text(f'v1\n{metadata}\n{{"logs":{{"0":2}}}}')
+    (tmp_path / "offsets" / "1").write_text(f'v1\n{metadata}\n{{"logs":')
+    (tmp_path / "commits" / "0").write_text('v1\n{"nextBatchWatermarkMs":0}')
+    for cut in ("", "v1", "v1\n", 'v1\n{"nextBatch'):
+        (tmp_path / "commits" / "1").write_text(cut)
+        assert CheckpointLog(tmp_path).last_commit() == 0
+    assert CheckpointLog(tmp_path).offsets(1) is None
+
+
+def test_case_10_the_ledgers_rows_are_deleted(tmp_path: Path) -> None:
+    player = Player(tmp_path / "tables", small_spec())
+    player.play(log_line(1), log_line(30))
+    for number in range(6):
+        player.play(log_line(5), log_line(12 + 4 * number, "b"), log_line(31 + 5 * number))
+    lost = f"version > {version_of(1, 1)} and version < {version_of(1, 5)}"
+    DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and {lost}")
+    (gap,) = close_gaps(Home(tmp_path / "home"), player.books, "id")
+    assert (gap.first, gap.last) == (2, 4)
+    sources = [row.source for row in read_ledger(player.tables)]
+    assert sources.count(RowSource.INFERRED) == 1 and sources.count(RowSource.DRIVER) == 4
+    reconcile(player)
+    assert differences(published_tables(player), expected(log_of(player), player.spec)) == []
+    assert verify_tables(player.tables, player.spec, player.read).holds
+    assert reconcile(player) == (0, 0)
+
+
+def test_case_17_a_ledger_that_recorded_another_rule_is_honoured(tmp_path: Path) -> None:
+    player = Player(tmp_path, small_spec())
+    player.play(log_line(100), closing=False)
+    planned = player.plan({0: [log_line(7), log_line(85, "b")]})
+    honest = replace(planned.row, settings={FILTERS_WITH_L: "true"})
+    other = replace(planned.row, settings={FILTERS_WITH_L: "false"}, late_events=2)
+    assert (honest.late_ms, honest.watermark_ms) == (0, 90_000)
+    assert [len(row.late_panes(player.eras)) for row in (honest, other)] == [0, 2]
+    # With E in place of L Spark would have dropped both: such a batch keeps no group of them, and all is corrected.
+    player.commit(replace(planned, row=other, groups=planned.groups.slice(0, 0)))
+    assert (books(player).late, counts(player)) == (2, {(100, "a"): 1})
+    reconcile(player)
+    assert counts(player) == {(0, "a"): 1, (80, "b"): 1, (100, "a"): 1}
+    assert verify_tables(player.tables, player.spec, player.read).holds
