@@ -14,21 +14,17 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from tideline.begin import Start, begin_generation
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
-from tideline.generations import Cut, Era
 from tideline.home import Home
-from tideline.kafka_io import earliest_offsets, topic_id
-from tideline.ledger import LedgerRow, require_same_topic
+from tideline.kafka_io import topic_id
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
-from tideline.stream_books import StreamBooks, close_gaps, reader
-from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
 from tideline_spark.attend import attend
+from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
-from tideline_spark.exits import Exit, StateLost, exit_code
+from tideline_spark.exits import Exit, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.plan import merge_cells, read_topic, require_watermark, require_watermark_predicate
@@ -94,10 +90,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
     topic = topic_id(arguments.bootstrap, spec.source.topic)
-    last = read_last_row(tables)
-    require_same_topic([last] if last else [], topic)
-    require_checkpoint(last, checkpoint, arguments.generation)
-    cut, eras = _begin(arguments, home, spec, tables, topic)
+    cut, eras = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic)
     spark = _session(spec)
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
     identity = Identity(spec, eras, arguments.epoch, arguments.generation, topic)
@@ -133,20 +126,6 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     spark.stop()
 
 
-def _begin(
-    arguments: Arguments, home: Home, spec: StreamSpec, tables: StreamTables, topic: str
-) -> tuple[Cut, tuple[Era, ...]]:
-    """The generation's cut and the eras; batches that lost their ledger row have it again."""
-    earliest = earliest_offsets(arguments.bootstrap, spec.source.topic)
-    start = Start(arguments.generation, spec, topic, earliest, now_ms())
-    read = reader(arguments.bootstrap, spec)
-    cut, eras = begin_generation(tables, start, read)
-    gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic)
-    if gaps:
-        log.warning("ledger rows were missing and are written again: %s", ", ".join(map(str, gaps)))
-    return cut, eras
-
-
 class _PlanGuard:
     """Looks at the physical plan once, in the first batch."""
 
@@ -158,16 +137,6 @@ class _PlanGuard:
         if not self._checked:
             require_watermark_predicate(self._spark.streams.active[0])
             self._checked = True
-
-
-def require_checkpoint(last: LedgerRow | None, checkpoint: CheckpointLog, generation: int) -> None:
-    """Refuses to begin again at batch 0 under a generation that has batches in the ledger."""
-    planned = checkpoint.last_offsets()
-    if last is not None and last.generation == generation and (planned is None or planned < last.batch):
-        raise StateLost(
-            f"generation {generation} has batches up to {last.batch} in the ledger, its checkpoint ends at {planned}: "
-            "its state is lost; `tideline deploy --new-generation` goes on where the ledger ends"
-        )
 
 
 def _session(spec: StreamSpec) -> SparkSession:

@@ -18,7 +18,8 @@ from tideline.tables.books import read_last_row
 from tideline.tables.delta import Superseded
 from tideline.tables.published import ColumnChanged
 from tideline_spark.attend import stop_requested
-from tideline_spark.driver import parse_arguments, require_checkpoint
+from tideline_spark.begin_stream import require_checkpoint
+from tideline_spark.driver import parse_arguments
 from tideline_spark.exits import Exit, StateLost, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat

@@ -14,17 +14,16 @@ from pyspark.sql.streaming import StreamingQuery
 
 from support.faults import Faults, FaultyCheckpoint, FaultyTables, Killed, Point
 from support.platform import Platform
-from tideline.begin import Start, begin_generation
 from tideline.home import Home
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
 from tideline.reconcile import ReconcileResult, reconcile_stream
 from tideline.spec.model import StreamSpec
-from tideline.stream_books import reader
 from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
+from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
 from tideline_spark.plan import merge_cells, read_topic, require_watermark_predicate
 from tideline_spark.sink import BatchDone, BatchSink, Identity
@@ -62,8 +61,7 @@ class StreamRun:
     def driver(self) -> Iterator[StreamingQuery]:
         """A query from the checkpoint, ended when the block is left."""
         books = new_books(self.spark.sparkContext)
-        start = Start(self.generation, self.spec, self.topic_id, {0: 0}, 1)
-        cut, eras = begin_generation(self.tables, start, reader(self.bootstrap, self.spec))
+        cut, eras = begin_stream(self.home, self.spec, self.generation, self.bootstrap, self.topic_id)
         identity = Identity(self.spec, eras, self.epoch, self.generation, self.topic_id)
         records = read_topic(self.spark, self.spec, self.bootstrap, cut.starts)
         groups = merge_cells(records, self.spec, books, eras[-1].bounds, identity.pane_ms)
