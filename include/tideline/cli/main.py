@@ -17,6 +17,7 @@ MODULES = (
     "table_commands",
     "lateness_commands",
     "airflow_commands",
+    "bench_commands",
     "demo_command",
 )
 

@@ -87,9 +87,10 @@ def vacuum(path: Path) -> int:
 
 def tidy(tables: StreamTables, metrics: Sequence[str]) -> None:
     """Compacts and vacuums a stream's tables. What another writer is quicker at is left for the next time."""
-    for path in (tables.parts, tables.corrections, tables.rejects, *(tables.published(name) for name in metrics)):
+    inputs = (tables.parts, tables.corrections, tables.overrides, tables.rejects)
+    for path in (*inputs, *(tables.published(name) for name in metrics)):
         try:
-            if path.name not in metrics:  # their hours are one file each already
+            if path in inputs:  # a published hour is one file already
                 compact(path)
             vacuum(path)
         except DeltaError as error:
