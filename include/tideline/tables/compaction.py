@@ -87,7 +87,8 @@ def vacuum(path: Path) -> int:
 
 def tidy(tables: StreamTables, metrics: Sequence[str]) -> None:
     """Compacts and vacuums a stream's tables. What another writer is quicker at is left for the next time."""
-    for path in (tables.parts, tables.corrections, tables.rejects, *(tables.published(name) for name in metrics)):
+    own = (tables.parts, tables.corrections, tables.rejects, tables.late_events, tables.late_alerts)
+    for path in (*own, *(tables.published(name) for name in metrics)):
         try:
             if path.name not in metrics:  # their hours are one file each already
                 compact(path)
