@@ -87,10 +87,17 @@ def vacuum(path: Path) -> int:
 
 def tidy(tables: StreamTables, metrics: Sequence[str]) -> None:
     """Compacts and vacuums a stream's tables. What another writer is quicker at is left for the next time."""
-    inputs = (tables.parts, tables.corrections, tables.overrides, tables.rejects)
-    for path in (*inputs, *(tables.published(name) for name in metrics)):
+    appended = (
+        tables.parts,
+        tables.corrections,
+        tables.overrides,
+        tables.rejects,
+        tables.late_events,
+        tables.late_alerts,
+    )
+    for path in (*appended, *(tables.published(name) for name in metrics)):
         try:
-            if path in inputs:  # a published hour is one file already
+            if path in appended:  # a published hour is one file already
                 compact(path)
             vacuum(path)
         except DeltaError as error:
