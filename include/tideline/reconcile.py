@@ -18,7 +18,9 @@ from tideline.engine.slots import slot_columns, stream_plans
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
+from tideline.quarantine import Quarantine
 from tideline.reconcile_plan import Interval, LateSpan, ReconcilePlan, dealt_with, plan_reconcile
+from tideline.rejects import rejected_in
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger
 from tideline.tables.corrections import commit_corrections
@@ -85,7 +87,9 @@ def reconcile_books(
     """The same for books that are open."""
     plan, through = _plan(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
-    read, corrections = compute_corrections(books.eras, plan, books.read(plan.ranges) if plan.spans else ())
+    as_read = Quarantine(rejected_in(books.tables, plan.versions))
+    chunks = map(as_read.mark, books.read(plan.ranges)) if plan.spans else ()
+    read, corrections = compute_corrections(books.eras, plan, chunks)
     require_all_found(plan, corrections)
     recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
     written = commit_corrections(books.tables, corrections, through)

@@ -21,6 +21,8 @@ from tideline.generations import Cut, Era
 from tideline.home import Home
 from tideline.kafka_io import earliest_offsets, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
+from tideline.quarantine import load_quarantine
+from tideline.rejects import quarantine_at_start
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks, close_gaps, reader
@@ -102,8 +104,9 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
     identity = Identity(spec, eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
+    quarantine = quarantine_at_start(tables, load_quarantine(stream.quarantine), read_last_row(tables))
     records = read_topic(spark, spec, arguments.bootstrap, cut.starts)
-    groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms)
+    groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms, quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark)
 
@@ -139,7 +142,7 @@ def _begin(
     """The generation's cut and the eras; batches that lost their ledger row have it again."""
     earliest = earliest_offsets(arguments.bootstrap, spec.source.topic)
     start = Start(arguments.generation, spec, topic, earliest, now_ms())
-    read = reader(arguments.bootstrap, spec)
+    read = reader(arguments.bootstrap, spec, load_quarantine(home.stream(spec.name).quarantine))
     cut, eras = begin_generation(tables, start, read)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic)
     if gaps:

@@ -14,10 +14,11 @@ from tideline.engine.cells import GROUP, Engine
 from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.offset_ranges import OffsetRanges
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks
-from tideline.tables.batch import commit_batch, group_rows
+from tideline.tables.batch import commit_batch, commit_rejects, group_rows
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
@@ -51,6 +52,7 @@ class Player:
     watermark_ms: int = 0
     log: list[bytes | None] = field(default_factory=list)
     state: pa.Table | None = None
+    quarantine: Quarantine = NOTHING
 
     def __post_init__(self) -> None:
         self.tables = StreamTables(self.root)
@@ -65,7 +67,7 @@ class Player:
     def read(self, ranges: OffsetRanges) -> Iterator[pa.Table]:
         """The log between the offsets, as Kafka would give it."""
         for start, end in ranges.get(0, []):
-            yield records(self.log[start:end], first_offset=start)
+            yield self.quarantine.mark(records(self.log[start:end], first_offset=start))
 
     @property
     def books(self) -> StreamBooks:
@@ -75,7 +77,7 @@ class Player:
         """One batch: drops by L, merges what is left into the state, commits, publishes, evicts by E."""
         late_ms = self.watermark_ms
         chunk = records(values, first_offset=self.offset)
-        self.engine.load(chunk)
+        self.engine.load(self.quarantine.mark(chunk))
         cells = self.engine.cells()
         panes = self.engine.panes()
         kept = cells.filter(pc.greater(pc.cast(cells["drop_at"], pa.int64()), late_ms * 1000))
@@ -103,6 +105,8 @@ class Player:
         row = replace(row, late_events=sum(pane.events for pane in row.late_panes(self.eras)))
         merged = self._merge(kept)
         commit_batch(self.tables, self.engine.slots, merged, row)
+        if row.rejects:
+            commit_rejects(self.tables, row.topic, self.engine.rejects(), row.version)
         if publish:
             self.publisher.publish(group_rows(self.engine.slots, merged, row.version, row.batch_at_ms), row)
         self.batch, self.offset = self.batch + 1, self.offset + len(values)
