@@ -42,6 +42,11 @@ class StreamHome:
         """Asks the driver whose epoch it holds to finish its batch and exit."""
         return self.root / "stop"
 
+    @property
+    def quarantine(self) -> Path:
+        """The records that count as rejects whatever they hold: see `tideline.quarantine`."""
+        return self.root / "quarantine.jsonl"
+
     def checkpoint(self, generation: int) -> Path:
         return self.root / f"g{generation}" / "checkpoint"
 

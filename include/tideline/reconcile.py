@@ -19,7 +19,9 @@ from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
 from tideline.late_record import LateRecord
+from tideline.quarantine import Quarantine
 from tideline.reconcile_plan import Interval, LateSpan, ReconcilePlan, dealt_with, plan_reconcile
+from tideline.rejects import rejected_in
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger
 from tideline.tables.corrections import commit_corrections
@@ -87,7 +89,8 @@ def reconcile_books(
     plan, through = _plan(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
     late = LateRecord(books.spec.late_data.alert, books.eras, plan.spans)
-    chunks = books.read(plan.ranges) if plan.spans else ()
+    as_read = Quarantine(rejected_in(books.tables, plan.versions))
+    chunks = map(as_read.mark, books.read(plan.ranges)) if plan.spans else ()
     read, corrections = compute_corrections(books.eras, plan, chunks, late.collect)
     require_all_found(plan, corrections)
     # Late events and alerts before corrections: once those are there, a batch is never read again.

@@ -16,6 +16,7 @@ from tideline.home import Home
 from tideline.kafka_io import read_ranges, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
+from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import ReadRanges
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
@@ -57,11 +58,11 @@ class StreamBooks:
         return read_rejected(self.tables)
 
 
-def reader(bootstrap: str, spec: StreamSpec) -> ReadRanges:
-    """Reads the topic of a stream as the stream reads it."""
+def reader(bootstrap: str, spec: StreamSpec, quarantine: Quarantine = NOTHING) -> ReadRanges:
+    """Reads the topic of a stream as the stream reads it, and marks what its list holds."""
 
     def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
-        return read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True)
+        return map(quarantine.mark, read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True))
 
     return read
 
@@ -70,7 +71,8 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
     """The stream's books, after what is missing in the ledger was written again."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
-    books = StreamBooks(spec, tables, read_eras(tables, spec), reader(bootstrap, spec))
+    read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
+    books = StreamBooks(spec, tables, read_eras(tables, spec), read)
     identity = topic_id(bootstrap, spec.source.topic)
     last = read_last_row(tables)
     require_same_topic([last] if last else [], identity)

@@ -13,6 +13,7 @@ from tideline.generations import Cut, Era
 from tideline.home import Home
 from tideline.kafka_io import earliest_offsets
 from tideline.ledger import LedgerRow, require_same_topic
+from tideline.quarantine import load_quarantine
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks, close_gaps, reader
 from tideline.tables.books import read_last_row, read_parts
@@ -37,7 +38,7 @@ def begin_stream(
     require_same_topic([last] if last else [], topic_id)
     require_checkpoint(last, checkpoint, generation)
     require_parts(tables, spec, last, checkpoint, generation)
-    read = reader(bootstrap, spec)
+    read = reader(bootstrap, spec, load_quarantine(home.stream(spec.name).quarantine))
     start = Start(generation, spec, topic_id, earliest_offsets(bootstrap, spec.source.topic), now_ms())
     cut, eras = begin_generation(tables, start, read)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)

@@ -18,8 +18,11 @@ from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.kafka_io import topic_id
+from tideline.quarantine import load_quarantine
+from tideline.rejects import quarantine_at_start
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
+from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
 from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
@@ -95,8 +98,9 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
     identity = Identity(spec, eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
+    quarantine = quarantine_at_start(tables, load_quarantine(stream.quarantine), read_last_row(tables))
     records = read_topic(spark, spec, arguments.bootstrap, cut.starts)
-    groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms)
+    groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms, quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark)
 

@@ -18,6 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 from tideline.engine.cells import Engine
 from tideline.engine.slots import SlotKind, slot_kind
 from tideline.lateness import EVERY_WINDOW, Bounds
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books
 from tideline_spark.task import CellTask
@@ -71,13 +72,18 @@ def cell_schema(slots: list[str]) -> str:
 
 
 def merge_cells(
-    records: DataFrame, spec: StreamSpec, books: Books, bounds: Bounds = EVERY_WINDOW, pane: int | None = None
+    records: DataFrame,
+    spec: StreamSpec,
+    books: Books,
+    bounds: Bounds = EVERY_WINDOW,
+    pane: int | None = None,
+    quarantine: Quarantine = NOTHING,
 ) -> DataFrame:
     """Groups as of each batch: drop_at, metric, key, events and the slots; only windows within the bounds count."""
     slots = Engine(spec).slots
     marked = F.col("drop_at").alias("drop_at", metadata={_WATERMARK_KEY: spec.smallest_delay_ms})
     return (
-        records.mapInArrow(CellTask(spec, books, bounds, pane), cell_schema(slots))
+        records.mapInArrow(CellTask(spec, books, bounds, pane, quarantine), cell_schema(slots))
         .withWatermark("ts", f"{spec.smallest_delay_ms} milliseconds")
         .withColumn("drop_at", marked)
         .groupBy("drop_at", "metric", "key")

@@ -9,6 +9,7 @@ from pyspark import TaskContext
 
 from tideline.engine.cells import Engine
 from tideline.lateness import EVERY_WINDOW, Bounds
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books, describe_chunk
@@ -25,11 +26,19 @@ class CellTask:
     once in the state, however many cells bring it.
     """
 
-    def __init__(self, spec: StreamSpec, books: Books, bounds: Bounds = EVERY_WINDOW, pane: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: StreamSpec,
+        books: Books,
+        bounds: Bounds = EVERY_WINDOW,
+        pane: int | None = None,
+        quarantine: Quarantine = NOTHING,
+    ) -> None:
         self._spec = spec.model_dump_json()
         self._books = books
         self._bounds = bounds
         self._pane = pane
+        self._quarantine = quarantine
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         context = TaskContext.get()
@@ -41,7 +50,7 @@ class CellTask:
     def _cells(self, batch: int, records: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         engine = self._engine()
         table = pa.Table.from_batches([records]).select(RECORDS.names).cast(RECORDS)
-        engine.load(table)
+        engine.load(self._quarantine.mark(table))
         key = (batch, table["partition"][0].as_py(), table["offset"][0].as_py())
         self._books.add({key: describe_chunk(engine)})
         yield from engine.exploded_cells().to_batches()

@@ -17,8 +17,11 @@ from support.platform import Platform
 from tideline.home import Home
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
+from tideline.quarantine import load_quarantine
 from tideline.reconcile import ReconcileResult, reconcile_stream
+from tideline.rejects import quarantine_at_start
 from tideline.spec.model import StreamSpec
+from tideline.tables.books import read_last_row
 from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
@@ -64,7 +67,9 @@ class StreamRun:
         cut, eras = begin_stream(self.home, self.spec, self.generation, self.bootstrap, self.topic_id)
         identity = Identity(self.spec, eras, self.epoch, self.generation, self.topic_id)
         records = read_topic(self.spark, self.spec, self.bootstrap, cut.starts)
-        groups = merge_cells(records, self.spec, books, eras[-1].bounds, identity.pane_ms)
+        listed = load_quarantine(self.home.stream(self.spec.name).quarantine)
+        quarantine = quarantine_at_start(self.tables, listed, read_last_row(self.tables))
+        groups = merge_cells(records, self.spec, books, eras[-1].bounds, identity.pane_ms, quarantine)
         sink = BatchSink(
             identity,
             FaultyCheckpoint(self.checkpoint, self.faults),

@@ -14,6 +14,7 @@ from tideline.engine.cells import GROUP, Engine
 from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.offset_ranges import OffsetRanges
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks
@@ -67,6 +68,7 @@ class Player:
     log: list[bytes | None] = field(default_factory=list)
     logs: dict[int, list[bytes | None]] = field(default_factory=dict)
     state: pa.Table | None = None
+    quarantine: Quarantine = NOTHING
 
     def __post_init__(self) -> None:
         self.logs[0] = self.log
@@ -87,7 +89,7 @@ class Player:
         """The log between the offsets, as Kafka would give it."""
         for partition, spans in ranges.items():
             for start, end in spans:
-                yield records(self.logs[partition][start:end], partition, start)
+                yield self.quarantine.mark(records(self.logs[partition][start:end], partition, start))
 
     @property
     def books(self) -> StreamBooks:
@@ -112,7 +114,8 @@ class Player:
         unless data waits already, or the driver is killed before it, or the session forbids it.
         """
         starts, self.offsets = self.offsets, self._after(values)
-        self.engine.load(pa.concat_tables(records(new, at, starts.get(at, 0)) for at, new in values.items()))
+        chunk = pa.concat_tables(records(new, at, starts.get(at, 0)) for at, new in values.items())
+        self.engine.load(self.quarantine.mark(chunk))
         panes, cells = self.engine.panes(), self.engine.cells()
         kept = cells.filter(pc.greater(pc.cast(cells["drop_at"], pa.int64()), self.recorded_ms * 1000))
         row = self._ledger_row(starts, panes)

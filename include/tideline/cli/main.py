@@ -16,6 +16,8 @@ MODULES = (
     "stream_commands",
     "table_commands",
     "lateness_commands",
+    "reject_commands",
+    "quarantine_commands",
     "airflow_commands",
     "bench_commands",
     "demo_command",

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tideline.engine.log_format import EVENTS
 from tideline.engine.slots import MetricPlan, SlotKind, merge_sql, slot_columns, slot_type, stream_plans
 from tideline.lateness import EVERY_WINDOW, Bounds, extra_delay_us, pane_ms
+from tideline.quarantine import QUARANTINED, split_marked
 from tideline.spec.model import Metric, StreamSpec
 
 GROUP: Final = ("metric", "window_end", "key")
@@ -53,11 +54,27 @@ class Engine:
         self._connection = connect()
 
     def load(self, records: pa.Table) -> None:
-        """Parses a chunk of records (schema `tideline.records.RECORDS`), in place of the chunk before."""
-        self._connection.register("records", records)
+        """Parses a chunk of records (schema `tideline.records.RECORDS`), in place of the chunk before.
+
+        Records that their reader marked as in quarantine are taken out before anything reads their bytes.
+        """
+        admitted, quarantined = split_marked(records)
+        self._connection.register("records", admitted)
         self._connection.execute(
             f"create or replace temp table parsed as {EVENTS}",
             {"max_future_us": self.spec.source.max_future * 1000},
+        )
+        self._connection.unregister("records")
+        if len(quarantined):
+            self._reject(quarantined)
+
+    def _reject(self, records: pa.Table) -> None:
+        """Adds records to `parsed` as rejects, unread."""
+        self._connection.register("records", records)
+        self._connection.execute(
+            """insert into parsed by name select partition, "offset", epoch_us("timestamp") as recorded, value,
+                 $reason as reason from records""",
+            {"reason": QUARANTINED},
         )
         self._connection.unregister("records")
 

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era
@@ -18,7 +17,7 @@ from tideline.lateness import EVERY_WINDOW
 from tideline.ledger import Corrected, LedgerRow, from_struct
 from tideline.spec.model import StreamSpec
 from tideline.tables.corrections import corrected_through
-from tideline.tables.delta import exists
+from tideline.tables.delta import exists, open_dataset
 from tideline.tables.schemas import (
     CUT_KIND,
     LEDGER_KIND,
@@ -149,8 +148,7 @@ def _all(conditions: list[pc.Expression]) -> pc.Expression:
 def _read(path: Path, where: Where, columns: list[str] | None = None) -> pa.Table | None:
     if not exists(path):
         return None
-    dataset = DeltaTable(str(path)).to_pyarrow_dataset()
-    return dataset.to_table(columns=columns, filter=where)
+    return open_dataset(path).to_table(columns=columns, filter=where)
 
 
 def _conform(rows: pa.Table | None, schema: pa.Schema) -> pa.Table:

@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
+from pyarrow.dataset import Dataset
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 _TRIES = 50
 _PRUNED_BY = ("version", "window_start", "window_end", "late_events", "sequence", "part_version")
@@ -55,6 +57,16 @@ def open_table(path: Path, schema: pa.Schema, partition_by: list[str]) -> DeltaT
     """The table at `path`, made empty if it is not there."""
     make_table(path, schema, partition_by)
     return DeltaTable(str(path))
+
+
+def open_dataset(path: Path) -> Dataset:
+    """The table's rows, to be scanned with predicates.
+
+    Arrow opens the files itself: delta-rs would have its threads call Python, and one that still does so while the
+    interpreter ends aborts the process, after all is said, with exit status 134.
+    """
+    files = SubTreeFileSystem(str(path), LocalFileSystem())
+    return DeltaTable(str(path)).to_pyarrow_dataset(filesystem=files)
 
 
 def exists(path: Path) -> bool:

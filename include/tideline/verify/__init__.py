@@ -14,6 +14,7 @@ from tideline.home import Home
 from tideline.kafka_io import topic_id
 from tideline.lateness import Bounds
 from tideline.ledger import Books, keep_books, require_same_topic
+from tideline.quarantine import load_quarantine
 from tideline.recompute import ReadRanges
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import deployed_spec, reader
@@ -34,7 +35,8 @@ def verify_stream(
     tables = StreamTables(home.tables(stream))
     last = read_last_row(tables)
     require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
-    return verify_tables(tables, spec, reader(bootstrap, spec), progress)
+    read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
+    return verify_tables(tables, spec, read, progress)
 
 
 def verify_tables(

@@ -1,0 +1,43 @@
+"""How windows that must be recomputed are told, and the command that does it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tideline.event_windows import Recomputation
+
+
+def needs_as_text(stream: str, needs: Recomputation) -> list[str]:
+    """What must be recomputed, a line each for closed and open windows; nothing if nothing must."""
+    lines = []
+    closed, still_open = len(needs.closed), len(needs.still_open)
+    if needs.covers:
+        start, end = map(_at, needs.covers)
+        lines.append(f"windows to recompute: {closed}; run: tideline backfill {stream} --from {start} --to {end}")
+    if still_open:
+        lines.append(f"windows still open: {still_open}; recompute them once they are closed")
+    return lines
+
+
+def needs_as_dict(needs: Recomputation) -> dict[str, object]:
+    """Closed and open windows as {"metric", "window_end"}, and the event time that the closed ones cover."""
+    start, end = map(_at, needs.covers) if needs.covers else (None, None)
+    return {
+        "windows": [_window(*window) for window in sorted(needs.closed)],
+        "open_windows": [_window(*window) for window in sorted(needs.still_open)],
+        "from": start,
+        "to": end,
+    }
+
+
+def _window(metric: str, end_us: int) -> dict[str, str]:
+    return {"metric": metric, "window_end": _at(end_us)}
+
+
+def _at(time_us: int) -> str:
+    """UTC, to the second where it is whole."""
+    seconds, rest = divmod(time_us, 1_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat()
+    return text.replace("+00:00", "Z")
