@@ -14,7 +14,11 @@ from tideline.errors import UserError
 MODULES = (
     "platform_commands",
     "stream_commands",
-    "table_commands",
+    "reconcile_command",
+    "verify_command",
+    "backfill_command",
+    "ledger_commands",
+    "explain_command",
     "lateness_commands",
     "reject_commands",
     "quarantine_commands",

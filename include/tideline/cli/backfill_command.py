@@ -1,0 +1,91 @@
+"""`tideline backfill`: a range of event time computed again from Kafka."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tideline.cli.console import out, print_json, progress
+from tideline.cli.names import deployed, parse_time
+from tideline.errors import UserError
+from tideline.home import Home
+from tideline.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tideline.plan_view import BackfillPreview
+    from tideline.spec.model import StreamSpec
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(backfill)
+
+
+def backfill(
+    name: Annotated[str, typer.Argument(help="The stream's name.")],
+    since: Annotated[str, typer.Option("--from", help="First window start, RFC 3339; without a zone it is UTC.")],
+    until: Annotated[str, typer.Option("--to", help="Window starts before this time.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, read and write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compute the closed windows of a range of event time again from Kafka, whatever the tables hold of them now.
+
+    JSON: stream, windows, open_windows, records_read, groups, rows_changed; of a dry run: stream, windows,
+    open_windows, records, gone {partition: [[start, end)]}, gaps [{generation, first, last}]. A dry run exits 1 when
+    offsets are gone.
+    """
+    home = Home.from_env()
+    spec = deployed(home, name)
+    between = parse_time(since, "--from"), parse_time(until, "--to")
+    if between[0] >= between[1]:
+        raise UserError(f"the range from {between[0]} to {between[1]} is empty", "give --from a time before --to")
+    if dry_run:
+        _preview(home, spec, between, as_json)
+        return
+    from tideline.backfill import backfill_stream
+
+    found = backfill_stream(home, Settings.load(home).bootstrap_servers, name, *between, progress=progress).as_dict()
+    if as_json:
+        print_json(found)
+    else:
+        out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found.items()))
+
+
+def _preview(home: Home, spec: StreamSpec, between: tuple[datetime, datetime], as_json: bool) -> None:
+    from tideline.plan_view import preview_backfill
+    from tideline.stream_ledger import open_ledger
+    from tideline.tables.books import read_ledger, read_rejected
+
+    books = open_ledger(home, spec)
+    rows, rejected = read_ledger(books.tables), read_rejected(books.tables)
+    found = preview_backfill(books.eras, rows, between, rejected, _held(home, spec), books.gaps)
+    if as_json:
+        print_json({"stream": spec.name, **found.as_dict()})
+    else:
+        _show(spec.source.topic, found)
+    raise typer.Exit(1 if found.gone else 0)
+
+
+def _held(home: Home, spec: StreamSpec) -> tuple[dict[int, int], dict[int, int]] | None:
+    """Earliest and end offsets of the topic; None, and a word about it, when the broker does not answer."""
+    from tideline.kafka_io import earliest_offsets, end_offsets
+
+    address, topic = Settings.load(home).bootstrap_servers, spec.source.topic
+    try:
+        return earliest_offsets(address, topic), end_offsets(address, topic)
+    except UserError as error:
+        progress(f"which offsets Kafka still holds is not known: {error.message}")
+        return None
+
+
+def _show(topic: str, found: BackfillPreview) -> None:
+    out.print(f"{found.windows} windows to compute again from at most {found.records} records")
+    if found.open_windows:
+        out.print(f"{found.open_windows} windows are open: the stream itself completes them")
+    for partition, spans in found.gone.items():
+        offsets = ", ".join(f"{start} to {end - 1}" for start, end in spans)
+        out.print(f"topic {topic} no longer holds partition {partition}, offsets {offsets}", style="red")
+    for gap in found.gaps:
+        out.print(f"generation {gap.generation}, batches {gap.first} to {gap.last}: the ledger has no row of them yet")

@@ -1,0 +1,159 @@
+"""`tideline ledger`: what was sent, counted, refused and late, by batch, by day and in sum."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tideline.cli.console import out, print_json, print_table
+from tideline.cli.names import deployed
+from tideline.errors import UserError
+from tideline.home import Home
+
+if TYPE_CHECKING:
+    from tideline.gaps import Gap
+    from tideline.ledger import Books
+    from tideline.ledger_view import BatchView, Day
+    from tideline.stream_ledger import StreamLedger
+
+
+class By(StrEnum):
+    """How the books are divided."""
+
+    BATCH = "batch"
+    DAY = "day"
+    STATE = "state"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(ledger)
+
+
+def ledger(
+    name: Annotated[str, typer.Argument(help="The stream's name.")],
+    by: Annotated[By, typer.Option(help="One line a batch, a day (UTC), or a state.")] = By.BATCH,
+    last: Annotated[int, typer.Option(min=1, help="So many batches or days, the newest.")] = 20,
+    event_time: Annotated[
+        bool, typer.Option("--event-time", help="With --by day: days of event time, not of the batches.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show the books of a stream: sent = rejected + counted + late, and what of the late is corrected.
+
+    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, balanced}, gaps [{generation, first,
+    last}], and one of batches [{generation, batch, recorded, offsets {partition: [start, end)}, records, rejects,
+    events, late, state, late_ms, watermark_ms, source}], days [{day, batches, ...totals}], generations [{generation,
+    at, starts, bound, reason, fingerprint}]. Exit 1 when the books do not balance.
+    """
+    from tideline.stream_ledger import open_ledger
+
+    if event_time and by is not By.DAY:
+        raise UserError("--event-time divides days", "give it with --by day")
+    home = Home.from_env()
+    books = open_ledger(home, deployed(home, name))
+    if as_json:
+        print_json(_as_dict(name, books, by, last, event_time))
+    else:
+        _show(books, by, last, event_time)
+    raise typer.Exit(0 if books.totals.balanced else 1)
+
+
+def _as_dict(name: str, books: StreamLedger, by: By, last: int, event_time: bool) -> dict[str, object]:
+    from tideline.ledger_view import books_as_dict, cut_as_dict
+
+    found: dict[str, object] = {
+        "stream": name,
+        "totals": books_as_dict(books.totals),
+        "gaps": [asdict(gap) for gap in books.gaps],
+    }
+    match by:
+        case By.BATCH:
+            found["batches"] = [view.as_dict() for view in books.batches(last)]
+        case By.DAY:
+            days = books.days(event_time)[-last:]
+            found["days"] = [{"day": day.day, "batches": day.batches, **books_as_dict(day.books)} for day in days]
+        case By.STATE:
+            found["generations"] = [cut_as_dict(cut) for cut in books.cuts]
+    return found
+
+
+def _show(books: StreamLedger, by: By, last: int, event_time: bool) -> None:
+    match by:
+        case By.BATCH:
+            _show_batches(books.batches(last))
+        case By.DAY:
+            _show_days(books.days(event_time)[-last:])
+            if event_time:
+                out.print("rejected records have no event time: they are in the totals only")
+        case By.STATE:
+            _show_states(books)
+    for gap in books.gaps:
+        out.print(_gap_text(gap), style="yellow")
+    out.print(totals_text(books.totals))
+
+
+def _show_batches(views: list[BatchView]) -> None:
+    from tideline.ledger_view import at_text
+
+    def cells(view: BatchView) -> tuple[object, ...]:
+        offsets = " ".join(f"{part}:{start}..{end - 1}" for part, (start, end) in view.offsets.items() if end > start)
+        counts = (view.records, view.rejects, view.events, view.late, view.state)
+        marks = (at_text(view.late_ms), at_text(view.watermark_ms), view.source.value)
+        recorded = at_text(round(view.recorded.timestamp() * 1000))
+        return (f"{view.generation}/{view.batch}", recorded, offsets or "-", *counts, *marks)
+
+    columns = ("batch", "recorded", "offsets", "records", "rejects", "events", "late", "corrected", "L", "E", "source")
+    print_table(out, columns, [cells(view) for view in views])
+
+
+def _show_days(days: list[Day]) -> None:
+    columns = ("day", "batches", "sent", "rejected", "counted", "late", "corrected", "pending")
+    print_table(
+        out,
+        columns,
+        [
+            (day.day, day.batches, b.sent, b.rejected, b.counted, b.late, b.corrected, b.pending)
+            for day in days
+            for b in (day.books,)
+        ],
+    )
+
+
+def _show_states(books: StreamLedger) -> None:
+    from tideline.ledger_view import at_text, bound_text
+
+    totals = books.totals
+    states = {
+        "counted": totals.counted,
+        "rejected": totals.rejected,
+        "late, corrected": totals.corrected,
+        "late, pending": totals.pending,
+    }
+    print_table(out, ("state", "events"), states.items())
+    out.print()
+    rows = [
+        (
+            cut.generation,
+            at_text(cut.at_ms),
+            " ".join(f"{part}:{offset}" for part, offset in sorted(cut.starts.items())),
+            bound_text(cut) or "as before",
+            cut.spec.fingerprint(),
+            cut.reason,
+        )
+        for cut in books.cuts
+    ]
+    print_table(out, ("generation", "since", "from", "windows that end after", "spec", "reason"), rows)
+
+
+def _gap_text(gap: Gap) -> str:
+    batches = f"batch {gap.first}" if gap.first == gap.last else f"batches {gap.first} to {gap.last}"
+    return f"{batches} of generation {gap.generation} have no ledger row yet: the next reconciliation writes it"
+
+
+def totals_text(books: Books) -> str:
+    """The balance in one line, as `tideline verify` says it."""
+    parts = f"counted {books.counted} + rejected {books.rejected} + late {books.late} ({books.corrected} corrected)"
+    return f"events {books.sent} = {parts}: {'balanced' if books.balanced else 'NOT BALANCED'}"

@@ -1,0 +1,41 @@
+"""Names and times as users write them, and the error that tells what was meant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tideline.cli.console import err
+from tideline.errors import UserError
+from tideline.home import Home
+
+if TYPE_CHECKING:
+    from tideline.spec.model import StreamSpec
+
+
+def deployed(home: Home, name: str) -> StreamSpec:
+    """The spec of a deployed stream; UserError names the one that was perhaps meant."""
+    from tideline.spec.problems import did_you_mean
+    from tideline.stream_books import deployed_spec
+
+    if not home.stream(name).spec.exists():
+        known = sorted(path.parent.name for path in home.stream(name).root.parent.glob("*/spec.yaml"))
+        hint = did_you_mean(name, known, "deployed are") if known else f"tideline deploy {name}"
+        raise UserError(f"stream '{name}' was never deployed", hint)
+    return deployed_spec(home, name)
+
+
+def parse_time(text: str, option: str) -> datetime:
+    """An RFC 3339 time; one without a zone is UTC, and that is said. UserError for what is no time."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UserError(f"{option} '{text}' is not a time", "write it as 2026-01-31T10:00:00Z") from None
+    if at.tzinfo is not None:
+        return at
+    err.print(f"{option} {text} has no zone: taken as UTC")
+    return at.replace(tzinfo=UTC)
+
+
+def parse_optional_time(text: str | None, option: str) -> datetime | None:
+    return None if text is None else parse_time(text, option)

@@ -1,0 +1,200 @@
+"""Reads what `tideline.explain` folds: a group's inputs, their ledger rows, and its published row."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tideline.engine.publish import Publisher
+from tideline.explain import (
+    Input,
+    Kind,
+    Place,
+    Row,
+    Step,
+    Subject,
+    differing,
+    fold,
+    inputs_in_order,
+    place_of,
+    places_of,
+    replacements,
+    waiting,
+)
+from tideline.generations import Era
+from tideline.ledger import LedgerRow
+from tideline.subjects import unknown_group
+from tideline.tables.books import Inputs, read_corrected, read_inputs, read_last_row, read_ledger
+from tideline.tables.commit_times import commit_time_ms
+from tideline.tables.published import read_published
+from tideline.tables.schemas import TIME, StreamTables
+
+_TRIES: Final = 20
+_PAUSE_S: Final = 0.25
+CommitTime = Callable[[Path, int], int | None]
+"""When a version of a table was committed, in ms."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A group's steps; `left_out` older parts are in no step. `waits`: what was dropped and is not corrected yet."""
+
+    subject: Subject
+    era: Era
+    steps: tuple[Step, ...]
+    left_out: int
+    waits: dict[int, tuple[Place, ...]]
+    expected: Row | None
+    published: Row | None
+
+    @property
+    def differs(self) -> tuple[str, ...]:
+        """The columns in which the published row is not what its inputs give."""
+        return differing(self.expected, self.published)
+
+    @property
+    def columns(self) -> list[str]:
+        """The published columns that hold numbers: measures, then what is derived from them."""
+        metric = self.era.spec.metrics[self.subject.metric]
+        return [*metric.measures, *metric.derived]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "metric": self.subject.metric,
+            "window_start": _iso(self.subject.start_us),
+            "window_end": _iso(self.subject.end_us),
+            "key": json.loads(self.subject.key),
+            "era": {"first": self.era.first, "last": self.era.last, "fingerprint": self.era.spec.fingerprint()},
+            "steps": [self._step(step) for step in self.steps],
+            "left_out": self.left_out,
+            "waiting": [
+                {"batch": place_of(version), "offsets": [asdict(place) for place in places]}
+                for version, places in sorted(self.waits.items())
+            ],
+            "expected": self.expected,
+            "published": self.published,
+            "differs": list(self.differs),
+        }
+
+    def _step(self, step: Step) -> dict[str, Any]:
+        return {
+            "input": step.input.kind.value,
+            "batch": place_of(step.input.version),
+            "came": _iso(step.input.came_ms * 1000),
+            "events": step.input.events,
+            "counts": step.counts,
+            "instead": step.instead,
+            "offsets": [asdict(place) for place in step.places],
+            "values": None if step.row is None else {name: step.row[name] for name in self.columns},
+            "revision": None if step.row is None else step.row["revision"],
+        }
+
+
+def explain_group(
+    tables: StreamTables,
+    eras: Sequence[Era],
+    subject: Subject,
+    newest: int = 20,
+    commit_time: CommitTime = commit_time_ms,
+    pause: Callable[[], None] = lambda: time.sleep(_PAUSE_S),
+) -> Explanation:
+    """Explains a group by the `newest` parts of each generation and all its corrections and overrides.
+
+    A row that a running stream has not published yet is waited for. UserError for a group without any input.
+    """
+    for _ in range(_TRIES):
+        found = _explain(tables, eras, subject, newest, commit_time)
+        if not found.differs:
+            break
+        pause()
+    return found
+
+
+def _explain(
+    tables: StreamTables, eras: Sequence[Era], subject: Subject, newest: int, commit_time: CommitTime
+) -> Explanation:
+    era = next(era for era in eras if era.bounds.hold(subject.end_us))
+    inputs = read_inputs(tables, era, _where(subject) & (pc.field("metric") == subject.metric))
+    rows = read_published(tables.published(subject.metric), _where(subject))
+    published = rows.to_pylist() if rows is not None else []
+    last = read_last_row(tables)
+    watermark_ms = era.watermark_ms(last)
+    order = inputs_in_order(inputs, _came(tables, inputs, commit_time))
+    if not order and not published:
+        raise unknown_group(tables, subject)
+    shown = _shown(order, newest)
+    ledger = _ledger(tables, order)
+    instead, publisher = replacements(order), Publisher(era.spec)
+    steps = tuple(
+        Step(
+            each,
+            instead.get(each),
+            places_of(era, eras, subject, each, ledger),
+            fold(publisher, inputs, order[: number + 1], subject.metric, watermark_ms),
+        )
+        for number, each in enumerate(order)
+        if each in shown
+    )
+    expected = steps[-1].row if steps else None
+    waits = waiting(eras, subject, _uncorrected(tables, order))
+    return Explanation(
+        subject, era, steps, len(order) - len(steps), waits, expected, published[0] if published else None
+    )
+
+
+def _where(subject: Subject) -> pc.Expression:
+    return (pc.field("window_end") == pa.scalar(subject.end_us, TIME)) & (pc.field("key") == subject.key)
+
+
+def _shown(order: Sequence[Input], newest: int) -> frozenset[Input]:
+    """All but the older parts of each generation: each of those was replaced by the next."""
+    parts: dict[int, list[Input]] = {}
+    for each in order:
+        if each.kind is Kind.PART:
+            parts.setdefault(each.version >> 32, []).append(each)
+    hidden = {each for found in parts.values() for each in found[:-newest]}
+    return frozenset(each for each in order if each not in hidden)
+
+
+def _came(tables: StreamTables, inputs: Inputs, commit_time: CommitTime) -> dict[tuple[Kind, int], int]:
+    """When corrections and overrides were committed, where the table's log still tells."""
+    sources = (
+        (Kind.CORRECTION, tables.corrections, inputs.corrections),
+        (Kind.OVERRIDE, tables.overrides, inputs.overrides),
+    )
+    times = {
+        (kind, sequence): commit_time(path, sequence)
+        for kind, path, table in sources
+        for sequence in pc.unique(table["sequence"]).to_pylist()
+        if sequence is not None
+    }
+    return {commit: at_ms for commit, at_ms in times.items() if at_ms is not None}
+
+
+def _ledger(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow]:
+    """The ledger rows of the inputs' batches; an override has seen every batch up to its own."""
+    if not order:
+        return []
+    from_start = any(each.kind is Kind.OVERRIDE for each in order)
+    first = -1 if from_start else min(each.version for each in order) - 1
+    return read_ledger(tables, first)
+
+
+def _uncorrected(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow]:
+    """Batches that dropped something which is neither in corrections nor in the group's overrides."""
+    corrected = read_corrected(tables)
+    seen = max((each.version for each in order if each.kind is Kind.OVERRIDE), default=-1)
+    rows = read_ledger(tables, max(corrected.through, seen), late_only=True)
+    return [row for row in rows if row.version not in corrected]
+
+
+def _iso(us: int) -> str:
+    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat()

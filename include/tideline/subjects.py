@@ -1,0 +1,88 @@
+"""Finds the group that a user means, and names near ones when there is none like it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tideline.engine.cells import connect
+from tideline.errors import UserError
+from tideline.explain import Subject
+from tideline.generations import Era
+from tideline.spec.model import Metric
+from tideline.spec.problems import did_you_mean
+from tideline.tables.published import read_published
+from tideline.tables.schemas import TIME, StreamTables
+
+_SHOWN = 5
+
+
+def find_subject(tables: StreamTables, eras: Sequence[Era], metric: str, start_us: int, key: str) -> Subject:
+    """The group of a metric, window start and key; UserError when no spec has such a metric there.
+
+    Whether anything is known of the group is not looked at.
+    """
+    known = {name for era in eras for name in era.spec.metrics}
+    if metric not in known:
+        raise UserError(f"there is no metric '{metric}'", did_you_mean(metric, known, "metrics are"))
+    for era in eras:
+        found = era.spec.metrics.get(metric)
+        if found is not None and era.bounds.hold(start_us + found.window * 1000):
+            return Subject(metric, start_us, start_us + found.window * 1000, key_text(found, key))
+    raise _no_window(metric, start_us, _windows(tables, metric))
+
+
+def key_text(metric: Metric, key: str) -> str:
+    """A key as tables hold it, from the values with commas between, or from a JSON array; UserError if it is none."""
+    values = _values(metric, key)
+    if len(values) != len(metric.keys):
+        wanted = ", ".join(metric.keys) or "no key"
+        fix = "a value with a comma in it needs the JSON array" if metric.keys else "write [] as the key"
+        raise UserError(f"key '{key}' has {len(values)} values, the metric has {len(metric.keys)}: {wanted}", fix)
+    rows = connect().execute("select to_json($values::varchar[])::varchar", {"values": values}).fetchall()
+    return str(rows[0][0])
+
+
+def _values(metric: Metric, key: str) -> list[str | None]:
+    if key.lstrip().startswith("["):
+        try:
+            found = json.loads(key)
+        except ValueError as error:
+            raise UserError(f"key '{key}' is no JSON array: {error}", 'write it as ["shop", null]') from None
+        return [value if value is None or isinstance(value, str) else json.dumps(value) for value in found]
+    return [part.strip() for part in key.split(",")] if key or metric.keys else []
+
+
+def unknown_group(tables: StreamTables, subject: Subject) -> UserError:
+    """What to ask for instead of a group that nothing is known of: keys of its window, or windows of its metric."""
+    end = pc.field("window_end") == pa.scalar(subject.end_us, TIME)
+    rows = read_published(tables.published(subject.metric), end)
+    if rows is None or not len(rows):
+        return _no_window(subject.metric, subject.start_us, _windows(tables, subject.metric))
+    message = f"{subject.metric} has no key {subject.key} in the window that begins at {_iso(subject.start_us)}"
+    return UserError(message, _near(subject.key, sorted(rows["key"].to_pylist())))
+
+
+def _near(key: str, keys: list[str]) -> str:
+    hint = did_you_mean(key, keys)
+    few = ", ".join(keys[:_SHOWN])
+    return hint if hint.startswith("did") or len(keys) <= _SHOWN else f"its first keys of {len(keys)} are {few}"
+
+
+def _windows(tables: StreamTables, metric: str) -> list[int]:
+    rows = read_published(tables.published(metric))
+    return [] if rows is None else sorted(pc.unique(rows["window_start"].cast(pa.int64())).to_pylist())
+
+
+def _no_window(metric: str, start_us: int, windows: list[int]) -> UserError:
+    nearest = sorted(sorted(windows, key=lambda at: abs(at - start_us))[:_SHOWN])
+    hint = f"the nearest begin at {', '.join(map(_iso, nearest))}" if nearest else "it has no window yet"
+    return UserError(f"{metric} has no window that begins at {_iso(start_us)}", hint)
+
+
+def _iso(us: int) -> str:
+    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
