@@ -13,7 +13,7 @@ from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, Unknown
 
 from tideline.errors import UserError
 from tideline.kafka_client import POLL_RECORDS, admin, consumer
-from tideline.offset_ranges import Ranges, merged, outside
+from tideline.offset_ranges import OffsetRanges, Ranges, merged, outside
 from tideline.records import RECORDS
 
 STALL_S: Final = 30.0
@@ -103,13 +103,18 @@ def read_ranges(
     wanted = merged(ranges)
     if not wanted:
         return
-    with admin(bootstrap) as client:
-        first, last = (_offsets(client, topic, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
-    missing = outside(wanted, first, last)
-    if missing:
-        raise OffsetsGone(topic, missing)
+    require_held(bootstrap, topic, wanted)
     with consumer(bootstrap, read_committed) as client:
         yield from _tables(walk(client, topic, wanted, max_records, stall_s), max_records)
+
+
+def require_held(bootstrap: str, topic: str, ranges: OffsetRanges) -> None:
+    """OffsetsGone unless the log still holds all of these ranges."""
+    with admin(bootstrap) as client:
+        first, last = (_offsets(client, topic, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+    missing = outside(ranges, first, last)
+    if missing:
+        raise OffsetsGone(topic, missing)
 
 
 Row = tuple[int, int, int, bytes | None]

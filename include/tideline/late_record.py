@@ -41,6 +41,10 @@ class LateRecord:
         column = self._alert.key if self._alert else None
         self._rows.append(late_event_rows(late_pairs(engine, batches, self._facts, column)))
 
+    def add(self, rows: pa.Table) -> None:
+        """Takes rows of `late_events` that another record has collected."""
+        self._rows.append(rows)
+
     def rows(self) -> pa.Table:
         return pa.concat_tables([LATE_EVENTS.empty_table(), *self._rows])
 

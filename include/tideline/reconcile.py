@@ -13,23 +13,25 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tideline.backfill import recompute_windows
-from tideline.engine.cells import GROUP, Engine
-from tideline.engine.slots import slot_columns, stream_plans
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
+from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
 from tideline.quarantine import Quarantine
-from tideline.reconcile_plan import Interval, LateSpan, ReconcilePlan, dealt_with, plan_reconcile
+from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger
 from tideline.tables.corrections import commit_corrections
 from tideline.tables.publication import Publication
-from tideline.tables.schemas import TIME, StreamTables, correction_schema
+from tideline.tables.schemas import StreamTables
 
 ALL: Final = Interval()
-_ALL_LATE_US: Final = 1 << 62
+
+Compute = Callable[[StreamBooks, ReconcilePlan, LateRecord], tuple[int, pa.Table]]
+"""Reads the plan's spans and gives their late events to the record; returns how many records it read, and what each
+batch dropped, as rows of `corrections` without a sequence."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,31 @@ def _plan(tables: StreamTables, eras: Sequence[Era], interval: Interval) -> tupl
     return plan_reconcile(eras, ledger, corrected, interval), dealt_with(ledger, interval)
 
 
+def compute_in_process(books: StreamBooks, plan: ReconcilePlan, record: LateRecord) -> tuple[int, pa.Table]:
+    """Reads the plan's spans here, one after the other."""
+    chunks = map(as_read(books, plan).mark, books.read(plan.ranges)) if plan.spans else ()
+    return compute_corrections(books.eras, plan, chunks, record.collect)
+
+
+def as_read(books: StreamBooks, plan: ReconcilePlan) -> Quarantine:
+    """What the plan's batches refused when they read it: whatever would be made of it today, they did not drop it."""
+    return Quarantine(rejected_in(books.tables, plan.versions))
+
+
+def compute_corrections(
+    eras: Sequence[Era], plan: ReconcilePlan, chunks: Iterable[pa.Table], each: EachChunk = lambda *_: None
+) -> tuple[int, pa.Table]:
+    """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records.
+
+    `each` is called with every era's engine and batches while a chunk is loaded.
+    """
+    late, read = LateCells(eras, plan.spans, each), 0
+    for records in chunks:
+        read += len(records)
+        late.load(records)
+    return read, late.corrections()
+
+
 def reconcile_stream(
     home: Home,
     bootstrap: str,
@@ -83,15 +110,16 @@ def reconcile_stream(
 
 
 def reconcile_books(
-    books: StreamBooks, interval: Interval = ALL, progress: Callable[[str], None] = lambda _: None
+    books: StreamBooks,
+    interval: Interval = ALL,
+    progress: Callable[[str], None] = lambda _: None,
+    compute: Compute = compute_in_process,
 ) -> ReconcileResult:
-    """The same for books that are open."""
+    """The same for books that are open; `compute` says where the late spans are read."""
     plan, through = _plan(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
     late = LateRecord(books.spec.late_data.alert, books.eras, plan.spans)
-    as_read = Quarantine(rejected_in(books.tables, plan.versions))
-    chunks = map(as_read.mark, books.read(plan.ranges)) if plan.spans else ()
-    read, corrections = compute_corrections(books.eras, plan, chunks, late.collect)
+    read, corrections = compute(books, plan, late)
     require_all_found(plan, corrections)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables)
@@ -103,56 +131,6 @@ def reconcile_books(
     read += recomputed.records_read if recomputed else 0
     published += recomputed.rows_changed if recomputed else 0
     return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published)
-
-
-def compute_corrections(
-    eras: Sequence[Era],
-    plan: ReconcilePlan,
-    chunks: Iterable[pa.Table],
-    each: Callable[[Engine, pa.Table], None] = lambda *_: None,
-) -> tuple[int, pa.Table]:
-    """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records.
-
-    `each` is called with every era's engine and batches while a chunk is loaded.
-    """
-    engines = [(Engine(era.spec, era.bounds), batches_of(era, plan.spans)) for era in eras]
-    found: list[list[pa.Table]] = [[] for _ in engines]
-    read = 0
-    for records in chunks:
-        read += len(records)
-        for (engine, batches), cells in zip(engines, found, strict=True):
-            if len(batches):
-                engine.load(records)
-                cells.append(engine.late_cells(batches))
-                each(engine, batches)
-    times = {span.version: span.batch_at_ms * 1000 for span in plan.spans}
-    merged = [_merged(engine, cells, times) for (engine, _), cells in zip(engines, found, strict=True) if cells]
-    slots = sorted({slot for era in eras for slot in slot_columns(stream_plans(era.spec).values())})
-    schema = correction_schema(slots)
-    return read, pa.concat_tables([schema.empty_table(), *merged], promote_options="default")
-
-
-def _merged(engine: Engine, cells: list[pa.Table], times: dict[int, int]) -> pa.Table:
-    rows = engine.merge(pa.concat_tables(cells), ("version", *GROUP))
-    at = pa.array([times[version] for version in rows["version"].to_pylist()], TIME)
-    numbered = rows.append_column("batch_at", at).append_column("sequence", pa.nulls(len(rows), pa.int64()))
-    schema = correction_schema(engine.slots)
-    return numbered.select(schema.names).cast(schema)
-
-
-def batches_of(era: Era, spans: Iterable[LateSpan]) -> pa.Table:
-    """The spans in which windows of the era were lost, with the watermark that lost them: a later era's batch all."""
-    lost = [(span, span.late_ms * 1000 if era.ran(span.generation) else _ALL_LATE_US)
-            for span in spans if span.generation >= era.first]  # fmt: skip
-    return pa.table(
-        {
-            "version": pa.array([span.version for span, _ in lost], pa.int64()),
-            "partition": pa.array([span.partition for span, _ in lost], pa.int32()),
-            "start": pa.array([span.start for span, _ in lost], pa.int64()),
-            "end": pa.array([span.end for span, _ in lost], pa.int64()),
-            "late_us": pa.array([late_us for _, late_us in lost], pa.int64()),
-        }
-    )
 
 
 def require_all_found(plan: ReconcilePlan, corrections: pa.Table) -> None:

@@ -74,7 +74,7 @@ def describe_chunk(engine: Engine) -> ChunkBooks:
     for pane in engine.panes().to_pylist():
         panes[pane["partition"]].append(pane)
     shares = {partition: _share(count, panes[partition]) for partition, count in rows.items()}
-    return ChunkBooks(shares, _to_bytes(engine.rejects()))
+    return ChunkBooks(shares, arrow_bytes(engine.rejects()))
 
 
 def _share(rows: int, panes: list[dict[str, int]]) -> Chunk:
@@ -88,12 +88,13 @@ def _share(rows: int, panes: list[dict[str, int]]) -> Chunk:
     )
 
 
-def _to_bytes(rejects: pa.Table) -> bytes:
-    if not len(rejects):
+def arrow_bytes(table: pa.Table) -> bytes:
+    """A table as an Arrow stream; nothing when it has no rows."""
+    if not len(table):
         return b""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rejects.schema) as writer:
-        writer.write_table(rejects)
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 
 

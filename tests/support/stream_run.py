@@ -34,7 +34,7 @@ from tideline_spark.sink import BatchDone, BatchSink, Identity
 
 @dataclass
 class StreamRun:
-    """One stream with a home, tables and a topic of its own; the topic has one partition, so that batches are exact."""
+    """One stream with a home, tables and a topic of its own; with one partition batches are exact."""
 
     spark: SparkSession
     bootstrap: str
@@ -45,9 +45,10 @@ class StreamRun:
     done: list[BatchDone] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     own_checkpoint: Path | None = None
+    partitions: int = 1
 
     def __post_init__(self) -> None:
-        self.topic_id = ensure_topic(self.bootstrap, self.spec.source.topic, 1)
+        self.topic_id = ensure_topic(self.bootstrap, self.spec.source.topic, self.partitions)
         stream = self.home.stream(self.spec.name)
         stream.root.mkdir(parents=True, exist_ok=True)
         stream.spec.write_text(self.spec.model_dump_json(exclude_none=True))
@@ -99,7 +100,7 @@ class StreamRun:
 
     def send(self, *values: bytes | None) -> None:
         """Sends records; they are in the topic when this returns."""
-        with Sender(self.bootstrap, self.spec.source.topic, 1) as sender:
+        with Sender(self.bootstrap, self.spec.source.topic, self.partitions) as sender:
             for value in values:
                 sender.send(value)
 
@@ -164,8 +165,9 @@ def dropped_by_spark(query: StreamingQuery) -> int:
     )
 
 
-def new_run(spark: SparkSession, platform: Platform, folder: Path, spec: StreamSpec) -> StreamRun:
+def new_run(spark: SparkSession, platform: Platform, folder: Path, spec: StreamSpec, partitions: int = 1) -> StreamRun:
     """A stream whose topic is named after the folder, so that no two tests share one."""
     topic = spec.source.model_copy(update={"topic": f"t-{abs(hash(folder))}"})
     home = Home(folder)
-    return StreamRun(spark, platform.settings.bootstrap_servers, home, spec.model_copy(update={"source": topic}))
+    own = spec.model_copy(update={"source": topic})
+    return StreamRun(spark, platform.settings.bootstrap_servers, home, own, partitions=partitions)
