@@ -11,7 +11,14 @@ import typer
 from tideline.cli.console import print_error
 from tideline.errors import UserError
 
-MODULES = ("platform_commands", "stream_commands", "table_commands", "airflow_commands", "demo_command")
+MODULES = (
+    "platform_commands",
+    "stream_commands",
+    "table_commands",
+    "airflow_commands",
+    "demo_command",
+    "bench_commands",
+)
 
 app = typer.Typer(
     name="tideline",

@@ -1,0 +1,50 @@
+"""Hosts drivers for a bench: one Python and one JVM run the driver's entry again and again.
+
+A line `{"run": [ARGUMENT, ...]}` on standard input starts a driver, `{"ended": CODE}` on standard output tells how it
+ended; `{"ready": PID}` comes first, once the JVM is up. All else that is printed goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TextIO
+
+from pyspark import SparkContext
+
+from tideline_spark.driver import main
+
+
+def serve(requests: TextIO, answers: TextIO) -> None:
+    """One driver at a time, until the requests end."""
+    SparkContext._ensure_initialized()
+    _tell(answers, ready=os.getpid())
+    for line in requests:
+        _tell(answers, ended=int(_run(json.loads(line)["run"])))
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        return main(argv)
+    finally:
+        left = SparkContext._active_spark_context  # a driver that failed leaves its context to its process's end
+        if left is not None:
+            left.stop()
+
+
+def _tell(answers: TextIO, **said: int) -> None:
+    answers.write(json.dumps(said) + "\n")
+    answers.flush()
+
+
+def private_output() -> TextIO:
+    """Standard output for the answers alone: whoever prints, the JVM too, prints to standard error from here on."""
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(kept, "w")
+
+
+if __name__ == "__main__":
+    serve(sys.stdin, private_output())
+    os._exit(0)  # Spark's threads would hold the process
