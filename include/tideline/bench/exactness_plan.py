@@ -25,14 +25,15 @@ class Act(StrEnum):
     KILL = "kill -9"
     RECONCILE = "reconcile"
     RECONCILE_TWICE = "two reconcilers at once"
-    RECONCILE_KILLED = "reconciler killed before publication"
+    RECONCILE_PARTLY = "reconcile, and publish nothing"
+    RECONCILE_KILLED = "reconciler killed -9 after its corrections"
     LOSE_CHECKPOINT = "new generation, checkpoint lost"
     LOSE_STATE = "new generation, state lost"
     CHANGE_SPEC = "new generation, spec changed"
 
 
 _RESTARTS: Final = (Act.RESTART, Act.REPLAY)
-_RECONCILIATIONS: Final = (Act.RECONCILE, Act.RECONCILE_TWICE, Act.RECONCILE_KILLED)
+_RECONCILIATIONS: Final = (Act.RECONCILE, Act.RECONCILE_TWICE, Act.RECONCILE_PARTLY, Act.RECONCILE_KILLED)
 _GENERATIONS: Final = (Act.LOSE_CHECKPOINT, Act.LOSE_STATE, Act.CHANGE_SPEC)
 
 

@@ -6,12 +6,12 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from tideline.bench.drivers import Drivers
 from tideline.bench.exactness_plan import Act, Plan, Step
+from tideline.bench.reconcilers import reconcile_and_kill, reconcile_and_stop_short, reconcile_at_once
 from tideline.checkpoint import CheckpointLog
 from tideline.home import Home, StreamHome
 from tideline.kafka_io import end_offsets
@@ -25,11 +25,18 @@ from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
 
-WRITTEN: Final = "corrections written"
-
-
-class ReconcilerKilled(Exception):
-    """Stands for the death of a reconciler, between its corrections and their publication."""
+_KINDS: Final = {
+    Act.RESTART: "restarts",
+    Act.REPLAY: "restarts",
+    Act.KILL: "kills",
+    Act.RECONCILE: "reconciliations",
+    Act.RECONCILE_TWICE: "reconciliations",
+    Act.RECONCILE_PARTLY: "reconciliations",
+    Act.RECONCILE_KILLED: "reconciliations",
+    Act.LOSE_CHECKPOINT: "generations",
+    Act.LOSE_STATE: "generations",
+    Act.CHANGE_SPEC: "generations",
+}
 
 
 @dataclass
@@ -71,6 +78,7 @@ class Trial:
         self.happened["events"] += len(step.records)
         self._pause(step.pause_s)
         self._do(step)
+        self.happened[_KINDS.get(step.act, "waits")] += 1
 
     def _do(self, step: Step) -> None:
         match step.act:
@@ -87,9 +95,11 @@ class Trial:
             case Act.RECONCILE:
                 self._reconcile()
             case Act.RECONCILE_TWICE:
-                self._reconcile_at_once()
+                reconcile_at_once(self.home, self.bootstrap, self.spec.name)
+            case Act.RECONCILE_PARTLY:
+                reconcile_and_stop_short(self.home, self.bootstrap, self.spec.name)
             case Act.RECONCILE_KILLED:
-                self._reconcile_and_die()
+                reconcile_and_kill(self.home, self.spec.name)
             case _:
                 raise NotImplementedError(step.act)
 
@@ -108,12 +118,10 @@ class Trial:
         self._stop()
         between()
         self._start()
-        self.happened["restarts"] += 1
 
     def _kill(self) -> None:
         self.drivers.kill()
         self._start()
-        self.happened["kills"] += 1
 
     def _forget_last_commit(self) -> None:
         """As if the driver had died between its batch and Spark's own commit of it."""
@@ -122,35 +130,8 @@ class Trial:
         for name in (f"{last}", f".{last}.crc"):
             (folder / "commits" / name).unlink(missing_ok=True)
 
-    def _reconcile(self, progress: Callable[[str], None] = lambda _: None) -> ReconcileResult:
-        self.happened["reconciliations"] += 1
-        return self._run_reconcile(progress)
-
-    def _run_reconcile(self, progress: Callable[[str], None] = lambda _: None) -> ReconcileResult:
-        return reconcile_stream(self.home, self.bootstrap, self.spec.name, progress=progress)
-
-    def _reconcile_at_once(self) -> None:
-        both = threading.Barrier(2)
-        self.happened["reconciliations"] += 2
-
-        def run() -> None:
-            both.wait()
-            self._run_reconcile()
-
-        with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(run) for _ in range(2)]:
-                done.result()
-
-    def _reconcile_and_die(self) -> None:
-        def die(line: str) -> None:
-            if WRITTEN in line:
-                raise ReconcilerKilled
-
-        try:
-            self._reconcile(die)
-        except ReconcilerKilled:
-            return
-        raise RuntimeError("the reconciler that was to be killed before its publication was not")
+    def _reconcile(self) -> ReconcileResult:
+        return reconcile_stream(self.home, self.bootstrap, self.spec.name)
 
     def _pause(self, seconds: float) -> None:
         """Lets the driver work for a moment."""
