@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 from typing import TextIO
 
 from pyspark import SparkContext
@@ -17,11 +19,19 @@ from tideline_spark.driver import main
 
 
 def serve(requests: TextIO, answers: TextIO) -> None:
-    """One driver at a time, until the requests end."""
+    """One driver at a time; ends with its requests, whatever runs then: the bench is gone."""
+    asked: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_listen, args=(requests, asked), daemon=True).start()
     SparkContext._ensure_initialized()
     _tell(answers, ready=os.getpid())
+    while True:
+        _tell(answers, ended=int(_run(json.loads(asked.get())["run"])))
+
+
+def _listen(requests: TextIO, asked: queue.Queue[str]) -> None:
     for line in requests:
-        _tell(answers, ended=int(_run(json.loads(line)["run"])))
+        asked.put(line)
+    os._exit(0)  # the JVM and its workers end with this process
 
 
 def _run(argv: list[str]) -> int:
@@ -47,4 +57,3 @@ def private_output() -> TextIO:
 
 if __name__ == "__main__":
     serve(sys.stdin, private_output())
-    os._exit(0)  # Spark's threads would hold the process

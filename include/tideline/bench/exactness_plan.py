@@ -60,13 +60,13 @@ class Plan:
         return [record for step in self.steps for record in step.records]
 
 
-def make_plan(seed: int, *, with_generations: bool = False) -> Plan:
+def make_plan(seed: int) -> Plan:
     """The plan of a seed, the same at any time and anywhere."""
     rng = Random(seed)
     events, partitions = between(rng, *_EVENTS), rng.randint(1, 4)
     spec = random_spec(rng, f"seed-{seed}", events, partitions)
     records = random_records(rng, seed, events, partitions)
-    acts = _acts(rng, with_generations)
+    acts = _acts(rng)
     cuts = [0, *sorted(rng.sample(range(1, events), len(acts) - 1)), events]
     steps = []
     for act, begin, end in zip(acts, cuts, cuts[1:], strict=False):
@@ -77,12 +77,12 @@ def make_plan(seed: int, *, with_generations: bool = False) -> Plan:
     return Plan(seed, spec, tuple(steps))
 
 
-def _acts(rng: Random, with_generations: bool) -> list[Act]:
+def _acts(rng: Random) -> list[Act]:
     """Two to nine acts in any order: a kill in every third plan, since a new JVM takes as long as all the rest."""
     acts = [Act.GO_ON, Act.WAIT]
     acts += [Act.KILL] if rng.random() < 1 / 3 else []
     acts += rng.choices(_RESTARTS, k=rng.choice((0, 1, 1, 2)))
     acts += rng.choices(_RECONCILIATIONS, k=rng.randint(1, 3))
-    acts += [rng.choice(_GENERATIONS)] if with_generations and rng.random() < 0.5 else []
+    acts += [rng.choice(_GENERATIONS)] if rng.random() < 0.5 else []
     rng.shuffle(acts)
     return acts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any, Final
 
@@ -60,13 +61,18 @@ def _metric(rng: Random) -> dict[str, Any]:
     metric: dict[str, Any] = {
         "window": _seconds(slide * slides),
         "keys": rng.sample(_KEYS, rng.choice((0, 1, 1, 2))),
-        "measures": {f"measure_{number}": measure for number, measure in enumerate(measures)},
+        "measures": {_column(measure): measure for measure in measures},
     }
     if slides > 1:
         metric["slide"] = _seconds(slide)
     if rng.random() < 0.5:
         metric["watermark"] = _seconds(rng.choice(_DELAYS_S))
     return metric
+
+
+def _column(measure: str) -> str:
+    """A column named after what it holds: the same name never means another type in a changed spec."""
+    return "m_" + re.sub("[^a-z0-9]+", "_", measure).strip("_")
 
 
 def _seconds(count: int) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from tideline.bench.drivers import Drivers
@@ -55,6 +56,10 @@ class Trial:
         self.stream: StreamHome = self.home.stream(self.spec.name)
         self.tables = StreamTables(self.home.tables(self.spec.name))
 
+    @property
+    def _checkpoint(self) -> Path:
+        return self.stream.checkpoint(self.generation)
+
     def play(self) -> VerifyReport:
         """All steps, the end of the log, and a stop; then reconciled twice and verified."""
         self._deploy(self.spec)
@@ -100,8 +105,14 @@ class Trial:
                 reconcile_and_stop_short(self.home, self.bootstrap, self.spec.name)
             case Act.RECONCILE_KILLED:
                 reconcile_and_kill(self.home, self.spec.name)
-            case _:
-                raise NotImplementedError(step.act)
+            case Act.LOSE_CHECKPOINT:
+                self._new_generation(lambda: shutil.rmtree(self._checkpoint))
+            case Act.LOSE_STATE:
+                self._new_generation(lambda: shutil.rmtree(self._checkpoint / "state"))
+            case Act.CHANGE_SPEC:
+                assert step.spec is not None
+                changed = step.spec
+                self._new_generation(lambda: self._deploy(changed))
 
     def _deploy(self, spec: StreamSpec) -> None:
         self.spec = spec
@@ -119,16 +130,21 @@ class Trial:
         between()
         self._start()
 
+    def _new_generation(self, between: Callable[[], None]) -> None:
+        self._stop()
+        between()
+        self.generation += 1
+        self._start()
+
     def _kill(self) -> None:
         self.drivers.kill()
         self._start()
 
     def _forget_last_commit(self) -> None:
         """As if the driver had died between its batch and Spark's own commit of it."""
-        folder = self.stream.checkpoint(self.generation)
-        last = CheckpointLog(folder).last_commit()
+        last = CheckpointLog(self._checkpoint).last_commit()
         for name in (f"{last}", f".{last}.crc"):
-            (folder / "commits" / name).unlink(missing_ok=True)
+            (self._checkpoint / "commits" / name).unlink(missing_ok=True)
 
     def _reconcile(self) -> ReconcileResult:
         return reconcile_stream(self.home, self.bootstrap, self.spec.name)
