@@ -58,7 +58,8 @@ class DriverHost:
     def run(self, argv: list[str]) -> None:
         """Starts a driver; `ended` tells how it ends."""
         if not self._is_ready:
-            self._answer(START_S)
+            if self._answer(START_S) is None:
+                raise HostLost(f"no JVM was up within {START_S:g} s: read {self._log}")
             self._is_ready = True
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"run": argv}) + "\n")
@@ -66,9 +67,8 @@ class DriverHost:
 
     def ended(self, seconds: float) -> int | None:
         """The driver's exit code once it has ended, None when it has not within `seconds`."""
-        with suppress(queue.Empty):
-            return self._answer(seconds)["ended"]
-        return None
+        answer = self._answer(seconds)
+        return None if answer is None else answer["ended"]
 
     def kill(self) -> None:
         """kill -9 for Python, the JVM and its workers, wherever they are in a batch."""
@@ -98,8 +98,12 @@ class DriverHost:
             return [leader, *leader.children(recursive=True)]
         return []
 
-    def _answer(self, seconds: float) -> dict[str, int]:
-        answer = self._answers.get(timeout=seconds)
+    def _answer(self, seconds: float) -> dict[str, int] | None:
+        """What it said next, None when it said nothing within `seconds`; HostLost once it has ended."""
+        try:
+            answer = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return None
         if answer is None:
             raise HostLost(f"the process that hosts the driver ended: read {self._log}")
         return answer

@@ -8,6 +8,7 @@ from typing import Final
 from tideline.bench.driver_host import DriverHost
 from tideline.home import Home, StreamHome
 from tideline.keeper.epochs import create_epoch, current_epoch, tag_of
+from tideline.keeper.heartbeat import read_heartbeat
 from tideline.platform.waiting import wait_until
 
 STOP_S: Final = 60.0
@@ -48,20 +49,21 @@ class Drivers:
         code = self._host.ended(STOP_S)
         if code is None:
             raise DriverFailed(f"the driver did not stop within {STOP_S:g} s")
-        self._require_stopped(code)
+        if code:
+            raise DriverFailed(f"asked to stop, {_end(stream, code)}")
 
     def kill(self) -> None:
         """kill -9, in the middle of whatever it does."""
         self._host.kill()
         self._host = self._new_host()
 
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Waits for what the running driver is to do; DriverFailed when it ends or takes too long."""
+    def wait(self, stream: StreamHome, condition: Callable[[], bool], what: str) -> None:
+        """Waits for what the stream's driver is to do; DriverFailed when it ends or takes too long."""
 
         def holds() -> bool:
             code = self._host.ended(0)
             if code is not None:
-                raise DriverFailed(f"the driver ended with {code} before {what}")
+                raise DriverFailed(f"before {what}, {_end(stream, code)}")
             return condition()
 
         if not wait_until(holds, READ_S, every=0.05):
@@ -77,7 +79,7 @@ class Drivers:
     def _new_host(self) -> DriverHost:
         return DriverHost(self._home, self._home.logs / "drivers.log")
 
-    @staticmethod
-    def _require_stopped(code: int) -> None:
-        if code:
-            raise DriverFailed(f"the driver ended with {code} when it was asked to stop")
+
+def _end(stream: StreamHome, code: int) -> str:
+    heartbeat = read_heartbeat(stream.heartbeat)
+    return f"the driver ended with {code}: {heartbeat.exception if heartbeat else None}"

@@ -76,7 +76,7 @@ class Trial:
 
     def _play(self, step: Step, sender: Sender) -> None:
         if step.act is Act.KILL:
-            self.drivers.wait(self._is_running, "it ran")
+            self.drivers.wait(self.stream, self._is_running, "it ran")
         for record in step.records:
             sender.send(record.value, partition=record.partition)
         sender.flush()
@@ -122,7 +122,7 @@ class Trial:
         self.epoch = self.drivers.start(self.spec.name, self.generation)
 
     def _stop(self) -> None:
-        self.drivers.wait(self._is_running, "it ran")
+        self.drivers.wait(self.stream, self._is_running, "it ran")
         self.drivers.stop(self.stream)
 
     def _restart(self, between: Callable[[], None] = lambda: None) -> None:
@@ -160,7 +160,7 @@ class Trial:
     def _wait_until_read(self) -> None:
         """Until the ledger's ends are the broker's."""
         wanted = end_offsets(self.bootstrap, self.spec.source.topic)
-        self.drivers.wait(lambda: self._ends() == wanted, "all records were read")
+        self.drivers.wait(self.stream, lambda: self._ends() == wanted, "all records were read")
 
     def _ends(self) -> dict[int, int]:
         ledger = read_ledger(self.tables)

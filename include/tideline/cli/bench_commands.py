@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +42,7 @@ def exactness(
 
     if keep is not None and keep.exists():
         raise typer.BadParameter(f"{keep} is there already", param_hint="--keep")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or broker and drivers would outlive the bench
     chosen = range(seeds) if seed is None else [seed]
     report = run_exactness(chosen, Home.from_env().root / "jars", keep, progress)
     if as_json:
