@@ -23,6 +23,7 @@ class Act(StrEnum):
     RESTART = "restart"
     REPLAY = "restart without the last commit"
     KILL = "kill -9"
+    KILL_AND_LOSE = "kill -9, and its checkpoint is lost"
     RECONCILE = "reconcile"
     RECONCILE_TWICE = "two reconcilers at once"
     RECONCILE_PARTLY = "reconcile, and publish nothing"
@@ -32,6 +33,7 @@ class Act(StrEnum):
     CHANGE_SPEC = "new generation, spec changed"
 
 
+_KILLS: Final = (Act.KILL, Act.KILL_AND_LOSE)
 _RESTARTS: Final = (Act.RESTART, Act.REPLAY)
 _RECONCILIATIONS: Final = (Act.RECONCILE, Act.RECONCILE_TWICE, Act.RECONCILE_PARTLY, Act.RECONCILE_KILLED)
 _GENERATIONS: Final = (Act.LOSE_CHECKPOINT, Act.LOSE_STATE, Act.CHANGE_SPEC)
@@ -80,7 +82,7 @@ def make_plan(seed: int) -> Plan:
 def _acts(rng: Random) -> list[Act]:
     """Two to nine acts in any order: a kill in every third plan, since a new JVM takes as long as all the rest."""
     acts = [Act.GO_ON, Act.WAIT]
-    acts += [Act.KILL] if rng.random() < 1 / 3 else []
+    acts += [rng.choice(_KILLS)] if rng.random() < 1 / 3 else []
     acts += rng.choices(_RESTARTS, k=rng.choice((0, 1, 1, 2)))
     acts += rng.choices(_RECONCILIATIONS, k=rng.randint(1, 3))
     acts += [rng.choice(_GENERATIONS)] if rng.random() < 0.5 else []

@@ -30,14 +30,15 @@ _KINDS: Final = {
     Act.RESTART: "restarts",
     Act.REPLAY: "restarts",
     Act.KILL: "kills",
+    Act.KILL_AND_LOSE: "kills",
     Act.RECONCILE: "reconciliations",
     Act.RECONCILE_TWICE: "reconciliations",
     Act.RECONCILE_PARTLY: "reconciliations",
     Act.RECONCILE_KILLED: "reconciliations",
-    Act.LOSE_CHECKPOINT: "generations",
-    Act.LOSE_STATE: "generations",
-    Act.CHANGE_SPEC: "generations",
 }
+
+
+_KILLS: Final = (Act.KILL, Act.KILL_AND_LOSE)
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Trial:
         return verify_stream(self.home, self.bootstrap, self.spec.name)
 
     def _play(self, step: Step, sender: Sender) -> None:
-        if step.act is Act.KILL:
+        if step.act in _KILLS:
             self.drivers.wait(self.stream, self._is_running, "it ran")
         for record in step.records:
             sender.send(record.value, partition=record.partition)
@@ -96,7 +97,11 @@ class Trial:
             case Act.REPLAY:
                 self._restart(self._forget_last_commit)
             case Act.KILL:
-                self._kill()
+                self.drivers.kill()
+                self._start()
+            case Act.KILL_AND_LOSE:
+                self.drivers.kill()
+                self._new_generation(self._lose_checkpoint)
             case Act.RECONCILE:
                 self._reconcile()
             case Act.RECONCILE_TWICE:
@@ -106,12 +111,15 @@ class Trial:
             case Act.RECONCILE_KILLED:
                 reconcile_and_kill(self.home, self.spec.name)
             case Act.LOSE_CHECKPOINT:
-                self._new_generation(lambda: shutil.rmtree(self._checkpoint))
+                self._stop()
+                self._new_generation(self._lose_checkpoint)
             case Act.LOSE_STATE:
-                self._new_generation(lambda: shutil.rmtree(self._checkpoint / "state"))
+                self._stop()
+                self._new_generation(lambda: shutil.rmtree(self._checkpoint / "state", ignore_errors=True))
             case Act.CHANGE_SPEC:
                 assert step.spec is not None
                 changed = step.spec
+                self._stop()
                 self._new_generation(lambda: self._deploy(changed))
 
     def _deploy(self, spec: StreamSpec) -> None:
@@ -130,15 +138,15 @@ class Trial:
         between()
         self._start()
 
-    def _new_generation(self, between: Callable[[], None]) -> None:
-        self._stop()
-        between()
+    def _new_generation(self, first: Callable[[], None]) -> None:
+        """While no driver runs."""
+        first()
         self.generation += 1
         self._start()
+        self.happened["generations"] += 1
 
-    def _kill(self) -> None:
-        self.drivers.kill()
-        self._start()
+    def _lose_checkpoint(self) -> None:
+        shutil.rmtree(self._checkpoint, ignore_errors=True)
 
     def _forget_last_commit(self) -> None:
         """As if the driver had died between its batch and Spark's own commit of it."""
