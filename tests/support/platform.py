@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from tideline.bench.place import clean_environment, new_place
 from tideline.home import CHECKOUT, Home
 from tideline.platform.database import folder as database_folder
-from tideline.platform.down import down
 from tideline.platform.up import up
-from tideline.settings import Ports, Settings, keep_ports
-
-CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("TIDELINE_")}
-"""The environment of tests: what a person has set for a platform of their own must not reach ours."""
+from tideline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -37,11 +32,11 @@ class Platform:
     @property
     def environ(self) -> dict[str, str]:
         """For subprocesses: this home, and nothing else of Tideline's."""
-        return CLEAN | {"TIDELINE_HOME": str(self.home.root)}
+        return clean_environment() | {"TIDELINE_HOME": str(self.home.root)}
 
     def start(self, *services: str) -> Settings:
         """Starts these services, all of them when none is named; what is up stays."""
-        return up(self.home, services, environ=CLEAN)
+        return up(self.home, services, environ=clean_environment())
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """`tideline` with these arguments, as a person would call it."""
@@ -67,18 +62,14 @@ class Platform:
 
 @contextmanager
 def new_platform(folder: Path) -> Iterator[Platform]:
-    """A platform that is not up yet, with free ports, and the checkout's jars or those of `TIDELINE_JARS`."""
-    home = Home(folder.resolve())
-    home.root.mkdir(parents=True, exist_ok=True)
-    jars = Path(os.environ.get("TIDELINE_JARS") or CHECKOUT / ".tideline" / "jars")
-    jars.mkdir(parents=True, exist_ok=True)
-    (home.root / "jars").symlink_to(jars)
-    keep_ports(home, free_ports())
-    try:
+    """A platform that is not up yet, with free ports, and the jars of the installation."""
+    with new_place(folder, jars()) as home:
         yield Platform(home)
-    finally:
-        down(home)
-        shutil.rmtree(database_folder(home), ignore_errors=True)
+
+
+def jars() -> Path:
+    """The checkout's jars, or those of `TIDELINE_JARS`."""
+    return Path(os.environ.get("TIDELINE_JARS") or CHECKOUT / ".tideline" / "jars")
 
 
 @contextmanager
@@ -87,13 +78,3 @@ def running_platform(folder: Path, services: Iterable[str] = ()) -> Iterator[Pla
     with new_platform(folder) as platform:
         platform.start(*services)
         yield platform
-
-
-def free_ports() -> Ports:
-    """Ports nobody listens on now; all are held until the last is known, so that they differ."""
-    with ExitStack() as held:
-        names = list(asdict(Ports()))
-        sockets = [held.enter_context(socket.socket()) for _ in names]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return Ports(**{name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)})

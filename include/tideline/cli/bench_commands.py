@@ -1,12 +1,16 @@
-"""`tideline bench`: what is promised, measured on this machine."""
+"""`tideline bench`: what is promised, measured on this machine with real parts."""
 
 from __future__ import annotations
 
+import signal
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tideline.cli.console import out, print_json, progress
+from tideline.home import Home
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -18,9 +22,41 @@ def register(app: typer.Typer) -> None:
 
 
 @bench.command()
+def exactness(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds to play, from 0.")] = 20,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Play this one alone: the same stream, records and acts at the same places; what Spark does between "
+            "two of them is not the same to the bit.",
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="A new folder, in which the streams and tables of failed seeds are kept.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Random disorder, restarts, kill -9 and reconciliations on a real Kafka and Spark: nothing may differ."""
+    from tideline.bench.exactness import run_exactness
+
+    if keep is not None and keep.exists():
+        raise typer.BadParameter(f"{keep} is there already", param_hint="--keep")
+    _end_on_sigterm()
+    chosen = range(seeds) if seed is None else [seed]
+    report = run_exactness(chosen, Home.from_env().root / "jars", keep, progress)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in report.as_dict().items()))
+        for failed in report.failures:
+            out.print(f"replay it with `tideline bench exactness --seed {failed} --keep FOLDER`")
+    raise typer.Exit(0 if report.holds else 1)
+
+
+@bench.command()
 def batch(as_json: Json = False) -> None:
     """A batch's cost at the tables with 30 days of windows in them, against an hour's."""
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from tideline.bench.batch_cost import measure_batch_cost
@@ -32,3 +68,38 @@ def batch(as_json: Json = False) -> None:
         print_json(cost.as_dict())
     else:
         out.print(f"an hour's: {cost.hour_ms} ms a batch, 30 days': {cost.month_ms} ms, ratio {cost.ratio}")
+
+
+@bench.command()
+def reconcile(
+    batches: Annotated[
+        int, typer.Option(min=50, help="Batches of the short log; the long one has ten times as many.")
+    ] = 100,
+    records: Annotated[int, typer.Option(min=40, help="Records a batch.")] = 1_000,
+    as_json: Json = False,
+) -> None:
+    """A reconciliation against a full recomputation, and against the same late events in a log ten times as long."""
+    from tempfile import TemporaryDirectory
+
+    from tideline.bench.late_log import LateLog
+    from tideline.bench.place import new_place, start_broker
+    from tideline.bench.reconcile_cost import measure_reconcile
+
+    log = LateLog(batches, records, late_batches=batches // 10, late=20)
+    _end_on_sigterm()
+    with TemporaryDirectory(prefix="tideline-bench-") as folder:
+        with new_place(Path(folder), Home.from_env().root / "jars") as home:
+            bootstrap = start_broker(home).bootstrap_servers
+            cost = measure_reconcile(home, bootstrap, log, progress=progress)
+    if as_json:
+        print_json(cost.as_dict())
+    else:
+        out.print(
+            f"the long log costs {cost.cost_ratio_10x_log} times the short one, {cost.share_of_full_recompute} of a "
+            f"full recomputation; it reads {cost.read_ratio} times the records of the batches that dropped something"
+        )
+
+
+def _end_on_sigterm() -> None:
+    """Or broker and drivers would outlive the bench."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -36,7 +36,8 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def key_sql(metric: Metric) -> str:
     """A group's key as one text: the JSON array of its key columns."""
-    return f"to_json([{', '.join(metric.keys)}]::varchar[])::varchar" if metric.keys else "'[]'"
+    texts = ", ".join(f"{key}::varchar" for key in metric.keys)  # DuckDB makes no list of a text and a number
+    return f"to_json([{texts}])::varchar" if metric.keys else "'[]'"
 
 
 class Engine:

@@ -63,11 +63,15 @@ class Sender:
             raise TopicMissing(self._topic)
         return sorted(found)
 
-    def send(self, value: bytes | None, tag: str = "") -> None:
-        """Hands one record over; a failure of an earlier one is raised here or in `flush`."""
+    def send(self, value: bytes | None, tag: str = "", partition: int | None = None) -> None:
+        """Hands one record over, to the next partition in turn unless one is named.
+
+        A failure of an earlier record is raised here or in `flush`.
+        """
         self._raise_failure()
         headers = [("tag", tag.encode())] if tag else None
-        partition = self._partitions[self.sent % len(self._partitions)]
+        if partition is None:
+            partition = self._partitions[self.sent % len(self._partitions)]
         # kafka-python sends a null value only with a key; Kafka itself does not mind an empty one.
         key = b"" if value is None else None
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
@@ -50,11 +51,19 @@ class Refused(Exception):
         self.message, self.hint, self.word = message, hint, word
 
 
-@cache
+class _Kept(threading.local):
+    """A connection for each thread: DuckDB refuses a second call on one that is busy."""
+
+    def __init__(self) -> None:
+        self.connection = duckdb.connect()
+        self.connection.execute("set threads = 1; set timezone = 'UTC'; set enable_external_access = false")
+
+
+_kept: Final = _Kept()
+
+
 def connection() -> duckdb.DuckDBPyConnection:
-    opened = duckdb.connect()
-    opened.execute("set threads = 1; set timezone = 'UTC'; set enable_external_access = false")
-    return opened
+    return _kept.connection
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from oracle.events import Record, Reject
 from oracle.parsing import parse
 from oracle.tables import expected
+from support.against_oracle import same
 from support.edges import EDGES
 from support.real_logs import real_log
 from support.records import log_metrics
@@ -95,13 +95,6 @@ def engine_tables(spec: StreamSpec, values: Sequence[bytes | None]) -> dict[str,
         }
         for name, rows in publisher.finish(merged, 0).items()
     }
-
-
-def same(found: Any, wanted: Any) -> bool:
-    """Floats to 14 digits: the oracle rounds once, a deviation in the engine several times."""
-    if isinstance(wanted, float) and isinstance(found, float):
-        return math.isclose(found, wanted, rel_tol=1e-14, abs_tol=1e-12)
-    return bool(found == (sorted(wanted) if isinstance(wanted, set | frozenset) else wanted))
 
 
 def unequal(values: Sequence[bytes | None]) -> list[Any]:

@@ -48,6 +48,12 @@ def test_a_null_key_is_a_group_of_its_own() -> None:
     assert [c["key"] for c in cells_of(Engine(small_spec()), log_line(1, None))] == ["[null]"]
 
 
+def test_a_key_may_be_made_of_texts_and_numbers() -> None:
+    spec = small_spec(a={"window": "10 seconds", "keys": ["service", "status_code", "response_time"], **COUNT})
+    line = log_line(1, status_code=404, response_time=0.5)
+    assert [c["key"] for c in cells_of(Engine(spec), line)] == ['["a","404","0.500000"]']
+
+
 def test_drop_at_adds_what_a_metric_keeps_its_windows_longer() -> None:
     cells = cells_of(Engine(log_metrics()), log_line(61))
     kept = {c["metric"]: second(c["drop_at"]) - second(c["window_end"]) for c in cells}

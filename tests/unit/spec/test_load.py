@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def marked(text: str, problem: Problem) -> str:
 def test_a_right_spec_loads() -> None:
     spec = parse_spec(GOOD, "shop.yaml")
     assert (spec.name, spec.watermark, next(iter(spec.metrics["traffic"].measures))) == ("shop", 300_000, "requests")
+
+
+def test_specs_load_in_several_threads_at_once() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        loaded = list(pool.map(lambda _: parse_spec(GOOD, "shop.yaml").name, range(8)))
+    assert loaded == ["shop"] * 8
 
 
 def test_the_bundled_specs_load() -> None:
