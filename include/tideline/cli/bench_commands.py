@@ -87,10 +87,10 @@ def reconcile(
 
     log = LateLog(batches, records, late_batches=batches // 10, late=20)
     _end_on_sigterm()
-    with TemporaryDirectory(prefix="tideline-bench-") as folder:
-        with new_place(Path(folder), Home.from_env().root / "jars") as home:
-            bootstrap = start_broker(home).bootstrap_servers
-            cost = measure_reconcile(home, bootstrap, log, progress=progress)
+    jars = Home.from_env().root / "jars"
+    with TemporaryDirectory(prefix="tideline-bench-") as folder, new_place(Path(folder), jars) as home:
+        bootstrap = start_broker(home).bootstrap_servers
+        cost = measure_reconcile(home, bootstrap, log, progress=progress)
     if as_json:
         print_json(cost.as_dict())
     else:
