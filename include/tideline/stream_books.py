@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import pyarrow as pa
 
@@ -13,10 +13,12 @@ from tideline.errors import UserError
 from tideline.gaps import Gap, Repair, find_gaps
 from tideline.generations import Cut, Era
 from tideline.home import Home
+from tideline.isolation import require_isolation
 from tideline.kafka_io import read_ranges, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.recompute import ReadRanges
+from tideline.retention_guard import Guard, look, unwatched
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import add_ledger_rows
@@ -42,6 +44,8 @@ class StreamBooks:
     tables: StreamTables
     eras: Sequence[Era]
     read: ReadRanges
+    look: Callable[[OffsetRanges], Guard] = unwatched
+    """Asks, of late offsets, whether Kafka still has and keeps them."""
 
     @property
     def stream(self) -> str:
@@ -52,6 +56,10 @@ class StreamBooks:
         """All rows, oldest first."""
         return read_ledger(self.tables)
 
+    def rows(self, versions: Container[int]) -> tuple[LedgerRow, ...]:
+        """The rows of these batches, which dropped something."""
+        return tuple(row for row in read_ledger(self.tables, late_only=True) if row.version in versions)
+
     def rejected(self) -> list[tuple[int, int]]:
         """(partition, offset) of the records that were refused: with another parser they may be events."""
         return read_rejected(self.tables)
@@ -61,7 +69,7 @@ def reader(bootstrap: str, spec: StreamSpec) -> ReadRanges:
     """Reads the topic of a stream as the stream reads it."""
 
     def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
-        return read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True)
+        return read_ranges(bootstrap, spec.source.topic, ranges, isolation=spec.source.isolation)
 
     return read
 
@@ -70,10 +78,13 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
     """The stream's books, after what is missing in the ledger was written again."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
-    books = StreamBooks(spec, tables, read_eras(tables, spec), reader(bootstrap, spec))
     identity = topic_id(bootstrap, spec.source.topic)
     last = read_last_row(tables)
-    require_same_topic([last] if last else [], identity)
+    rows = [last] if last else []
+    require_same_topic(rows, identity)
+    require_isolation(rows, spec.source.isolation)
+    watch = partial(look, bootstrap, spec.source.topic, rows)
+    books = StreamBooks(spec, tables, read_eras(tables, spec), reader(bootstrap, spec), watch)
     close_gaps(home, books, identity)
     return books
 

@@ -16,6 +16,7 @@ MODULES = (
     "stream_commands",
     "table_commands",
     "lateness_commands",
+    "retention_commands",
     "airflow_commands",
     "demo_command",
 )
