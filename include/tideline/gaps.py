@@ -13,8 +13,8 @@ from typing import Protocol
 from tideline.checkpoint import Ends, OffsetEntry
 from tideline.engine.cells import Engine
 from tideline.generations import Cut, Era
-from tideline.lateness import pane_ms
 from tideline.isolation import ISOLATION
+from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange, RowSource
 from tideline.recompute import ReadRanges
 from tideline.versions import batch_of, generation_of, version_of
