@@ -66,6 +66,7 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
         if there is not None:
             require_same_numbers(there, start.spec)
             return there
+        require_same_log(cuts, start.spec)
         require_same_types(tables, start.spec)
         cut = plan_cut(start, cuts[-1] if cuts else None, read_last_row(tables))
         if commit_cut(tables, cut, after):
@@ -79,6 +80,18 @@ def require_same_numbers(cut: Cut, spec: StreamSpec) -> None:
             f"{spec.name}: source, watermark or metrics have changed since generation {cut.generation} began",
             f"tideline deploy {spec.name} begins a new generation",
         )
+
+
+def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
+    """A stream's books are of one log: of one topic, read with one isolation level."""
+    for cut in cuts:
+        before, now = cut.spec.source, spec.source
+        if (before.topic, before.isolation) != (now.topic, now.isolation):
+            raise SpecChanged(
+                f"{spec.name}: it reads {before.topic} with {before.isolation} since generation {cut.generation}, "
+                f"the spec now says {now.topic} with {now.isolation}",
+                "give the new spec a name of its own",
+            )
 
 
 def plan_cut(start: Start, before: Cut | None, last: LedgerRow | None) -> Cut:

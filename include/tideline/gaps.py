@@ -13,6 +13,7 @@ from typing import Protocol
 from tideline.checkpoint import Ends, OffsetEntry
 from tideline.engine.cells import Engine
 from tideline.generations import Cut, Era
+from tideline.isolation import ISOLATION
 from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange, RowSource
 from tideline.recompute import ReadRanges
@@ -117,7 +118,7 @@ class Repair:
             watermark_ms=watermark_ms,
             fingerprint=spec.fingerprint(),
             code="",
-            settings={},
+            settings={ISOLATION: spec.source.isolation},
             ranges=ranges,
             panes=panes,
             pane_ms=pane,

@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 
 from tideline.errors import UserError
+from tideline.isolation import Isolation
 
 CONNECT_MS: Final = 10_000
 # A seek throws away what was fetched ahead, and kafka-python decodes all it fetches: large fetches made each small
@@ -37,7 +38,7 @@ def admin(bootstrap: str) -> Iterator[Any]:
 
 
 @contextmanager
-def consumer(bootstrap: str, read_committed: bool) -> Iterator[Any]:
+def consumer(bootstrap: str, isolation: Isolation) -> Iterator[Any]:
     """A consumer without a group: nothing is committed, and an offset out of range is an error."""
     with reached(bootstrap):
         client = KafkaConsumer(
@@ -47,7 +48,7 @@ def consumer(bootstrap: str, read_committed: bool) -> Iterator[Any]:
             enable_auto_commit=False,
             auto_offset_reset="none",
             allow_auto_create_topics=False,
-            isolation_level="read_committed" if read_committed else "read_uncommitted",
+            isolation_level=isolation,
             max_poll_records=POLL_RECORDS,
             max_partition_fetch_bytes=_FETCH_BYTES,
         )

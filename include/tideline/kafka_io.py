@@ -12,6 +12,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from tideline.errors import UserError
+from tideline.isolation import Isolation
 from tideline.kafka_client import POLL_RECORDS, admin, consumer
 from tideline.offset_ranges import OffsetRanges, Ranges, merged, outside
 from tideline.records import RECORDS
@@ -92,7 +93,7 @@ def read_ranges(
     ranges: Ranges,
     max_records: int = 100_000,
     *,
-    read_committed: bool = False,
+    isolation: Isolation,
     stall_s: float = STALL_S,
 ) -> Iterator[pa.Table]:
     """The records of half-open offset ranges, in tables (`RECORDS`) of at most `max_records`, in order by partition.
@@ -104,7 +105,7 @@ def read_ranges(
     if not wanted:
         return
     require_held(bootstrap, topic, wanted)
-    with consumer(bootstrap, read_committed) as client:
+    with consumer(bootstrap, isolation) as client:
         yield from _tables(walk(client, topic, wanted, max_records, stall_s), max_records)
 
 

@@ -40,3 +40,15 @@ def outside(
             for partition, parts in ranges.items()
         }
     )
+
+
+def inside(
+    ranges: Mapping[int, list[tuple[int, int]]], first: Mapping[int, int], last: Mapping[int, int]
+) -> OffsetRanges:
+    """What of `ranges` lies from the first offset of its partition on, and before the last."""
+    return merged(
+        {
+            partition: [(max(start, first.get(partition, 0)), min(end, last.get(partition, 0))) for start, end in parts]
+            for partition, parts in ranges.items()
+        }
+    )

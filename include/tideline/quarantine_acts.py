@@ -87,10 +87,12 @@ def listed(home: Home, stream: str) -> list[Listed]:
 
 def _record(home: Home, bootstrap: str, stream: str, partition: int, offset: int) -> pa.Table:
     """The one record from Kafka; its offset means what the ledger means only while the topic is the same."""
-    topic = deployed_spec(home, stream).source.topic
+    source = deployed_spec(home, stream).source
+    topic = source.topic
     last = read_last_row(StreamTables(home.tables(stream)))
     require_same_topic([last] if last else [], topic_id(bootstrap, topic))
-    for found in read_ranges(bootstrap, topic, {partition: [(offset, offset + 1)]}, read_committed=True):
+    one = {partition: [(offset, offset + 1)]}
+    for found in read_ranges(bootstrap, topic, one, isolation=source.isolation):
         return found
     raise UserError(
         f"topic '{topic}' has no record at partition {partition}, offset {offset}",

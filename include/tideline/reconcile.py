@@ -19,13 +19,17 @@ from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
 from tideline.quarantine import Quarantine
+from tideline.reconcile_loss import find_lost, without_lost
 from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
+from tideline.retention_guard import unwatched
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger
 from tideline.tables.corrections import commit_corrections
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
+from tideline.tables.unrecoverable import commit_unrecoverable, read_unrecoverable, withhold
+from tideline.unrecoverable import lost_windows, without_more
 
 ALL: Final = Interval()
 
@@ -36,7 +40,10 @@ batch dropped, as rows of `corrections` without a sequence."""
 
 @dataclass(frozen=True)
 class ReconcileResult:
-    """What a run did: batches looked at, late events found, records read, corrections written, rows republished."""
+    """What a run did: batches looked at, late events found, records read, corrections written, rows republished.
+
+    `unrecoverable` counts the marks it wrote: a window, a batch and a pane of which Kafka has lost events.
+    """
 
     stream: str
     batches: int
@@ -44,6 +51,7 @@ class ReconcileResult:
     records_read: int
     corrections: int
     rows_published: int
+    unrecoverable: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,14 +71,16 @@ class BooksDiffer(UserError):
 def plan_stream(home: Home, stream: str, interval: Interval = ALL) -> ReconcilePlan:
     """What a run would read now."""
     tables = StreamTables(home.tables(stream))
-    return _plan(tables, read_eras(tables, deployed_spec(home, stream)), interval)[0]
+    return plan_tables(tables, read_eras(tables, deployed_spec(home, stream)), interval)[0]
 
 
-def _plan(tables: StreamTables, eras: Sequence[Era], interval: Interval) -> tuple[ReconcilePlan, int | None]:
+def plan_tables(tables: StreamTables, eras: Sequence[Era], interval: Interval) -> tuple[ReconcilePlan, int | None]:
     """The plan, and the version up to which all batches are dealt with when it is carried out."""
     corrected = read_corrected(tables)
     ledger = read_ledger(tables, corrected.through, late_only=True)
-    return plan_reconcile(eras, ledger, corrected, interval), dealt_with(ledger, interval)
+    given_up = without_more(ledger, read_unrecoverable(tables), lost_windows(eras))
+    rest = [row for row in ledger if row.version not in given_up]
+    return plan_reconcile(eras, rest, corrected, interval), dealt_with(ledger, interval)
 
 
 def compute_in_process(books: StreamBooks, plan: ReconcilePlan, record: LateRecord) -> tuple[int, pa.Table]:
@@ -116,11 +126,18 @@ def reconcile_books(
     compute: Compute = compute_in_process,
 ) -> ReconcileResult:
     """The same for books that are open; `compute` says where the late spans are read."""
-    plan, through = _plan(books.tables, books.eras, interval)
+    plan, through = plan_tables(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
-    late = LateRecord(books.spec.late_data.alert, books.eras, plan.spans)
-    read, corrections = compute(books, plan, late)
-    require_all_found(plan, corrections)
+    guard = books.look(plan.ranges) if plan.spans else unwatched({})
+    for warning in guard.warnings():
+        progress(warning)
+    marks = find_lost(books, plan, guard.earliest)
+    marked = commit_unrecoverable(books.tables, marks)
+    readable = without_lost(books, plan, marks) if marks else plan
+    late = LateRecord(books.spec.late_data.alert, books.eras, readable.spans)
+    read, found = compute(books, readable, late)
+    corrections = withhold(found, marks)
+    require_all_found(readable, corrections)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables)
     recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
@@ -130,7 +147,7 @@ def reconcile_books(
     progress(f"{published} rows published again")
     read += recomputed.records_read if recomputed else 0
     published += recomputed.rows_changed if recomputed else 0
-    return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published)
+    return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published, marked)
 
 
 def require_all_found(plan: ReconcilePlan, corrections: pa.Table) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import pyarrow as pa
 
@@ -13,11 +13,13 @@ from tideline.errors import UserError
 from tideline.gaps import Gap, Repair, find_gaps
 from tideline.generations import Cut, Era
 from tideline.home import Home
+from tideline.isolation import require_isolation
 from tideline.kafka_io import read_ranges, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import ReadRanges
+from tideline.retention_guard import Guard, look, unwatched
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import add_ledger_rows
@@ -43,6 +45,8 @@ class StreamBooks:
     tables: StreamTables
     eras: Sequence[Era]
     read: ReadRanges
+    look: Callable[[OffsetRanges], Guard] = unwatched
+    """Asks, of late offsets, whether Kafka still has and keeps them."""
 
     @property
     def stream(self) -> str:
@@ -53,6 +57,10 @@ class StreamBooks:
         """All rows, oldest first."""
         return read_ledger(self.tables)
 
+    def rows(self, versions: Container[int]) -> tuple[LedgerRow, ...]:
+        """The rows of these batches, which dropped something."""
+        return tuple(row for row in read_ledger(self.tables, late_only=True) if row.version in versions)
+
     def rejected(self) -> list[tuple[int, int]]:
         """(partition, offset) of the records that were refused: with another parser they may be events."""
         return read_rejected(self.tables)
@@ -62,7 +70,8 @@ def reader(bootstrap: str, spec: StreamSpec, quarantine: Quarantine = NOTHING) -
     """Reads the topic of a stream as the stream reads it, and marks what its list holds."""
 
     def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
-        return map(quarantine.mark, read_ranges(bootstrap, spec.source.topic, ranges, read_committed=True))
+        chunks = read_ranges(bootstrap, spec.source.topic, ranges, isolation=spec.source.isolation)
+        return map(quarantine.mark, chunks)
 
     return read
 
@@ -72,10 +81,13 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
     read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
-    books = StreamBooks(spec, tables, read_eras(tables, spec), read)
     identity = topic_id(bootstrap, spec.source.topic)
     last = read_last_row(tables)
-    require_same_topic([last] if last else [], identity)
+    rows = [last] if last else []
+    require_same_topic(rows, identity)
+    require_isolation(rows, spec.source.isolation)
+    watch = partial(look, bootstrap, spec.source.topic, rows)
+    books = StreamBooks(spec, tables, read_eras(tables, spec), read, watch)
     close_gaps(home, books, identity)
     return books
 

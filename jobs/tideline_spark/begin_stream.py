@@ -11,6 +11,7 @@ from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.generations import Cut, Era
 from tideline.home import Home
+from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.quarantine import load_quarantine
@@ -30,12 +31,14 @@ def begin_stream(
 ) -> tuple[Cut, tuple[Era, ...]]:
     """The generation's cut and the eras; batches that lost their ledger row have it again.
 
-    TopicChanged, StateLost, Superseded or SpecChanged when the stream cannot go on like this.
+    TopicChanged, IsolationDiffers, StateLost, Superseded or SpecChanged when the stream cannot go on like this.
     """
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(home.stream(spec.name).checkpoint(generation))
     last = read_last_row(tables)
-    require_same_topic([last] if last else [], topic_id)
+    rows = [last] if last else []
+    require_same_topic(rows, topic_id)
+    require_isolation(rows, spec.source.isolation)
     require_checkpoint(last, checkpoint, generation)
     require_parts(tables, spec, last, checkpoint, generation)
     read = reader(bootstrap, spec, load_quarantine(home.stream(spec.name).quarantine))

@@ -10,6 +10,7 @@ import argparse
 import logging
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -24,6 +25,7 @@ from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
+from tideline.topic_watch import TopicWatch
 from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
@@ -103,10 +105,12 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms, quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark)
+    watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.bootstrap, spec.source.topic), now_ms)
 
     def check_batch() -> None:
         heartbeat.batch_started()
         fence.check()
+        watch.check()
         guard.check()
 
     sink = BatchSink(

@@ -7,6 +7,7 @@ from enum import IntEnum
 from pyspark.errors import StreamingQueryException
 
 from tideline.begin import SpecChanged
+from tideline.isolation import IsolationDiffers
 from tideline.kafka_io import OffsetsGone
 from tideline.ledger import TopicChanged
 from tideline.spec.load import SpecError
@@ -45,12 +46,13 @@ def exit_code(error: Exception) -> Exit:
     if isinstance(error, Superseded) or "tideline.tables.delta.Superseded" in text:
         return Exit.SUPERSEDED
     if (
-        isinstance(error, SpecError | SpecChanged | ColumnChanged | NoWatermark)
+        isinstance(error, SpecError | SpecChanged | ColumnChanged | NoWatermark | IsolationDiffers)
         or "tideline_spark.plan.NoWatermark" in text
     ):
         return Exit.CONFIGURATION
     is_gone = isinstance(error, StreamingQueryException) and any(words in _said(text) for words in _STATE_GONE)
-    if is_gone or isinstance(error, StateLost | TopicChanged | OffsetsGone):
+    is_another = isinstance(error, TopicChanged) or "tideline.ledger.TopicChanged" in text
+    if is_gone or is_another or isinstance(error, StateLost | OffsetsGone):
         return Exit.STATE
     return Exit.FAILED
 

@@ -125,4 +125,4 @@ def read_round(spark: SparkSession, bootstrap: str, spec: StreamSpec, ranges: Ro
 
 def isolation_level(spec: StreamSpec) -> str:
     """As the stream reads: with another level other records would be late."""
-    return "read_committed"
+    return spec.source.isolation

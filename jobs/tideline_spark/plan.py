@@ -58,7 +58,7 @@ def read_topic(
         .option("subscribe", spec.source.topic)
         .option("startingOffsets", begin)
         .option("failOnDataLoss", "true")
-        .option("kafka.isolation.level", "read_committed")
+        .option("kafka.isolation.level", spec.source.isolation)
         .option("maxOffsetsPerTrigger", spec.source.max_offsets_per_trigger)
         .load()
         .select("partition", "offset", "timestamp", "value")

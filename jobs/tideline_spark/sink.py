@@ -14,6 +14,7 @@ from tideline import __version__
 from tideline.checkpoint import CheckpointLog, Ends, OffsetEntry
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Era
+from tideline.isolation import ISOLATION
 from tideline.lateness import extra_delay_us, pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.spec.model import StreamSpec
@@ -130,7 +131,8 @@ class BatchSink:
             watermark_ms=entry.watermark_ms,
             fingerprint=spec.fingerprint(),
             code=__version__,
-            settings={name: entry.conf[name] for name in RULE_SETTINGS if name in entry.conf},
+            settings={name: entry.conf[name] for name in RULE_SETTINGS if name in entry.conf}
+            | {ISOLATION: spec.source.isolation},
             ranges=_ranges(spec.source.topic, starts, entry, chunks),
             panes=_panes(chunks),
             pane_ms=self._identity.pane_ms,

@@ -139,7 +139,8 @@ def test_a_second_run_finds_nothing_to_read(reconciled: Reconciled, spark: Spark
 def test_a_read_takes_the_records_that_the_core_takes(reconciled: Reconciled, spark: SparkSession) -> None:
     run = reconciled.run
     frame = read_round(spark, run.bootstrap, run.spec, {0: (2, 5), 2: (0, 1)})
-    (expected,) = read_ranges(run.bootstrap, run.spec.source.topic, {0: [(2, 5)], 2: [(0, 1)]})
+    source = run.spec.source
+    (expected,) = read_ranges(run.bootstrap, source.topic, {0: [(2, 5)], 2: [(0, 1)]}, isolation=source.isolation)
     assert rows(frame.toArrow()) == rows(expected)
 
 

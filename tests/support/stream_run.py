@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,8 +120,8 @@ class StreamRun:
             with pytest.raises(StreamingQueryException, match=Killed.__name__):
                 self.feed(query, *values)
 
-    def reconcile(self) -> ReconcileResult:
-        return reconcile_stream(self.home, self.bootstrap, self.spec.name)
+    def reconcile(self, progress: Callable[[str], None] = lambda _: None) -> ReconcileResult:
+        return reconcile_stream(self.home, self.bootstrap, self.spec.name, progress=progress)
 
     def verify(self) -> VerifyReport:
         return verify_stream(self.home, self.bootstrap, self.spec.name)

@@ -110,7 +110,7 @@ def play(log: LateLog, bootstrap: str, spec: StreamSpec, tables: StreamTables, t
 def _batches(log: LateLog, bootstrap: str, topic: str) -> Iterator[pa.Table]:
     """The log in batches, read at once in large chunks."""
     rest: list[pa.Table] = []
-    for chunk in read_ranges(bootstrap, topic, {0: [(0, log.batches * log.records)]}):
+    for chunk in read_ranges(bootstrap, topic, {0: [(0, log.batches * log.records)]}, isolation="read_committed"):
         whole = pa.concat_tables([*rest, chunk])
         full = len(whole) // log.records
         for number in range(full):

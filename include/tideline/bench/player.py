@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from tideline.begin import Start, begin_generation
 from tideline.engine.cells import GROUP, Engine
+from tideline.isolation import ISOLATION
 from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.offset_ranges import OffsetRanges
@@ -162,7 +163,7 @@ class Player:
             watermark_ms=self.watermark_ms,
             fingerprint=self.spec.fingerprint(),
             code="test",
-            settings={},
+            settings={ISOLATION: self.spec.source.isolation},
             ranges=tuple(
                 _range(partition, starts.get(partition, 0), end, listed)
                 for partition, end in sorted(self.offsets.items())

@@ -22,6 +22,7 @@ MODULES = (
     "lateness_commands",
     "reject_commands",
     "quarantine_commands",
+    "retention_commands",
     "airflow_commands",
     "bench_commands",
     "demo_command",

@@ -17,11 +17,14 @@ from pydantic import (
 )
 
 from tideline.durations import format_duration, parse_duration
+from tideline.isolation import Isolation
 from tideline.spec.measures import Measure, parse_measure
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
-TABLE_NAMES = frozenset({"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies"})
+TABLE_NAMES = frozenset(
+    {"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies", "unrecoverable"}
+)
 RESERVED = frozenset(
     {"window_start", "window_end", "key", "hour", "events", "is_open", "revision", "as_of", "part_version"}
 )
@@ -58,6 +61,7 @@ class Source(Model):
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
     format: Literal["log"] = "log"
     event_time: Literal["timestamp"] = "timestamp"
+    isolation: Isolation = "read_committed"
     partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     max_future: Duration = 3_600_000
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000

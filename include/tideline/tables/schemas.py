@@ -62,6 +62,10 @@ class StreamTables:
     def late_alerts(self) -> Path:
         return self.root / "late_alerts"
 
+    @property
+    def unrecoverable(self) -> Path:
+        return self.root / "unrecoverable"
+
     def published(self, metric: str) -> Path:
         return self.root / metric
 

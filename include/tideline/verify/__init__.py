@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tideline.engine.publish import published_schema
 from tideline.home import Home
+from tideline.isolation import require_isolation
 from tideline.kafka_io import topic_id
 from tideline.lateness import Bounds
 from tideline.ledger import Books, keep_books, require_same_topic
@@ -35,6 +36,7 @@ def verify_stream(
     tables = StreamTables(home.tables(stream))
     last = read_last_row(tables)
     require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
+    require_isolation([last] if last else [], spec.source.isolation)
     read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
     return verify_tables(tables, spec, read, progress)
 

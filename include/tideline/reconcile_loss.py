@@ -1,0 +1,25 @@
+"""What of a reconciliation's plan Kafka no longer has, and the plan without it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tideline.reconcile_plan import ReconcilePlan, plan_reconcile
+from tideline.stream_books import StreamBooks
+from tideline.unrecoverable import Earliest, Unrecoverable, correctable, lost_windows, split, unrecoverable_pairs
+
+
+def find_lost(books: StreamBooks, plan: ReconcilePlan, earliest: Earliest) -> tuple[Unrecoverable, ...]:
+    """The windows of the plan's batches that need offsets below the earliest; marked before anything is corrected."""
+    is_lost = any(start < earliest.get(at, 0) for at, spans in plan.ranges.items() for start, _ in spans)
+    rows = books.rows(plan.versions) if is_lost else ()
+    return split(rows, earliest, lost_windows(books.eras)).lost
+
+
+def without_lost(books: StreamBooks, plan: ReconcilePlan, marks: tuple[Unrecoverable, ...]) -> ReconcilePlan:
+    """The plan without the panes that have only marked windows, and without the pairs of marked windows."""
+    lost = lost_windows(books.eras)
+    rows = correctable(books.rows(plan.versions), marks, lost)
+    rest = plan_reconcile(books.eras, rows, frozenset())
+    pairs = {row.version: rest.pairs[row.version] - unrecoverable_pairs([row], marks, lost) for row in rows}
+    return replace(rest, pairs=pairs)

@@ -1,0 +1,50 @@
+"""What the real broker says of a topic's limits, sizes and oldest records."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.kafka_acts import send_recorded_at, set_topic, transactions
+from support.platform import Platform
+from tideline.clock import now_ms
+from tideline.kafka_io import ensure_topic
+from tideline.kafka_retention import oldest_timestamps, partition_logs, topic_retention
+from tideline.retention import TopicRetention
+from tideline.retention_guard import look
+
+
+@pytest.fixture
+def bootstrap(platform: Platform) -> str:
+    return platform.settings.bootstrap_servers
+
+
+def test_a_topic_has_the_brokers_limits_or_its_own(bootstrap: str) -> None:
+    ensure_topic(bootstrap, "limits", 1)
+    assert topic_retention(bootstrap, "limits") == TopicRetention(None, None, "CreateTime", compacts=False)
+    own = {"retention.ms": "1000", "retention.bytes": "5", "message.timestamp.type": "LogAppendTime"}
+    set_topic(bootstrap, "limits", own)
+    assert topic_retention(bootstrap, "limits") == TopicRetention(1000, 5, "LogAppendTime", compacts=False)
+    set_topic(bootstrap, "limits", {"cleanup.policy": "compact"})
+    assert topic_retention(bootstrap, "limits") == TopicRetention(None, None, "LogAppendTime", compacts=True)
+
+
+def test_only_the_time_of_what_is_needed_counts(bootstrap: str) -> None:
+    ensure_topic(bootstrap, "ages", 2)
+    for recorded_ms in (1_000, 5_000, 3_000, 9_000):
+        send_recorded_at(bootstrap, "ages", recorded_ms, b"x" * 100)
+    logs = partition_logs(bootstrap, "ages")
+    assert [(log.earliest, log.end, (log.size or 0) > 400) for log in logs.values()] == [(0, 4, True), (0, 0, False)]
+    assert oldest_timestamps(bootstrap, "ages", {0: [(1, 4)]}) == {0: 3_000}
+    assert oldest_timestamps(bootstrap, "ages", {0: [(3, 4)]}) == {0: 9_000}
+    assert oldest_timestamps(bootstrap, "ages", {}) == {}
+
+
+def test_an_open_transaction_does_not_hold_up_the_guard(bootstrap: str) -> None:
+    ensure_topic(bootstrap, "held", 1)
+    before = now_ms()
+    with transactions(bootstrap, "held") as producer:
+        producer.leave_open(b"x")
+        oldest = oldest_timestamps(bootstrap, "held", {0: [(0, 1)]})
+        assert before <= oldest[0] <= now_ms() < before + 20_000
+        producer.producer.abort_transaction()
+    assert look(bootstrap, "held", [], {}).holds

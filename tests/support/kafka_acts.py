@@ -1,0 +1,73 @@
+"""What people and brokers do to a topic while a stream runs: transactions, backdating, retention, more partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from tideline.kafka_client import admin
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """A transactional producer of one topic, partition 0."""
+
+    producer: Any
+    topic: str
+
+    def commit(self, *values: bytes) -> None:
+        self.leave_open(*values)
+        self.producer.commit_transaction()
+
+    def abort(self, *values: bytes) -> None:
+        self.leave_open(*values)
+        self.producer.abort_transaction()
+
+    def leave_open(self, *values: bytes) -> None:
+        """All records are in the log when this returns, and their transaction is not over."""
+        self.producer.begin_transaction()
+        for value in values:
+            self.producer.send(self.topic, value=value, partition=0)
+        self.producer.flush()
+
+
+@contextmanager
+def transactions(bootstrap: str, topic: str) -> Iterator[Transactions]:
+    producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-producer")
+    producer.init_transactions()
+    try:
+        yield Transactions(producer, topic)
+    finally:
+        producer.close(timeout=5)
+
+
+def send_recorded_at(bootstrap: str, topic: str, recorded_ms: int, *values: bytes) -> None:
+    """Records that carry this timestamp, as a producer with old input would send them."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    for value in values:
+        producer.send(topic, value=value, partition=0, timestamp_ms=recorded_ms)
+    producer.flush()
+    producer.close()
+
+
+def set_topic(bootstrap: str, topic: str, configs: Mapping[str, str]) -> None:
+    with admin(bootstrap) as client:
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, dict(configs))])
+
+
+def add_partitions(bootstrap: str, topic: str, count: int) -> None:
+    """The topic has `count` partitions from now on."""
+    with admin(bootstrap) as client:
+        client.create_partitions({topic: count})
+        client.wait_for_topics([topic])
+
+
+def remove_before(bootstrap: str, topic: str, offset: int) -> None:
+    """Moves partition 0's earliest offset up, as retention does."""
+    with admin(bootstrap) as client:
+        client.delete_records({TopicPartition(topic, 0): offset})
