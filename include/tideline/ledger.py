@@ -161,6 +161,7 @@ class Books:
     counted: int
     late: int
     corrected: int
+    unrecoverable: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -168,7 +169,7 @@ class Books:
 
     @property
     def pending(self) -> int:
-        return self.late - self.corrected
+        return self.late - self.corrected - self.unrecoverable
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,11 @@ def rejected_in(tables: StreamTables, versions: Iterable[int]) -> frozenset[Reco
     return _places(tables, pc.field("version").isin(pa.array(sorted(versions), pa.int64())))
 
 
+def rejected_until(tables: StreamTables, version: int) -> frozenset[Record]:
+    """The records that the batches up to `version` rejected."""
+    return _places(tables, pc.field("version") <= version)
+
+
 def quarantine_at_start(tables: StreamTables, quarantine: Quarantine, last: LedgerRow | None) -> Quarantine:
     """The list as a driver that starts after the batch `last` obeys it."""
     if last is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from tideline.generations import Era
 from tideline.lateness import windows_of
-from tideline.ledger import LedgerRow, Pane
+from tideline.ledger import Books, LedgerRow, Pane
 
 Window = tuple[str, int]
 """A metric and a window's end in us."""
@@ -143,6 +143,12 @@ def unrecoverable_events(rows: Iterable[LedgerRow], marks: Iterable[Unrecoverabl
         for pane in row.panes
         if windows and any(window in windows for window in lost(row, pane))
     )
+
+
+def with_unrecoverable(books: Books, rows: Iterable[LedgerRow], marks: Sequence[Unrecoverable], lost: Windows) -> Books:
+    """The books with the late events of corrected batches (`rows`) that some window never gets told apart."""
+    never = unrecoverable_events(rows, marks, lost) if marks else 0
+    return replace(books, corrected=books.corrected - never, unrecoverable=never)
 
 
 def unrecoverable_pairs(rows: Iterable[LedgerRow], marks: Iterable[Unrecoverable], lost: Windows) -> int:

@@ -107,11 +107,17 @@ def _show_any(report: VerifyReport | SampleReport) -> None:
 def show_report(report: VerifyReport) -> None:
     """The verdict as a table, and each difference with both values."""
     _show_metrics(report.metrics)
-    books = report.books
+    books = report.conservation()
     out.print(
-        f"events {report.log.events} = counted {books.counted} + rejected {report.log.rejected} + late {books.late}"
-        f" ({books.corrected} corrected): {'balanced' if report.balanced else 'NOT BALANCED'}"
+        f"events {books['events']} = counted {books['counted']} + rejected {books['rejected']} + late {books['late']}"
+        f" ({books['corrected']} corrected): {'balanced' if report.balanced else 'NOT BALANCED'}"
     )
+    if books["unrecoverable"]:
+        out.print(f"{books['unrecoverable']} late events lie in windows that cannot be corrected any more")
+    if report.unchecked:
+        out.print(f"{report.unchecked} windows unchecked: Kafka no longer has all of their events")
+    if report.replayable:
+        out.print(f"{report.replayable} rejects are events today: `tideline rejects {report.stream} --replay`")
     _show_verdict(report.stream, report.holds, report.pinned)
 
 

@@ -48,7 +48,7 @@ class Story:
         return Proof(
             sent=sender.sent,
             counted=books.counted,
-            rejected=report.log.rejected,
+            rejected=report.rejected,
             late=books.late,
             corrected=books.corrected,
             windows=sum(metric.windows for metric in report.metrics.values()),

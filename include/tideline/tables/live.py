@@ -54,8 +54,9 @@ class LivePublisher:
         """Publishes parts of this driver's batches, and closes the windows that E has passed; the rows changed."""
         watermark_ms = self._era.watermark_ms(row)
         shared = pc.less_equal(parts["window_end"], pa.scalar(self._shared_until_us, TIME))
-        alone = self._publisher.merge(parts.filter(pc.invert(shared)), self._nothing)
-        merged = pa.concat_tables([alone, self._merge_shared(parts.filter(shared)).cast(alone.schema)])
+        merged = self._publisher.merge(parts.filter(pc.invert(shared)), self._nothing)
+        if pc.any(shared).as_py():
+            merged = pa.concat_tables([merged, self._merge_shared(parts.filter(shared)).cast(merged.schema)])
         changed = 0
         for name, rows in self._publisher.finish(merged, watermark_ms).items():
             limit_us = watermark_ms * 1000 - extra_delay_us(self._era.spec, name)

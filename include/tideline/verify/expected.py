@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
+from tideline.engine.relations import restrict
 from tideline.generations import Era
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges, merged
+from tideline.quarantine import Record
+from tideline.recompute import Window
 from tideline.records import RECORDS
 from tideline.tables.batch import group_rows
-from tideline.tables.schemas import correction_schema
+from tideline.tables.schemas import TIME, correction_schema
 from tideline.verify.report import Log
+
+Counted = Mapping[int, int]
+"""The offset from which a partition's records are counted: those before it are of batches that are there in part."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +35,70 @@ class Expected:
 
 
 def compute_expected(
-    eras: Sequence[Era], last: LedgerRow, chunks: Iterable[pa.Table], progress: Callable[[int], None]
+    eras: Sequence[Era],
+    last: LedgerRow,
+    chunks: Iterable[pa.Table],
+    progress: Callable[[int], None] = lambda _: None,
+    counted: Counted = MappingProxyType({}),
+    unchecked: Set[Window] = frozenset(),
 ) -> Expected:
-    """Computes the records as one batch, each era by its own spec; windows close by the last ledgered watermark."""
-    batches = [_Batch(era) for era in eras]
+    """Computes the records as one batch, each era by its own spec; windows close by the last ledgered watermark.
+
+    `unchecked` windows have lost events to retention: they are left out.
+    """
+    batches = [_Batch(era, unchecked) for era in eras]
     newest = Engine(eras[-1].spec)
-    events = rejected = 0
+    read = events = 0
+    refused: set[Record] = set()
     for records in chunks:
         newest.load(records)
-        events += len(records)
-        rejected += len(newest.rejects())
+        read += len(records)
+        events += len(_counted(records, counted))
+        refused.update(_places(_counted(newest.rejects(), counted)))
         for batch in batches:
             batch.add(records)
-        progress(events)
-    log = Log(events, rejected, sum(batch.pairs for batch in batches))
+        progress(read)
+    log = Log(events, frozenset(refused), sum(batch.pairs for batch in batches))
     return Expected(log, tuple(batch.rows(last) for batch in batches))
+
+
+def _counted(rows: pa.Table, counted: Counted) -> pa.Table:
+    for partition, start in counted.items():
+        is_before = pc.and_(pc.equal(rows["partition"], partition), pc.less(rows["offset"], start))
+        rows = rows.filter(pc.invert(is_before))
+    return rows
+
+
+def _places(rows: pa.Table) -> Iterator[Record]:
+    return zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True)
+
+
+def without_windows(groups: pa.Table, windows: Set[Window]) -> pa.Table:
+    """The groups (metric, window_end) that are in none of the windows."""
+    if not windows:
+        return groups
+    listed = pa.table(
+        {
+            "metric": pa.array([name for name, _ in windows], pa.string()),
+            "window_end": pa.array([end for _, end in windows], pa.int64()).cast(TIME),
+        }
+    )
+    return restrict(groups, listed, ("metric", "window_end"), present=False)
 
 
 class _Batch:
     """One era's groups of all records so far."""
 
-    def __init__(self, era: Era) -> None:
+    def __init__(self, era: Era, unchecked: Set[Window]) -> None:
         self._era = era
+        self._unchecked = unchecked
         self._engine = Engine(era.spec, era.bounds)
         self._engine.load(RECORDS.empty_table())
         self._groups = self._engine.merge(self._engine.cells())
 
     def add(self, records: pa.Table) -> None:
         self._engine.load(records)
-        cells = self._engine.cells().select(self._groups.column_names)
+        cells = without_windows(self._engine.cells().select(self._groups.column_names), self._unchecked)
         self._groups = self._engine.merge(pa.concat_tables([self._groups, cells]))
 
     @property
@@ -70,12 +112,13 @@ class _Batch:
         return publisher.finish(merged, self._era.watermark_ms(last))
 
 
-def log_ranges(ledger: Sequence[LedgerRow]) -> OffsetRanges:
-    """All offsets from the stream's first batch to the pinned one."""
+def log_ranges(ledger: Sequence[LedgerRow], earliest: Mapping[int, int] = MappingProxyType({})) -> OffsetRanges:
+    """All offsets from the stream's first batch, or from the earliest that are left, to the pinned batch."""
     ranges = ((part.partition, part.start, part.end) for row in ledger for part in row.ranges)
     firsts: dict[int, int] = {}
     lasts: dict[int, int] = {}
     for partition, start, end in ranges:
         firsts[partition] = min(start, firsts.get(partition, start))
         lasts[partition] = max(end, lasts.get(partition, end))
-    return merged({partition: [(firsts[partition], lasts[partition])] for partition in firsts})
+    starts = {partition: max(first, earliest.get(partition, 0)) for partition, first in firsts.items()}
+    return merged({part: [(min(start, lasts[part]), lasts[part])] for part, start in starts.items()})

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tideline.ledger import Books, LedgerRow
+from tideline.quarantine import Record
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,28 @@ def sum_reports(reports: Sequence[MetricReport]) -> MetricReport:
 
 @dataclass(frozen=True)
 class Log:
-    """What Kafka alone says: records, those that are no events, and the windows that the events belong to."""
+    """What Kafka alone says: records, those that are no events, and how many windows the events belong to.
+
+    Records are of batches that are there whole, pairs of windows that are.
+    """
 
     events: int = 0
-    rejected: int = 0
+    refused: frozenset[Record] = frozenset()
     pairs: int = 0
+
+    @property
+    def rejected(self) -> int:
+        return len(self.refused)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What the tables hold: pairs in parts and corrections, and rows of rejects."""
+    """What ledger and tables say of the same: records and rejects by the ledger, pairs, and the rejects kept."""
 
+    events: int = 0
+    rejected: int = 0
     pairs: int = 0
-    rejects: int = 0
+    refused: frozenset[Record] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -70,18 +80,48 @@ class VerifyReport:
     log: Log
     kept: Kept
     books: Books
+    quarantined: frozenset[Record] = frozenset()
+    unchecked: int = 0
+
+    @property
+    def replayable(self) -> int:
+        """Records that were refused when they were read, and are events today."""
+        return len(self.kept.refused - self.log.refused)
 
     @property
     def balanced(self) -> bool:
-        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending."""
-        ledger_ties = self.books.balanced and self.books.sent == self.log.events
-        rejects_tie = self.log.rejected == self.books.rejected == self.kept.rejects
+        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending.
+
+        A record may be refused now that was an event when it was read only if it was put into quarantine.
+        """
+        ledger_ties = self.books.balanced and self.kept.events == self.log.events
+        rejects_tie = self.kept.rejected == len(self.kept.refused)
+        rejects_tie = rejects_tie and self.log.refused - self.kept.refused <= self.quarantined
         pairs_tie = self.log.pairs == self.kept.pairs if not self.books.pending else self.log.pairs >= self.kept.pairs
         return ledger_ties and rejects_tie and pairs_tie
 
     @property
+    def rejected(self) -> int:
+        """The ledger's rejects as they are judged today: after a replay fewer, with records in quarantine more."""
+        return self.books.rejected + len(self.log.refused - self.kept.refused) - self.replayable
+
+    @property
     def holds(self) -> bool:
         return self.balanced and not any(report.differences for report in self.metrics.values())
+
+    def conservation(self) -> dict[str, int | bool]:
+        """The books of all events that were sent, as each record is judged today."""
+        return {
+            "events": self.books.sent,
+            "counted": self.books.sent - self.rejected - self.books.late,
+            "rejected": self.rejected,
+            "late": self.books.late,
+            "corrected": self.books.corrected,
+            "unrecoverable": self.books.unrecoverable,
+            "replayable": self.replayable,
+            "unchecked_windows": self.unchecked,
+            "holds": self.balanced,
+        }
 
     def differences_of(self, metric: str) -> int:
         return self.metrics[metric].differences
@@ -101,13 +141,6 @@ class VerifyReport:
                 }
                 for name, report in self.metrics.items()
             },
-            "conservation": {
-                "events": self.log.events,
-                "counted": self.books.counted,
-                "rejected": self.log.rejected,
-                "late": self.books.late,
-                "corrected": self.books.corrected,
-                "holds": self.balanced,
-            },
+            "conservation": self.conservation(),
             "differences": [asdict(difference) for r in self.metrics.values() for difference in r.shown],
         }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from tideline.engine.cells import connect
 from tideline.engine.publish import Publisher
@@ -16,11 +15,17 @@ from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.lateness import extra_delay_us
 from tideline.ledger import Corrected, LedgerRow
+from tideline.quarantine import Record
+from tideline.recompute import Window
+from tideline.rejects import rejected_until
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_corrected, read_eras, read_inputs, read_ledger
-from tideline.tables.delta import exists, last_version
+from tideline.tables.delta import last_version
 from tideline.tables.published import read_all_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PARTS_WRITER, TIME, StreamTables
+from tideline.tables.unrecoverable import read_unrecoverable
+from tideline.unrecoverable import Unrecoverable
+from tideline.verify.expected import without_windows
 
 _PIN_TRIES = 120
 _PIN_PAUSE_S = 0.25
@@ -38,16 +43,17 @@ class Snapshot:
     merged: tuple[pa.Table, ...]
     published: dict[str, pa.Table | None]
     corrected: Corrected
-    kept_rejects: int
+    refused: frozenset[Record]
+    marks: tuple[Unrecoverable, ...]
 
     @property
     def pinned(self) -> LedgerRow:
         return self.ledger[-1]
 
-    @property
-    def hidden_events(self) -> int:
-        """The (event, window) pairs that the published rows are made from."""
-        return sum(pc.sum(groups["events"]).as_py() or 0 for groups in self.merged)
+    def hidden_events(self, without: Set[Window] = frozenset()) -> int:
+        """The (event, window) pairs that the published rows are made from, but for those of some windows."""
+        kept = (without_windows(groups, without) for groups in self.merged)
+        return sum(pc.sum(groups["events"]).as_py() or 0 for groups in kept)
 
 
 def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
@@ -70,7 +76,8 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
             time.sleep(_PIN_PAUSE_S)
     if not is_pinned:
         raise UserError(f"the tables of '{spec.name}' change faster than they can be read", "verify again, or stop it")
-    return Snapshot(eras, ledger, merged, published, corrected, _kept_rejects(tables, ledger[-1]))
+    refused = rejected_until(tables, ledger[-1].version)
+    return Snapshot(eras, ledger, merged, published, corrected, refused, read_unrecoverable(tables))
 
 
 def merge_inputs(tables: StreamTables, era: Era) -> pa.Table:
@@ -87,13 +94,6 @@ def _inputs(tables: StreamTables) -> tuple[int | None, ...]:
         tables.overrides: OVERRIDES_WRITER,
     }
     return tuple(last_version(path, writer) for path, writer in writers.items())
-
-
-def _kept_rejects(tables: StreamTables, pinned: LedgerRow) -> int:
-    if not exists(tables.rejects):
-        return 0
-    dataset = DeltaTable(str(tables.rejects)).to_pyarrow_dataset()
-    return int(dataset.count_rows(filter=pc.field("version") <= pinned.version))
 
 
 def is_published(

@@ -13,10 +13,13 @@ from tideline.home import Home
 from tideline.ledger import Books
 from tideline.verify.report import Kept, Log, MetricReport, VerifyReport
 
+REFUSED = frozenset({(0, 4)})
+
 
 def verdict(differences: int = 0, pending: int = 0, sent: int = 10) -> VerifyReport:
     metrics = {"a": MetricReport(3, 5, differences, pending, ()), "b": MetricReport(3, 5, 0, 0, ())}
-    return VerifyReport("seed-1", None, metrics, Log(10, 1, 12), Kept(12, 1), Books(sent, 1, 7, 2, 2))
+    kept = Kept(sent, 1, 12, REFUSED)
+    return VerifyReport("seed-1", None, metrics, Log(10, REFUSED, 12), kept, Books(10, 1, 7, 2, 2))
 
 
 def judged(report: VerifyReport, **happened: int) -> SeedResult:

@@ -28,7 +28,7 @@ def test_a_snapshot_is_pinned_at_the_last_batch(tmp_path: Path) -> None:
     last = player.play(log_line(2), b"junk")
     snapshot = take_snapshot(player.tables, player.spec)
     assert snapshot is not None
-    assert (snapshot.pinned, snapshot.hidden_events, snapshot.corrected) == (last, 2, Corrected(-1, frozenset()))
+    assert (snapshot.pinned, snapshot.hidden_events(), snapshot.corrected) == (last, 2, Corrected(-1, frozenset()))
 
 
 @pytest.mark.parametrize("publish", [True, False])
@@ -54,4 +54,4 @@ def test_hidden_events_count_each_groups_newest_part(tmp_path: Path) -> None:
     player.play(log_line(2), log_line(12))
     assert len(read_parts(player.tables, player.spec)) == 3
     snapshot = take_snapshot(player.tables, player.spec)
-    assert snapshot is not None and snapshot.hidden_events == 3
+    assert snapshot is not None and snapshot.hidden_events() == 3
