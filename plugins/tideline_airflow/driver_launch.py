@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
@@ -14,6 +15,8 @@ from tideline.platform.java import find_java
 from tideline.settings import HOST
 from tideline.spec.model import StreamSpec
 from tideline_airflow.spark_submit import Application, submit_command
+
+SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
 
 
 class DriverLaunch:
@@ -39,29 +42,36 @@ class DriverLaunch:
             driver_memory=spec.spark.memory,
             arguments=[part for pair in arguments.items() for part in pair],
             conf=driver_conf(spec, self._home.stream(spec.name).scratch),
-            jars=self._jars(),
+            jars=spark_jars(self._home),
         )
-        return Launch(submit_command(application, _beside_python("spark-submit")), self._environment(spec.name))
-
-    def _jars(self) -> list[Path]:
-        folder = self._home.jars("spark")
-        jars = sorted(folder.glob("*.jar"))
-        if not jars:
-            raise UserError(f"no jars in {folder}: Spark cannot read Kafka without them", "run `tideline up`")
-        return jars
+        return Launch(submit_command(application, SPARK_SUBMIT), self._environment(spec.name))
 
     def _environment(self, stream: str) -> dict[str, str]:
         scratch = self._home.stream(stream).scratch
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        own = {
-            "PYSPARK_PYTHON": sys.executable,
-            "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "SPARK_LOCAL_IP": HOST,
-            "SPARK_LOCAL_DIRS": str(scratch),
-            "TMPDIR": str(scratch),
-        }
-        return environment(self._home, find_java(self._home)) | own
+        return spark_environment(self._home, scratch)
+
+
+def spark_jars(home: Home) -> list[Path]:
+    """The jars on every driver's class path."""
+    folder = home.jars("spark")
+    jars = sorted(folder.glob("*.jar"))
+    if not jars:
+        raise UserError(f"no jars in {folder}: Spark cannot read Kafka without them", "run `tideline up`")
+    return jars
+
+
+def spark_environment(home: Home, scratch: Path) -> dict[str, str]:
+    """What a driver on this machine finds: this Python, a Java, the loopback interface, and a folder for its files."""
+    own = {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": HOST,
+        "SPARK_LOCAL_DIRS": str(scratch),
+        "TMPDIR": str(scratch),
+    }
+    return environment(home, find_java(home)) | own
 
 
 def driver_conf(spec: StreamSpec, scratch: Path) -> dict[str, str]:
@@ -76,7 +86,3 @@ def driver_conf(spec: StreamSpec, scratch: Path) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": f'"-Djava.io.tmpdir={scratch}"',  # quoted for Spark: a path may hold blanks
     }
-
-
-def _beside_python(program: str) -> Path:
-    return Path(sys.executable).parent / program

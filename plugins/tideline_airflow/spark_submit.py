@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.sdk import Connection
@@ -23,17 +24,28 @@ class Application:
     jars: Sequence[Path] = ()
 
 
-class _MasterHook(SparkSubmitHook):
-    """The provider's hook, given a master in place of a connection's id: a local master needs no stored one."""
+class MasterHook(SparkSubmitHook):
+    """The provider's hook, given a master in place of a connection's id: a local master needs no stored one.
+
+    What it runs gets this environment and nothing of the task's own, in which Airflow's secrets are.
+    """
+
+    def __init__(self, *, environment: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._environment = environment
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
         return Connection(conn_id="spark_master", conn_type="spark", host=conn_id)
 
+    def submit(self, application: str = "", **kwargs: Any) -> str | None:
+        """Runs it and waits; AirflowException with its last lines when it fails."""
+        return super().submit(application, env=self._environment, **kwargs)
 
-def submit_command(application: Application, spark_submit: Path) -> list[str]:
-    """The argument list; the hook only builds it: what runs it must outlive the task that asks."""
-    hook = _MasterHook(
+
+def hook_of(application: Application, spark_submit: Path, environment: Mapping[str, str] | None = None) -> MasterHook:
+    """The hook that builds the command of an application, and can run it."""
+    return MasterHook(
         conn_id=application.master,
         spark_binary=str(spark_submit),
         name=application.name,
@@ -41,5 +53,10 @@ def submit_command(application: Application, spark_submit: Path) -> list[str]:
         jars=",".join(map(str, application.jars)) or None,
         driver_memory=application.driver_memory,
         application_args=list(application.arguments),
+        environment=environment,
     )
-    return hook._build_spark_submit_command(str(application.file))
+
+
+def submit_command(application: Application, spark_submit: Path) -> list[str]:
+    """The argument list; the hook only builds it: what runs it must outlive the task that asks."""
+    return hook_of(application, spark_submit)._build_spark_submit_command(str(application.file))

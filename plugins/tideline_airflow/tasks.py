@@ -115,6 +115,32 @@ def reconcile(stream: str, until: datetime | None) -> dict[str, Any]:
     return done.as_dict()
 
 
+def is_large(stream: str, until: datetime | None) -> bool:
+    """Whether so much is to be read that a Spark job is worth its start; what has no plan is left to the task to tell.
+
+    An estimate: batches whose ledger row is missing are found only when the books are opened.
+    """
+    from tideline.reconcile import plan_stream
+    from tideline.reconcile_plan import Interval
+    from tideline.stream_books import deployed_spec
+
+    home = Installation.from_env().home
+    try:
+        records = plan_stream(home, stream, Interval(until=until)).records
+        return records > deployed_spec(home, stream).late_data.spark_above
+    except Exception:  # one stream's trouble must not keep the others from their turn
+        log.exception("no plan for %s", stream)
+        return False
+
+
+def reconcile_arguments(stream: str, until: datetime | None) -> list[str]:
+    """What `jobs/run_reconcile.py` is called with to do what `reconcile` does."""
+    installation = Installation.from_env()
+    limit = ["--until", until.isoformat()] if until else []
+    services = ["--home", str(installation.home.root), "--bootstrap", installation.settings.bootstrap_servers]
+    return ["--stream", stream, *services, *limit]
+
+
 def failed(reason: str, context: Context) -> AirflowFailException:
     """An error to raise: no retry mends it, and whoever asked can read the reason without the log."""
     context["ti"].xcom_push(REASON, reason)

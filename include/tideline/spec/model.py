@@ -31,6 +31,9 @@ RESERVED = frozenset(
 RECONCILE_SCHEDULE_MS: Final = 600_000
 """How often Airflow looks for late data: a stream is taken every time, or every second, third and so on."""
 
+SPARK_ABOVE: Final = 1_000_000
+"""A reconciliation that has more records to read is a Spark job: its start then costs less than it saves."""
+
 FROM_A_FILE: Final = {"from_a_file": True}
 """The validation context of values that a person wrote: there a bare number is no duration."""
 
@@ -112,10 +115,14 @@ class LateAlert(Model):
 
 
 class LateData(Model):
-    """How often dropped events are looked for and their windows corrected, and when they raise an alert."""
+    """How often dropped events are looked for and their windows corrected, and when they raise an alert.
+
+    `spark_above`: with more records to read, Spark does it.
+    """
 
     reconcile: Annotated[Duration, Field(gt=0), AfterValidator(_whole_schedules)] = RECONCILE_SCHEDULE_MS
     alert: LateAlert | None = None
+    spark_above: Annotated[int, Field(ge=0)] = SPARK_ABOVE
 
 
 class Health(Model):
