@@ -8,8 +8,6 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[2]
 CASES = frozenset(range(1, 37))
 ON_BOTH_SIDES = frozenset({*range(1, 6), *range(7, 12), *range(14, 27), *range(29, 32), 36})
-ELSEWHERE = frozenset({18, 19, 20, 21, 22})
-"""Transactions, partitions, retention and topics made again: with the tests of Kafka's part."""
 ONLY_SPARK = frozenset({36})
 
 
@@ -20,11 +18,11 @@ def numbers(folder: str) -> frozenset[int]:
 
 
 def test_every_case_has_a_test_on_the_rule() -> None:
-    assert sorted(CASES - ONLY_SPARK - ELSEWHERE - numbers("unit")) == []
+    assert sorted(CASES - ONLY_SPARK - numbers("unit")) == []
 
 
 def test_every_case_on_which_spark_has_a_say_has_a_test_on_spark() -> None:
-    assert sorted(ON_BOTH_SIDES - ELSEWHERE - numbers("spark")) == []
+    assert sorted(ON_BOTH_SIDES - numbers("spark")) == []
 
 
 def test_no_test_bears_a_number_that_is_no_case() -> None:
