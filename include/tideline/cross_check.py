@@ -10,6 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from tideline.ledger import LedgerRow
+from tideline.versions import version_of
+
+COUNTED_BATCH: Final = "spark.counter.batch"
+COUNTER: Final = "spark.counter.dropped"
+"""Settings of a ledger row: Spark's counter of a batch before it in the same generation."""
 
 
 class Agreement(StrEnum):
@@ -70,3 +78,12 @@ def cross_check(
     `counters` one for each batch whose progress was seen."""
     groups = Counter(dropped)
     return tuple(CrossCheck(version, groups[version], counters.get(version)) for version in sorted(set(corrected)))
+
+
+def counters_of(ledger: Iterable[LedgerRow]) -> dict[int, int]:
+    """Spark's counters by the version of their batch, as later rows keep them."""
+    return {
+        version_of(row.generation, int(row.settings[COUNTED_BATCH])): int(row.settings[COUNTER])
+        for row in ledger
+        if COUNTER in row.settings
+    }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tideline.engine.cells import connect, floor_rest
+from tideline.engine.cells import connect
+from tideline.engine.windows import floor_rest
 from tideline.spec.model import LateAlert
 from tideline.tables.late_alerts import LATE_ALERTS
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Final
 
-from tideline.spec.model import StreamSpec
+from tideline.spec.model import Metric, StreamSpec
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,27 @@ def extra_delay_us(spec: StreamSpec, metric: str) -> int:
 
 def pane_ms(*specs: StreamSpec) -> int:
     """The longest stretch of event time whose events share all their windows, of all the specs."""
-    return gcd(*(metric.slide_ms for spec in specs for metric in spec.metrics.values()))
+    return gcd(*(metric.pane_ms for spec in specs for metric in spec.metrics.values()))
 
 
 def windows_of(spec: StreamSpec, time_us: int, length_us: int = 1) -> Iterator[tuple[str, int]]:
     """(metric, window end in us) of every window that holds a time, or touches the stretch that begins at it."""
     for name, metric in spec.metrics.items():
         slide = metric.slide_ms * 1000
-        first = (time_us // slide + 1) * slide
         newest = (time_us + length_us - 1) // slide * slide
-        for end in range(first, newest + metric.window * 1000 + 1, slide):
+        for end in range(_first_end_us(metric, time_us), newest + metric.window * 1000 + 1, slide):
             yield name, end
 
 
 def first_drop_at_us(spec: StreamSpec, pane_us: int) -> int:
     """The least `drop_at` of any window of any metric that holds the pane beginning at `pane_us`."""
-    return min(
-        (pane_us // slide_us + 1) * slide_us + extra_delay_us(spec, name)
-        for name, metric in spec.metrics.items()
-        for slide_us in (metric.slide_ms * 1000,)
-    )
+    return min(_first_end_us(metric, pane_us) + extra_delay_us(spec, name) for name, metric in spec.metrics.items())
+
+
+def _first_end_us(metric: Metric, time_us: int) -> int:
+    """The end of the first window that holds a time: windows begin at whole multiples of the slide."""
+    slide = metric.slide_ms * 1000
+    return time_us + slide - (time_us - metric.window * 1000) % slide
 
 
 def is_dropped(drop_at_us: int, late_watermark_ms: int) -> bool:

@@ -29,6 +29,7 @@ from tideline.topic_watch import TopicWatch
 from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
+from tideline_spark.counter import counter_before
 from tideline_spark.exits import Exit, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
@@ -120,6 +121,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         books,
         check_batch=check_batch,
         done=lambda done: heartbeat.batch_done(spec.source.topic, done),
+        counter=lambda batch: counter_before(spark.streams.active[0], batch),
     )
     query = (
         groups.writeStream.queryName(spec.name)

@@ -24,6 +24,8 @@ _STATE_GONE = (
     "STATE_STORE_",
     "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED",
 )
+# What a batch is refused for, as Spark tells it.
+_REFUSALS = ("tideline_spark.plan.NoWatermark", "tideline_spark.rule_settings.OtherRule")
 
 
 class Exit(IntEnum):
@@ -45,9 +47,8 @@ def exit_code(error: Exception) -> Exit:
     text = str(error)
     if isinstance(error, Superseded) or "tideline.tables.delta.Superseded" in text:
         return Exit.SUPERSEDED
-    if (
-        isinstance(error, SpecError | SpecChanged | ColumnChanged | NoWatermark | IsolationDiffers)
-        or "tideline_spark.plan.NoWatermark" in text
+    if isinstance(error, SpecError | SpecChanged | ColumnChanged | NoWatermark | IsolationDiffers) or any(
+        refusal in text for refusal in _REFUSALS
     ):
         return Exit.CONFIGURATION
     is_gone = isinstance(error, StreamingQueryException) and any(words in _said(text) for words in _STATE_GONE)

@@ -24,14 +24,9 @@ from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.versions import version_of
 from tideline_spark.books import Books, ChunkBooks, rejects_of, take_batch
+from tideline_spark.rule_settings import rule_settings
 
 log = logging.getLogger(__name__)
-
-# Settings that would change which events are dropped: recorded with each batch.
-RULE_SETTINGS = (
-    "spark.sql.streaming.statefulOperator.allowMultiple",
-    "spark.sql.streaming.multipleWatermarkPolicy",
-)
 
 
 @dataclass(frozen=True)
@@ -74,6 +69,7 @@ class BatchSink:
         *,
         check_batch: Callable[[], None],
         done: Callable[[BatchDone], None],
+        counter: Callable[[int], dict[str, str]] = lambda _: {},
     ) -> None:
         self._identity = identity
         self._checkpoint = checkpoint
@@ -81,15 +77,17 @@ class BatchSink:
         self._books = books
         self._check_batch = check_batch
         self._done = done
+        self._counter = counter
         self._slots = slot_columns(stream_plans(identity.spec).values())
         self._publisher = LivePublisher(tables, identity.eras, identity.generation)
         self._publisher.recover()
 
     def __call__(self, groups: DataFrame, batch: int) -> None:
         self._check_batch()
+        settings = rule_settings(groups.sparkSession)
         merged = self._window_ends(groups.toArrow())
         chunks = take_batch(self._books, batch)
-        row = self._ledger_row(batch, chunks)
+        row = self._ledger_row(batch, chunks, settings | self._counter(batch))
         fresh = commit_batch(self._tables, self._slots, merged, row)
         rejects = rejects_of(chunks)
         if rejects is not None:
@@ -115,7 +113,7 @@ class BatchSink:
                 ends = pc.if_else(pc.equal(groups["metric"], name), earlier, ends)
         return groups.append_column("window_end", ends)
 
-    def _ledger_row(self, batch: int, chunks: list[ChunkBooks]) -> LedgerRow:
+    def _ledger_row(self, batch: int, chunks: list[ChunkBooks], settings: dict[str, str]) -> LedgerRow:
         entry, starts = self._checkpoint.offsets(batch), self._checkpoint.starts(batch)
         late_ms = self._checkpoint.late_watermark_ms(batch)
         if entry is None or starts is None or late_ms is None:
@@ -131,8 +129,7 @@ class BatchSink:
             watermark_ms=entry.watermark_ms,
             fingerprint=spec.fingerprint(),
             code=__version__,
-            settings={name: entry.conf[name] for name in RULE_SETTINGS if name in entry.conf}
-            | {ISOLATION: spec.source.isolation},
+            settings=settings | {ISOLATION: spec.source.isolation},
             ranges=_ranges(spec.source.topic, starts, entry, chunks),
             panes=_panes(chunks),
             pane_ms=self._identity.pane_ms,

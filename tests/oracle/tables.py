@@ -53,9 +53,8 @@ def expected(
 
 def window_starts(time_us: int, metric: Metric) -> Iterator[int]:
     """The starts, in ms, of the half-open windows that hold a time."""
-    slide = metric.slide_ms
-    newest = time_us // 1000 // slide * slide
-    yield from range(newest, newest - metric.window, -slide)
+    time_ms, slide = time_us // 1000, metric.slide_ms
+    yield from range(time_ms // slide * slide, time_ms - metric.window, -slide)
 
 
 def key_of(event: Event, metric: Metric) -> Key:

@@ -86,6 +86,14 @@ def test_case_30_microseconds_and_zones(start: Start) -> None:
     assert [n for (_, service), n in sorted(counts(run, "hours").items()) if service == "dst"] == [2, 2]
 
 
+def test_case_30_windows_that_are_no_whole_number_of_slides(start: Start) -> None:
+    run = start(small_spec(counts={"window": "7 seconds", "slide": "3 seconds", **COUNT}))
+    with run.driver() as query:
+        run.feed(query, *(log_line(t) for t in (-1, 0, 1, 2, 3, 5, 6, 6.999, 7, 40)))
+        run.feed(query, *(log_line(t) for t in (24, 25, 27, 27.999, 28, 29, 30, 31)))
+    assert 0 < require_exact(run).books.late < 9
+
+
 def test_case_31_no_delay(start: Start) -> None:
     run = start(small_spec().model_copy(update={"watermark": 0}))
     with run.driver() as query:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
 from support.faults import Faults, FaultyCheckpoint, FaultyTables, Killed, Point
@@ -28,6 +28,7 @@ from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
 from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
+from tideline_spark.counter import counter_before
 from tideline_spark.plan import merge_cells, read_topic, require_watermark_predicate
 from tideline_spark.sink import BatchDone, BatchSink, Identity
 
@@ -46,6 +47,7 @@ class StreamRun:
     faults: Faults = field(default_factory=Faults)
     own_checkpoint: Path | None = None
     partitions: int = 1
+    actions: int = 1
 
     def __post_init__(self) -> None:
         self.topic_id = ensure_topic(self.bootstrap, self.spec.source.topic, self.partitions)
@@ -78,13 +80,16 @@ class StreamRun:
             books,
             check_batch=self._check_batch,
             done=self._batch_done,
+            counter=lambda batch: counter_before(self.spark.streams.active[0], batch),
         )
         writer = groups.writeStream.outputMode("update").option("checkpointLocation", str(self.checkpoint))
-        query = (
-            writer.trigger(processingTime="50 milliseconds")
-            .foreachBatch(lambda df, batch: sink(self.faults.in_plan(df), batch))
-            .start()
-        )
+
+        def act(groups: DataFrame, batch: int) -> None:
+            for _ in range(self.actions - 1):
+                groups.collect()
+            sink(self.faults.in_plan(groups), batch)
+
+        query = writer.trigger(processingTime="50 milliseconds").foreachBatch(act).start()
         try:
             yield query
         finally:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tideline.engine.log_format import EVENTS
 from tideline.engine.slots import MetricPlan, SlotKind, merge_sql, slot_columns, slot_type, stream_plans
+from tideline.engine.windows import copies, floor_rest, holds, window_ends
 from tideline.lateness import EVERY_WINDOW, Bounds, extra_delay_us, pane_ms
 from tideline.quarantine import QUARANTINED, split_marked
 from tideline.spec.model import Metric, StreamSpec
@@ -162,23 +163,18 @@ class Engine:
             else f"null::{slot_type(column)} as {column}"
             for column in self.slots
         )
-        slide = metric.slide_ms * 1000
         groups = f"{extra_groups}, " if extra_groups else ""
         return f"""
           select '{name}' as metric, make_timestamptz(window_us) as window_end,
             make_timestamptz(window_us + {extra_delay_us(self.spec, name)}) as drop_at,
             pane_cells.* exclude (pane, copy, window_us)
-          from (select *, pane + {slide} + copy * {slide} as window_us
-                from (select {groups}{key_sql(metric)} as key, t - {floor_rest("t", slide)} as pane,
+          from (select *, {window_ends(metric, "pane")} as window_us
+                from (select {groups}{key_sql(metric)} as key, t - {floor_rest("t", metric.pane_ms * 1000)} as pane,
                         make_timestamptz(max(t)) as ts, count(*) as events{", " + slots if slots else ""}
                       from {source} where reason is null group by all),
-                     range({metric.window // metric.slide_ms}) as copies(copy)) as pane_cells
-          where window_us > {self.bounds.after_us} and window_us <= {self.bounds.until_us}"""
+                     range({copies(metric)}) as copies(copy)) as pane_cells
+          where {holds(metric, "pane")}
+            and window_us > {self.bounds.after_us} and window_us <= {self.bounds.until_us}"""
 
     def _table(self, sql: str) -> pa.Table:
         return self._connection.sql(sql).to_arrow_table()
-
-
-def floor_rest(column: str, step: int) -> str:
-    """The rest of a floored division, right for times before the epoch too."""
-    return f"((({column} % {step}) + {step}) % {step})"

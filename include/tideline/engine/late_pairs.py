@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tideline.engine.cells import IN_BATCHES, Engine, floor_rest, key_sql
+from tideline.engine.cells import IN_BATCHES, Engine, key_sql
+from tideline.engine.windows import copies, floor_rest, holds, window_ends
 from tideline.lateness import extra_delay_us
 from tideline.versions import BATCH_BITS
 
@@ -37,11 +38,9 @@ def late_pairs(engine: Engine, batches: pa.Table, facts: pa.Table, alert_column:
 
 def _metric_pairs(engine: Engine, name: str, source: str) -> str:
     metric = engine.spec.metrics[name]
-    slide = metric.slide_ms * 1000
-    first_end = f"t - {floor_rest('t', slide)} + {slide}"
     return f"""
       select *, '{name}' as metric, {metric.window * 1000} as length_us
-      from (select events.*, {key_sql(metric)} as key, {first_end} + copy * {slide} as window_us
-            from {source} as events, range({metric.window // metric.slide_ms}) as copies(copy))
-      where window_us + {extra_delay_us(engine.spec, name)} <= late_us
+      from (select events.*, {key_sql(metric)} as key, {window_ends(metric, "t")} as window_us
+            from {source} as events, range({copies(metric)}) as copies(copy))
+      where {holds(metric, "t")} and window_us + {extra_delay_us(engine.spec, name)} <= late_us
         and window_us > {engine.bounds.after_us} and window_us <= {engine.bounds.until_us}"""

@@ -48,9 +48,10 @@ def _slide_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterat
         window, slide = parse_duration(metric["window"]), parse_duration(metric["slide"])
     except (KeyError, ValueError, TypeError, AttributeError):
         return
-    if slide and window % slide:
+    if slide > window:
         yield text.at_value(
-            (*path, "slide"), f"the window, {metric['window']}, is not a whole number of slides of {metric['slide']}"
+            (*path, "slide"),
+            f"the slide is longer than the window, {metric['window']}: events between two windows would be in none",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from math import gcd
 from typing import Annotated, Final, Literal
 
 from pydantic import (
@@ -84,14 +85,19 @@ class Metric(Model):
     def slide_ms(self) -> int:
         return self.slide or self.window
 
+    @property
+    def pane_ms(self) -> int:
+        """The longest stretch of event time whose events share all windows of the metric."""
+        return gcd(self.window, self.slide_ms)
+
     def parsed(self) -> dict[str, Measure]:
         """The measures by the column they become."""
         return {column: parse_measure(text) for column, text in self.measures.items()}
 
     @model_validator(mode="after")
     def _columns_are_distinct(self) -> Metric:
-        if self.window % self.slide_ms:
-            raise ValueError("the window must be a whole number of slides")
+        if self.slide_ms > self.window:
+            raise ValueError("the slide is longer than the window: events between two windows would be in none")
         columns = [*self.keys, *self.measures, *self.derived]
         doubled = {column for column in columns if columns.count(column) > 1 or column in RESERVED}
         if doubled:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.records import log_metrics, small_spec
-from tideline.lateness import dropped_windows, extra_delay_us, first_drop_at_us, is_dropped, pane_ms
+from tideline.lateness import dropped_windows, extra_delay_us, first_drop_at_us, is_dropped, pane_ms, windows_of
 
 S = 1_000_000
 
@@ -39,3 +39,11 @@ def test_a_pane_is_late_exactly_if_a_window_of_one_of_its_events_was_dropped(t: 
     ends = [(t // (60 * S) + 1) * 60 * S, (t // (300 * S) + 1) * 300 * S + 300 * S]
     assert any(dropped_windows(spec, pane, late_ms)) is any(end <= late_ms * 1000 for end in ends)
     assert (first_drop_at_us(spec, pane) <= late_ms * 1000) is any(end <= late_ms * 1000 for end in ends)
+
+
+def test_windows_that_overlap_unevenly_hold_a_time_twice_or_three_times() -> None:
+    spec = small_spec(a={"window": "7 seconds", "slide": "3 seconds", "measures": {"n": "count"}})
+    assert pane_ms(spec) == 1_000
+    ends = {t: [end // S for _, end in windows_of(spec, t * S)] for t in (-1, 0, 1, 2, 3)}
+    assert ends == {-1: [1, 4], 0: [1, 4, 7], 1: [4, 7], 2: [4, 7], 3: [4, 7, 10]}
+    assert first_drop_at_us(spec, 3 * S) == 4 * S

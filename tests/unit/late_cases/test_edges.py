@@ -88,6 +88,19 @@ def test_case_30_local_times_on_the_day_the_clocks_change(tmp_path: Path) -> Non
     assert sorted(counts(player).values()) == [2, 2, 2, 2, 3]
 
 
+def test_case_30_windows_that_are_no_whole_number_of_slides(tmp_path: Path) -> None:
+    metrics = {
+        "counts": {"window": "7 seconds", "slide": "3 seconds", **COUNT},
+        "even": {"window": "4 seconds", **COUNT},
+    }
+    player = Player(tmp_path, small_spec(**metrics))
+    player.play(*(log_line(t) for t in (-1, 0, 1, 2, 3, 5, 6, 6.999, 7, 40)))
+    assert {start for start, _ in counts(player)} == {-6, -3, 0, 3, 6, 36, 39}
+    player.play(*(log_line(t) for t in (24, 25, 27, 27.999, 28, 29, 30, 31)))
+    assert 0 < books(player).late < 9
+    require_exact(player)
+
+
 def test_case_31_no_delay(tmp_path: Path) -> None:
     spec = small_spec().model_copy(update={"watermark": 0})
     player = Player(tmp_path, spec)

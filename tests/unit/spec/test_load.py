@@ -75,7 +75,7 @@ def test_the_bundled_specs_load() -> None:
         ("5 minutes", "-5 minutes", "-5 minutes", "'-5 minutes' is not a duration", "write a whole number"),
         ("5 minutes", "5", "5", "5 is not a duration", "write a whole number and a unit"),
         ("1 minute", "0 minutes", "0 minutes", "this must be more than 0", ""),
-        ("1 minute", "1 minute\n    slide: 7 s", "7 s", "not a whole number of slides", ""),
+        ("1 minute", "1 minute\n    slide: 61 s", "61 s", "the slide is longer than the window, 1 minute", ""),
         ("requests: count\n", "requests: cuont\n", "cuont", "'cuont' is not a measure", "did you mean 'count'?"),
         ("set(ip_address)", "set", "set", "'set' lacks its argument", "write set(COLUMN)"),
         ("count_distinct(user_id)", "count_distinct()", "count_distinct()", "lacks its argument", ""),
