@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from tideline.engine.cells import connect
 from tideline.ledger_view import Account
-from tideline.tables.delta import exists
+from tideline.tables.delta import exists, open_dataset
 from tideline.tables.schemas import LEDGER_KIND, StreamTables
 
 _COLUMNS: Final = {
@@ -30,7 +29,7 @@ def read_accounts(tables: StreamTables) -> list[Account]:
     """Every ledgered batch's totals, oldest first."""
     if not exists(tables.parts):
         return []
-    dataset = DeltaTable(str(tables.parts)).to_pyarrow_dataset()
+    dataset = open_dataset(tables.parts)
     connection = connect()
     connection.register("read", dataset.to_table(columns=_COLUMNS, filter=pc.field("kind") == LEDGER_KIND))
     return [Account(*row) for row in connection.sql(_SUMS).fetchall()]

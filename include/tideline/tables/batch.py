@@ -9,7 +9,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from tideline.generations import Cut, cut_to_struct
 from tideline.ledger import LedgerRow, to_struct
-from tideline.tables.delta import append_once, commit_on_fresh_handle, open_table, stamped
+from tideline.tables.delta import append_once, commit_on_fresh_handle, dataset_of, open_table, stamped
 from tideline.tables.schemas import (
     CUT_KIND,
     LEDGER_KIND,
@@ -49,7 +49,7 @@ def add_ledger_rows(tables: StreamTables, rows: list[LedgerRow], known: frozense
     missing = pa.Table.from_pylist([_ledger_fields(row) for row in rows], schema=schema)
 
     def commit(table: DeltaTable) -> bool:
-        dataset = table.to_pyarrow_dataset(file_pruning_predicate=[("kind", "=", LEDGER_KIND)])
+        dataset = dataset_of(tables.parts, table, pruned_by=[("kind", "=", LEDGER_KIND)])
         if not known.issuperset(dataset.to_table(columns=["version"])["version"].to_pylist()):
             return False
         properties = stamped(PARTS_WRITER, table.transaction_version(PARTS_WRITER) or 0)

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from tideline.engine.relations import restrict
-from tideline.tables.delta import commit_on_fresh_handle, last_version, open_table
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, last_version, open_table
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, StreamTables
 
 _THROUGH = "tideline-corrected-through"
@@ -32,7 +32,7 @@ def commit_corrections(tables: StreamTables, corrections: pa.Table, through: int
 
     def commit(table: DeltaTable) -> bool:
         nonlocal written
-        known = table.to_pyarrow_dataset().to_table(
+        known = dataset_of(tables.corrections, table).to_table(
             columns=["version"], filter=pc.field("version").isin(pc.unique(corrections["version"]))
         )
         fresh = restrict(corrections, known, ("version",), present=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -60,13 +60,18 @@ def open_table(path: Path, schema: pa.Schema, partition_by: list[str]) -> DeltaT
 
 
 def open_dataset(path: Path) -> Dataset:
-    """The table's rows, to be scanned with predicates.
+    """The table's rows, to be scanned with predicates."""
+    return dataset_of(path, DeltaTable(str(path)))
+
+
+def dataset_of(path: Path, table: DeltaTable, pruned_by: Any = None) -> Dataset:
+    """The rows as a handle sees them; `pruned_by` leaves out files by delta-rs's own predicate.
 
     Arrow opens the files itself: delta-rs would have its threads call Python, and one that still does so while the
     interpreter ends aborts the process, after all is said, with exit status 134.
     """
     files = SubTreeFileSystem(str(path), LocalFileSystem())
-    return DeltaTable(str(path)).to_pyarrow_dataset(filesystem=files)
+    return table.to_pyarrow_dataset(filesystem=files, file_pruning_predicate=pruned_by)
 
 
 def exists(path: Path) -> bool:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from tideline.engine.relations import restrict
-from tideline.tables.delta import commit_on_fresh_handle, exists, open_table, stamped
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, open_table, stamped
 from tideline.tables.schemas import TIME, StreamTables
 
 LATE_ALERTS_WRITER: Final = "tideline-late-alerts"
@@ -38,7 +38,9 @@ def commit_late_alerts(tables: StreamTables, alerts: pa.Table) -> pa.Table:
 
     def commit(table: DeltaTable) -> bool:
         nonlocal raised
-        raised = restrict(alerts, table.to_pyarrow_dataset().to_table(columns=list(IDENTITY)), IDENTITY, present=False)
+        raised = restrict(
+            alerts, dataset_of(tables.late_alerts, table).to_table(columns=list(IDENTITY)), IDENTITY, present=False
+        )
         (
             table.merge(
                 alerts,
@@ -63,5 +65,5 @@ def read_late_alerts(tables: StreamTables) -> pa.Table:
     """All alerts, newest first; none before the first is raised."""
     if not exists(tables.late_alerts):
         return LATE_ALERTS.empty_table()
-    rows = DeltaTable(str(tables.late_alerts)).to_pyarrow_dataset().to_table().select(LATE_ALERTS.names)
+    rows = open_dataset(tables.late_alerts).to_table().select(LATE_ALERTS.names)
     return rows.cast(LATE_ALERTS).sort_by([("raised_at", "descending"), ("alert_key", "ascending")])

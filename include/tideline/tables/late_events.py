@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
 from tideline.engine.relations import restrict
-from tideline.tables.delta import commit_on_fresh_handle, exists, open_table, stamped
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, open_table, stamped
 from tideline.tables.schemas import TIME, StreamTables
 
 LATE_EVENTS_WRITER: Final = "tideline-late-events"
@@ -63,7 +63,9 @@ def commit_late_events(tables: StreamTables, rows: pa.Table) -> int:
 
     def commit(table: DeltaTable) -> bool:
         nonlocal written
-        known = table.to_pyarrow_dataset().to_table(columns=["version"], filter=pc.field("version").isin(versions))
+        known = dataset_of(tables.late_events, table).to_table(
+            columns=["version"], filter=pc.field("version").isin(versions)
+        )
         fresh = restrict(rows, known, ("version",), present=False)
         written = len(fresh)
         if written:
@@ -80,7 +82,7 @@ def read_late_events(tables: StreamTables, where: pc.Expression | None = None) -
     """The rows that satisfy `where`; none before the first is written."""
     if not exists(tables.late_events):
         return LATE_EVENTS.empty_table()
-    rows = DeltaTable(str(tables.late_events)).to_pyarrow_dataset().to_table(filter=where)
+    rows = open_dataset(tables.late_events).to_table(filter=where)
     return rows.select(LATE_EVENTS.names).cast(LATE_EVENTS)
 
 

@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 from tideline.engine.cells import GROUP
 from tideline.generations import Cut, Era
 from tideline.tables.books import read_versions
-from tideline.tables.delta import commit_on_fresh_handle, stamped
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, stamped
 from tideline.tables.publication import Publication, named
 from tideline.tables.published import read_published
 from tideline.tables.schemas import PART_KIND, PARTS_WRITER, StreamTables
@@ -36,7 +36,7 @@ def _remove_parts(tables: StreamTables, after: int, before: int) -> None:
     orphans = (pc.field("kind") == PART_KIND) & (pc.field("version") > after) & (pc.field("version") < before)
 
     def commit(table: DeltaTable) -> bool:
-        if table.to_pyarrow_dataset().count_rows(filter=orphans):
+        if dataset_of(tables.parts, table).count_rows(filter=orphans):
             properties = stamped(PARTS_WRITER, table.transaction_version(PARTS_WRITER) or 0)
             table.delete(
                 f"kind = '{PART_KIND}' and version > {after} and version < {before}", commit_properties=properties

@@ -19,7 +19,7 @@ from deltalake import DeltaTable, write_deltalake
 from tideline.engine.publish import published_schema
 from tideline.errors import UserError
 from tideline.spec.model import StreamSpec
-from tideline.tables.delta import commit_on_fresh_handle, exists, make_table, stamped
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, make_table, open_dataset, stamped
 from tideline.tables.newer import UNDECIDED, Decision, decide
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables
 
@@ -83,10 +83,10 @@ def write_published(
 
     def commit(table: DeltaTable) -> Published:
         schema = _united(path.name, _schema(table), rows.schema)
-        hours = _hours(rows, gone) | closing.hours() | _cleared_hours(table, clear_after_us)
+        hours = _hours(rows, gone) | closing.hours() | _cleared_hours(path, table, clear_after_us)
         if not hours:
             return nothing
-        old = _conform(table.to_pyarrow_dataset(file_pruning_predicate=_in_hours(hours)).to_table(), schema)
+        old = _conform(dataset_of(path, table, _in_hours(hours)).to_table(), schema)
         decision = decide(
             old,
             _conform(rows, schema),
@@ -120,7 +120,7 @@ def clear_published(path: Path, after_us: int) -> None:
 
 def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table | None:
     """The rows of a metric's table; None before the first is published."""
-    return DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=where) if exists(path) else None
+    return open_dataset(path).to_table(filter=where) if exists(path) else None
 
 
 def read_all_published(tables: StreamTables, metrics: Iterable[str]) -> dict[str, pa.Table | None]:
@@ -147,11 +147,11 @@ def _hours(*tables: pa.Table) -> set[str]:
     return {hour for table in tables for hour in pc.unique(table[HOUR]).to_pylist()}
 
 
-def _cleared_hours(table: DeltaTable, after: int | None) -> set[str]:
+def _cleared_hours(path: Path, table: DeltaTable, after: int | None) -> set[str]:
     if after is None:
         return set()
     ends_later = pc.field("window_end") > pa.scalar(after, TIME)
-    return _hours(table.to_pyarrow_dataset().to_table(columns=[HOUR], filter=ends_later))
+    return _hours(dataset_of(path, table).to_table(columns=[HOUR], filter=ends_later))
 
 
 def _in_hours(hours: set[str]) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
 from tideline.engine.relations import restrict
-from tideline.tables.delta import commit_on_fresh_handle, exists, open_table, stamped
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, open_table, stamped
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.unrecoverable import Unrecoverable, standing
 
@@ -43,7 +43,7 @@ def commit_unrecoverable(tables: StreamTables, marks: Sequence[Unrecoverable]) -
 
     def commit(table: DeltaTable) -> bool:
         nonlocal written
-        known = {_place(mark) for mark in _marks(table, {mark.version for mark in marks})}
+        known = {_place(mark) for mark in _marks(tables, table, {mark.version for mark in marks})}
         fresh = [mark for mark in marks if _place(mark) not in known]
         written = len(fresh)
         if fresh:
@@ -65,7 +65,7 @@ def read_unrecoverable(tables: StreamTables) -> tuple[Unrecoverable, ...]:
     """The marks that count, in order: those of windows that the same batch corrected after all are left out."""
     if not exists(tables.unrecoverable):
         return ()
-    marks = sorted(_marks(DeltaTable(str(tables.unrecoverable))))
+    marks = sorted(_marks(tables, DeltaTable(str(tables.unrecoverable))))
     return standing(marks, _corrected_windows(tables, {mark.version for mark in marks}))
 
 
@@ -73,16 +73,16 @@ def _corrected_windows(tables: StreamTables, versions: set[int]) -> frozenset[tu
     """(version, metric, window end in us) of the corrections of these batches."""
     if not exists(tables.corrections) or not versions:
         return frozenset()
-    dataset = DeltaTable(str(tables.corrections)).to_pyarrow_dataset()
+    dataset = open_dataset(tables.corrections)
     columns = ["version", "metric", "window_end"]
     rows = dataset.to_table(columns, filter=pc.field("version").isin(list(versions))).group_by(columns).aggregate([])
     ends = rows["window_end"].cast(pa.int64()).to_pylist()
     return frozenset(zip(rows["version"].to_pylist(), rows["metric"].to_pylist(), ends, strict=True))
 
 
-def _marks(table: DeltaTable, versions: set[int] | None = None) -> list[Unrecoverable]:
+def _marks(tables: StreamTables, table: DeltaTable, versions: set[int] | None = None) -> list[Unrecoverable]:
     where = None if versions is None else pc.field("version").isin(list(versions))
-    rows = table.to_pyarrow_dataset().to_table(filter=where)
+    rows = dataset_of(tables.unrecoverable, table).to_table(filter=where)
     for column in ("window_end", "pane"):
         rows = rows.set_column(rows.schema.get_field_index(column), column, rows[column].cast(pa.int64()))
     return [Unrecoverable(window_end_us=row.pop("window_end"), **row) for row in rows.to_pylist()]

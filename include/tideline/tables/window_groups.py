@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from tideline.engine.cells import connect
-from tideline.tables.delta import exists
+from tideline.tables.delta import exists, open_dataset
 from tideline.tables.schemas import PART_KIND, StreamTables
 from tideline.watermark_advice import WindowGroups
 
@@ -17,7 +16,7 @@ def read_window_groups(tables: StreamTables, metrics: Iterable[str]) -> list[Win
     """The windows of these metrics with their distinct keys; late events of closed windows are not among them."""
     if not exists(tables.parts):
         return []
-    parts = DeltaTable(str(tables.parts)).to_pyarrow_dataset()
+    parts = open_dataset(tables.parts)
     wanted = (pc.field("kind") == PART_KIND) & pc.field("metric").isin(list(metrics))
     connection = connect()
     connection.register("parts", parts.scanner(columns=["metric", "window_end", "key"], filter=wanted).to_reader())
