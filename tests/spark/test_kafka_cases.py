@@ -113,7 +113,7 @@ def test_case_18_an_open_transaction_ends_a_read_in_time_and_does_not_hold_the_s
     with run.driver() as query, transactions(run.bootstrap, topic) as producer:
         run.feed(query, log_line(5), log_line(100))
         run.feed(query, log_line(7))
-        producer.leave_open(log_line(8))
+        last = producer.leave_open(log_line(8))
         run.feed(query, log_line(9))
         with pytest.raises(ReadStalled, match="partition 0 at 3 of 5") as stalled:
             list(read_ranges(run.bootstrap, topic, {0: [(2, 5)]}, isolation="read_committed", stall_s=1))
@@ -122,6 +122,7 @@ def test_case_18_an_open_transaction_ends_a_read_in_time_and_does_not_hold_the_s
         assert values_of(list(waiting)) == [log_line(7), log_line(8), log_line(9)]
         assert run.reconcile().corrections == 1 and run.verify().holds
         producer.producer.commit_transaction()
+        producer.wait_over(last)
         query.processAllAvailable()
     run.reconcile()
     assert run.verify().holds and counts(run)[0, "a"][0] == 4

@@ -11,6 +11,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from tideline.kafka_client import admin
+from tideline.kafka_io import read_ranges
 
 
 @dataclass(frozen=True)
@@ -18,22 +19,29 @@ class Transactions:
     """A transactional producer of one topic, partition 0."""
 
     producer: Any
+    bootstrap: str
     topic: str
 
     def commit(self, *values: bytes) -> None:
-        self.leave_open(*values)
+        last = self.leave_open(*values)
         self.producer.commit_transaction()
+        self.wait_over(last)
 
     def abort(self, *values: bytes) -> None:
-        self.leave_open(*values)
+        last = self.leave_open(*values)
         self.producer.abort_transaction()
+        self.wait_over(last)
 
-    def leave_open(self, *values: bytes) -> None:
-        """All records are in the log when this returns, and their transaction is not over."""
+    def leave_open(self, *values: bytes) -> int:
+        """All records are in the log when this returns, the last at this offset, and their transaction is not over."""
         self.producer.begin_transaction()
-        for value in values:
-            self.producer.send(self.topic, value=value, partition=0)
+        sent = [self.producer.send(self.topic, value=value, partition=0) for value in values]
         self.producer.flush()
+        return int(sent[-1].get(timeout=10).offset)
+
+    def wait_over(self, last: int) -> None:
+        """Until readers see it: the broker answers an end of transaction before it has written the marker."""
+        list(read_ranges(self.bootstrap, self.topic, {0: [(last, last + 1)]}, isolation="read_committed"))
 
 
 @contextmanager
@@ -41,7 +49,7 @@ def transactions(bootstrap: str, topic: str) -> Iterator[Transactions]:
     producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-producer")
     producer.init_transactions()
     try:
-        yield Transactions(producer, topic)
+        yield Transactions(producer, bootstrap, topic)
     finally:
         producer.close(timeout=5)
 
