@@ -34,7 +34,7 @@ from tideline.ledger import LedgerRow
 from tideline.subjects import unknown_group
 from tideline.tables.books import Inputs, read_corrected, read_inputs, read_last_row, read_ledger
 from tideline.tables.commit_times import commit_time_ms
-from tideline.tables.published import read_published
+from tideline.tables.published import HOUR, read_published
 from tideline.tables.schemas import TIME, StreamTables
 
 _TRIES: Final = 20
@@ -88,7 +88,8 @@ class Explanation:
         return {
             "input": step.input.kind.value,
             "batch": place_of(step.input.version),
-            "came": _iso(step.input.came_ms * 1000),
+            "recorded": _iso(step.input.recorded_ms * 1000),
+            "came": None if step.input.came_ms is None else _iso(step.input.came_ms * 1000),
             "events": step.input.events,
             "counts": step.counts,
             "instead": step.instead,
@@ -123,7 +124,8 @@ def _explain(
 ) -> Explanation:
     era = next(era for era in eras if era.bounds.hold(subject.end_us))
     inputs = read_inputs(tables, era, _where(subject) & (pc.field("metric") == subject.metric))
-    rows = read_published(tables.published(subject.metric), _where(subject))
+    hour = datetime.fromtimestamp(subject.start_us // 1_000_000, UTC).strftime("%Y-%m-%d-%H")
+    rows = read_published(tables.published(subject.metric), _where(subject) & (pc.field(HOUR) == hour))
     published = rows.to_pylist() if rows is not None else []
     last = read_last_row(tables)
     watermark_ms = era.watermark_ms(last)
