@@ -36,7 +36,7 @@ def explain(
     JSON: stream, metric, window_start, window_end, key, era {first, last, fingerprint}, steps [{input (part,
     correction, override), batch, recorded (its batch), came (null: not known any more), events, counts, instead,
     offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets}],
-    expected, published, differs.
+    lost [{batch, offsets}], expected, published, differs.
     """
     from tideline.stream_explain import explain_group
     from tideline.subjects import find_subject
@@ -112,6 +112,11 @@ def _end(found: Explanation) -> Iterable[str]:
     yield ""
     for version, places in sorted(found.waits.items()):
         yield f"waits for a reconciliation: batch {place_of(version)} dropped {_places(places)} of the window"
+    for version, place in found.lost:
+        yield (
+            f"never corrected: of {_events(place.events)} that batch {place_of(version)} dropped, Kafka no longer holds "
+            f"the offsets {place.partition}:{place.first_offset}..{place.last_offset}"
+        )
     row = found.published
     if row is None:
         yield "published: no row"

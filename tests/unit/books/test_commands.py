@@ -85,8 +85,14 @@ def test_the_ledger_as_json_has_totals_gaps_and_one_division(home: Home, by: str
 
 def test_a_state_has_its_own_line(home: Home) -> None:
     _, output = run(home, "ledger", "small", "--by", "state")
-    states = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in output.splitlines()[1:5]}
-    assert states == {"counted": "3", "rejected": "1", "late, corrected": "1", "late, pending": "1"}
+    states = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in output.splitlines()[1:6]}
+    assert states == {
+        "counted": "3",
+        "rejected": "1",
+        "late, corrected": "1",
+        "late, pending": "1",
+        "late, unrecoverable": "0",
+    }
 
 
 def test_explain_ends_with_the_published_row(home: Home) -> None:

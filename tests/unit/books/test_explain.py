@@ -23,6 +23,8 @@ from tideline.stream_explain import Explanation, explain_group
 from tideline.subjects import find_subject
 from tideline.tables.commit_times import commit_time_ms
 from tideline.tables.published import read_published
+from tideline.tables.unrecoverable import commit_unrecoverable
+from tideline.unrecoverable import Unrecoverable
 
 COUNT = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
 
@@ -191,6 +193,15 @@ def test_what_is_not_there_is_answered_with_what_is_near(
         explain_group(player.tables, player.eras, subject, pause=lambda: None)
     assert message in error.value.message
     assert fix in (error.value.fix or "")
+
+
+def test_what_kafka_no_longer_holds_is_told_until_an_override_has_it(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    version = player.books.ledger[-1].version
+    commit_unrecoverable(player.tables, [Unrecoverable(version, "counts", 10_000_000, 0, 0, 5, 6, 1)])
+    assert explained(player).lost == ((version, Place(0, 5, 5, 1)),)
+    recompute(player)
+    assert explained(player).lost == ()
 
 
 def test_a_key_may_hold_null_and_commas_as_a_json_array(tmp_path: Path) -> None:

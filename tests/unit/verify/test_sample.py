@@ -101,6 +101,12 @@ def test_each_era_is_compared_by_its_own_spec(tmp_path: Path) -> None:
     assert (report.holds, report.drawn, report.metrics["counts"].rows) == (True, 8, 14)
 
 
+def test_a_window_that_retention_touched_is_not_drawn(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    report = verify_sample(player.tables, player.spec, player.read, Draw(1), earliest={0: 3})
+    assert (report.drawn, report.windows, report.unchecked, report.holds) == (6, 6, 2, True)
+
+
 def test_the_report_names_the_seed_and_that_conservation_was_not_checked(tmp_path: Path) -> None:
     found = sampled(played(tmp_path), Draw(7, count=1)).as_dict()
     assert (found["sample"]["seed"], found["sample"]["drawn"], found["conservation"]) == (7, 1, None)
