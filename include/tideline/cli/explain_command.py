@@ -114,7 +114,7 @@ def _end(found: Explanation) -> Iterable[str]:
         yield f"waits for a reconciliation: batch {place_of(version)} dropped {_places(places)} of the window"
     for version, place in found.lost:
         yield (
-            f"never corrected: of {_events(place.events)} that batch {place_of(version)} dropped, Kafka no longer holds "
+            f"never corrected: of {_events(place.events)} that batch {place_of(version)} dropped, Kafka no longer has "
             f"the offsets {place.partition}:{place.first_offset}..{place.last_offset}"
         )
     row = found.published
