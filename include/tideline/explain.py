@@ -53,13 +53,18 @@ class Place:
 
 @dataclass(frozen=True)
 class Input:
-    """One row of parts, corrections or overrides; `index` is its place in its table, `came_ms` when it came."""
+    """One row of parts, corrections or overrides; `index` is its place in its table.
+
+    `recorded_ms` is its batch's time. A part came then, another when it was committed: `came_ms`, None once the table's
+    log has forgotten it.
+    """
 
     kind: Kind
     version: int
     sequence: int
     events: int
-    came_ms: int
+    recorded_ms: int
+    came_ms: int | None
     index: int
 
     @property
@@ -90,15 +95,16 @@ def place_of(version: int) -> str:
 def inputs_in_order(inputs: Inputs, came: Mapping[tuple[Kind, int], int]) -> list[Input]:
     """All inputs, oldest first: parts came when their batch was recorded, others when `came` (kind, sequence) says.
 
-    Versions are surer than clocks: parts come in their order, and nothing comes before a part of its own batch.
+    What it does not say came as soon as it could: after its batch. Versions are surer than clocks: batches come in
+    their order, and nothing comes before its batch.
     """
     tables = {Kind.PART: inputs.parts, Kind.CORRECTION: inputs.corrections, Kind.OVERRIDE: inputs.overrides}
     found = [each for kind, table in tables.items() for each in _inputs(kind, table, came)]
     ordered: list[tuple[int, Input]] = []
     reached = -(1 << 62)
     for each in sorted(found, key=lambda each: (each.version, list(Kind).index(each.kind), each.sequence)):
-        reached = max(reached, each.came_ms) if each.kind is Kind.PART else reached
-        ordered.append((max(reached, each.came_ms), each))
+        reached = max(reached, each.recorded_ms)
+        ordered.append((max(reached, each.came_ms or reached), each))
     return [each for _, each in sorted(ordered, key=lambda pair: pair[0])]
 
 
@@ -108,7 +114,8 @@ def _inputs(kind: Kind, table: pa.Table, came: Mapping[tuple[Kind, int], int]) -
     sequences = table["sequence"].to_pylist() if "sequence" in table.column_names else [0] * len(table)
     for index, (version, events, at_ms) in enumerate(rows):
         sequence = sequences[index] or 0
-        yield Input(kind, version, sequence, events, came.get((kind, sequence), at_ms), index)
+        came_ms = at_ms if kind is Kind.PART else came.get((kind, sequence))
+        yield Input(kind, version, sequence, events, at_ms, came_ms, index)
 
 
 def replacements(order: Sequence[Input]) -> dict[Input, str]:

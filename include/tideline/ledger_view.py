@@ -140,6 +140,7 @@ def books_as_dict(books: Books) -> dict[str, int | bool]:
         "late": books.late,
         "corrected": books.corrected,
         "pending": books.pending,
+        "unrecoverable": books.unrecoverable,
         "balanced": books.balanced,
     }
 

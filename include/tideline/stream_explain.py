@@ -34,8 +34,9 @@ from tideline.ledger import LedgerRow
 from tideline.subjects import unknown_group
 from tideline.tables.books import Inputs, read_corrected, read_inputs, read_last_row, read_ledger
 from tideline.tables.commit_times import commit_time_ms
-from tideline.tables.published import read_published
+from tideline.tables.published import HOUR, read_published
 from tideline.tables.schemas import TIME, StreamTables
+from tideline.tables.unrecoverable import read_unrecoverable
 
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.25
@@ -45,13 +46,17 @@ CommitTime = Callable[[Path, int], int | None]
 
 @dataclass(frozen=True)
 class Explanation:
-    """A group's steps; `left_out` older parts are in no step. `waits`: what was dropped and is not corrected yet."""
+    """A group's steps; `left_out` older parts are in no step. `waits`: what was dropped and is not corrected yet.
+
+    `lost`: what was dropped and never can be, since Kafka no longer holds it.
+    """
 
     subject: Subject
     era: Era
     steps: tuple[Step, ...]
     left_out: int
     waits: dict[int, tuple[Place, ...]]
+    lost: tuple[tuple[int, Place], ...]
     expected: Row | None
     published: Row | None
 
@@ -79,6 +84,7 @@ class Explanation:
                 {"batch": place_of(version), "offsets": [asdict(place) for place in places]}
                 for version, places in sorted(self.waits.items())
             ],
+            "lost": [{"batch": place_of(version), "offsets": [asdict(place)]} for version, place in self.lost],
             "expected": self.expected,
             "published": self.published,
             "differs": list(self.differs),
@@ -88,7 +94,8 @@ class Explanation:
         return {
             "input": step.input.kind.value,
             "batch": place_of(step.input.version),
-            "came": _iso(step.input.came_ms * 1000),
+            "recorded": _iso(step.input.recorded_ms * 1000),
+            "came": None if step.input.came_ms is None else _iso(step.input.came_ms * 1000),
             "events": step.input.events,
             "counts": step.counts,
             "instead": step.instead,
@@ -123,7 +130,8 @@ def _explain(
 ) -> Explanation:
     era = next(era for era in eras if era.bounds.hold(subject.end_us))
     inputs = read_inputs(tables, era, _where(subject) & (pc.field("metric") == subject.metric))
-    rows = read_published(tables.published(subject.metric), _where(subject))
+    hour = datetime.fromtimestamp(subject.start_us // 1_000_000, UTC).strftime("%Y-%m-%d-%H")
+    rows = read_published(tables.published(subject.metric), _where(subject) & (pc.field(HOUR) == hour))
     published = rows.to_pylist() if rows is not None else []
     last = read_last_row(tables)
     watermark_ms = era.watermark_ms(last)
@@ -146,7 +154,14 @@ def _explain(
     expected = steps[-1].row if steps else None
     waits = waiting(eras, subject, _uncorrected(tables, order))
     return Explanation(
-        subject, era, steps, len(order) - len(steps), waits, expected, published[0] if published else None
+        subject,
+        era,
+        steps,
+        len(order) - len(steps),
+        waits,
+        _lost(tables, subject, order),
+        expected,
+        published[0] if published else None,
     )
 
 
@@ -191,9 +206,22 @@ def _ledger(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow]:
 def _uncorrected(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow]:
     """Batches that dropped something which is neither in corrections nor in the group's overrides."""
     corrected = read_corrected(tables)
-    seen = max((each.version for each in order if each.kind is Kind.OVERRIDE), default=-1)
-    rows = read_ledger(tables, max(corrected.through, seen), late_only=True)
+    rows = read_ledger(tables, max(corrected.through, _seen(order)), late_only=True)
     return [row for row in rows if row.version not in corrected]
+
+
+def _lost(tables: StreamTables, subject: Subject, order: Sequence[Input]) -> tuple[tuple[int, Place], ...]:
+    """What of the window is marked as unrecoverable, by batch, and in no override."""
+    return tuple(
+        (mark.version, Place(mark.partition, mark.start, mark.end - 1, mark.events))
+        for mark in read_unrecoverable(tables)
+        if (mark.metric, mark.window_end_us) == (subject.metric, subject.end_us) and mark.version > _seen(order)
+    )
+
+
+def _seen(order: Sequence[Input]) -> int:
+    """The batch up to which an override holds every event; -1 without one."""
+    return max((each.version for each in order if each.kind is Kind.OVERRIDE), default=-1)
 
 
 def _iso(us: int) -> str:

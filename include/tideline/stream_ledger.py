@@ -10,7 +10,7 @@ from tideline.checkpoint import CheckpointLog
 from tideline.gaps import Gap, find_gaps
 from tideline.generations import Cut, Era
 from tideline.home import Home
-from tideline.ledger import Books, Corrected
+from tideline.ledger import Books, Corrected, LedgerRow
 from tideline.ledger_view import (
     Account,
     BatchView,
@@ -25,6 +25,8 @@ from tideline.spec.model import StreamSpec
 from tideline.tables.accounts import read_accounts
 from tideline.tables.books import read_corrected, read_cuts, read_eras, read_ledger
 from tideline.tables.schemas import StreamTables
+from tideline.tables.unrecoverable import read_unrecoverable
+from tideline.unrecoverable import lost_windows, with_unrecoverable
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,20 @@ class StreamLedger:
     """The newest generation's last batch, by its checkpoint; None where that is not known."""
 
     @cached_property
-    def late(self) -> dict[int, int]:
+    def late_rows(self) -> list[LedgerRow]:
+        """The batches that dropped something, of those in the accounts."""
         known = {account.version for account in self.accounts}
-        rows = read_ledger(self.tables, late_only=True)
-        return late_by_version(self.eras, (row for row in rows if row.version in known))
+        return [row for row in read_ledger(self.tables, late_only=True) if row.version in known]
+
+    @cached_property
+    def late(self) -> dict[int, int]:
+        return late_by_version(self.eras, self.late_rows)
 
     @cached_property
     def totals(self) -> Books:
-        return sum_books(self.accounts, self.late, self.corrected)
+        books = sum_books(self.accounts, self.late, self.corrected)
+        mended = (row for row in self.late_rows if row.version in self.corrected)
+        return with_unrecoverable(books, mended, read_unrecoverable(self.tables), lost_windows(self.eras))
 
     @property
     def gaps(self) -> list[Gap]:

@@ -34,8 +34,9 @@ def explain(
     Offsets are those of the window's events, of all keys. Exit 1 when the published row is not what its inputs give.
 
     JSON: stream, metric, window_start, window_end, key, era {first, last, fingerprint}, steps [{input (part,
-    correction, override), batch, came, events, counts, instead, offsets [{partition, first_offset, last_offset,
-    events}], values, revision}], left_out, waiting [{batch, offsets}], expected, published, differs.
+    correction, override), batch, recorded (its batch), came (null: not known any more), events, counts, instead,
+    offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets}],
+    lost [{batch, offsets}], expected, published, differs.
     """
     from tideline.stream_explain import explain_group
     from tideline.subjects import find_subject
@@ -85,7 +86,9 @@ def _cells(step: Step, columns: list[str]) -> tuple[object, ...]:
     counts = "yes" if step.counts else f"no: {step.instead}"
     row = step.row or {}
     values = [_value(row.get(column)) for column in (*columns, "revision")]
-    return (at_text(step.input.came_ms), step.input.name, step.input.events, counts, _places(step.places), *values)
+    came_ms = step.input.came_ms
+    came = f"after {at_text(step.input.recorded_ms)}" if came_ms is None else at_text(came_ms)
+    return (came, step.input.name, step.input.events, counts, _places(step.places), *values)
 
 
 def _value(value: object) -> str:
@@ -109,6 +112,11 @@ def _end(found: Explanation) -> Iterable[str]:
     yield ""
     for version, places in sorted(found.waits.items()):
         yield f"waits for a reconciliation: batch {place_of(version)} dropped {_places(places)} of the window"
+    for version, place in found.lost:
+        yield (
+            f"never corrected: of {_events(place.events)} that batch {place_of(version)} dropped, Kafka no longer has "
+            f"the offsets {place.partition}:{place.first_offset}..{place.last_offset}"
+        )
     row = found.published
     if row is None:
         yield "published: no row"

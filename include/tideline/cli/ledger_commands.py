@@ -43,10 +43,12 @@ def ledger(
 ) -> None:
     """Show the books of a stream: sent = rejected + counted + late, and what of the late is corrected.
 
-    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, balanced}, gaps [{generation, first,
-    last}], and one of batches [{generation, batch, recorded, offsets {partition: [start, end)}, records, rejects,
-    events, late, state, late_ms, watermark_ms, source}], days [{day, batches, ...totals}], generations [{generation,
-    at, starts, bound, reason, fingerprint}]. Exit 1 when the books do not balance.
+    Rejects are those of the time when they were read. Days do not tell unrecoverable events from corrected ones.
+
+    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}, gaps
+    [{generation, first, last}], and one of batches [{generation, batch, recorded, offsets {partition: [start, end)},
+    records, rejects, events, late, state, late_ms, watermark_ms, source}], days [{day, batches, ...totals}],
+    generations [{generation, at, starts, bound, reason, fingerprint}]. Exit 1 when the books do not balance.
     """
     from tideline.stream_ledger import open_ledger
 
@@ -131,6 +133,7 @@ def _show_states(books: StreamLedger) -> None:
         "rejected": totals.rejected,
         "late, corrected": totals.corrected,
         "late, pending": totals.pending,
+        "late, unrecoverable": totals.unrecoverable,
     }
     print_table(out, ("state", "events"), states.items())
     out.print()

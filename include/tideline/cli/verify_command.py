@@ -41,8 +41,8 @@ def verify(
     read, so a fault in the ledger can go unseen, and conservation is not checked.
 
     JSON: stream, holds, pinned {generation, batch}, metrics {name: {windows, rows, differences, pending}},
-    conservation {events, counted, rejected, late, corrected, holds} (null for a sample), differences; of a sample also
-    sample {drawn, windows, seed, records_read}.
+    conservation {events, counted, rejected, late, corrected, unrecoverable, replayable, unchecked_windows, holds}
+    (null for a sample), differences; of a sample also sample {drawn, windows, unchecked, seed, records_read}.
     """
     from tideline.verify import verify_stream
     from tideline.verify.sample import verify_stream_sample
@@ -101,6 +101,8 @@ def _show_any(report: VerifyReport | SampleReport) -> None:
         f"{report.drawn} of {report.windows} windows compared (seed {report.draw.seed}), {report.records_read} records "
         "read where the ledger says; conservation not checked: a verification of everything trusts no ledger"
     )
+    if report.unchecked:
+        out.print(f"{report.unchecked} windows were not drawn: Kafka no longer has all of their events")
     _show_verdict(report.stream, report.holds, report.pinned)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -18,13 +19,17 @@ from tideline.engine.publish import Publisher
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
-from tideline.kafka_io import topic_id
+from tideline.isolation import require_isolation
+from tideline.kafka_io import earliest_offsets, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
+from tideline.quarantine import load_quarantine
 from tideline.recompute import Pin, ReadRanges, Window, recompute, zone_map
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import deployed_spec, reader
 from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
+from tideline.unchecked import unchecked
+from tideline.unrecoverable import Earliest, holding_windows
 from tideline.verify.compare import compare, pending_windows, revisions_of
 from tideline.verify.report import MetricReport, sum_reports
 from tideline.verify.snapshot import Snapshot, take_snapshot
@@ -53,13 +58,17 @@ class Draw:
 
 @dataclass(frozen=True)
 class SampleReport:
-    """The verdict on the windows that were drawn, out of how many, and how many records were read for it."""
+    """The verdict on the windows that were drawn, out of how many, and how many records were read for it.
+
+    `unchecked` windows could not be drawn: Kafka no longer has all of their events.
+    """
 
     stream: str
     pinned: LedgerRow | None
     draw: Draw
     drawn: int
     windows: int
+    unchecked: int
     records_read: int
     metrics: dict[str, MetricReport]
 
@@ -76,6 +85,7 @@ class SampleReport:
             "sample": {
                 "drawn": self.drawn,
                 "windows": self.windows,
+                "unchecked": self.unchecked,
                 "seed": self.draw.seed,
                 "records_read": self.records_read,
             },
@@ -105,7 +115,9 @@ def verify_stream_sample(
     tables = StreamTables(home.tables(stream))
     last = read_last_row(tables)
     require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
-    return verify_sample(tables, spec, reader(bootstrap, spec), draw, progress)
+    require_isolation([last] if last else [], spec.source.isolation)
+    read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
+    return verify_sample(tables, spec, read, draw, progress, earliest_offsets(bootstrap, spec.source.topic))
 
 
 def verify_sample(
@@ -114,12 +126,18 @@ def verify_sample(
     read: ReadRanges,
     draw: Draw,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
+    earliest: Earliest = MappingProxyType({}),
 ) -> SampleReport:
-    """Compares the drawn windows with what the log holds at the offsets that the zone map gives for them."""
+    """Compares the drawn windows with what the log holds at the offsets that the zone map gives for them.
+
+    Windows of which the log, from the `earliest` offsets on, no longer has every event are not drawn.
+    """
     snapshot = take_snapshot(tables, spec)
     if snapshot is None:
         raise UserError(f"stream '{spec.name}' has no batch yet", "verify it whole, or wait for its first batch")
-    windows = known_windows(snapshot, draw.between_us)
+    known = known_windows(snapshot, draw.between_us)
+    gone = known & unchecked(snapshot.ledger, earliest, holding_windows(snapshot.eras)).windows
+    windows = known - gone
     drawn = frozenset(draw.draw(windows))
     reading = _Reading(read, progress)
     reports: dict[str, list[MetricReport]] = {name: [] for name in snapshot.published}
@@ -127,7 +145,7 @@ def verify_sample(
         for name, report in _compare_era(snapshot, era, merged, drawn, reading):
             reports[name].append(report)
     metrics = {name: sum_reports(found) for name, found in reports.items() if found}
-    return SampleReport(spec.name, snapshot.pinned, draw, len(drawn), len(windows), reading.records, metrics)
+    return SampleReport(spec.name, snapshot.pinned, draw, len(drawn), len(windows), len(gone), reading.records, metrics)
 
 
 def known_windows(snapshot: Snapshot, between_us: tuple[int, int] = ALWAYS_US) -> frozenset[Window]:
