@@ -12,7 +12,7 @@ from typing import Final
 from tideline.offset_ranges import Ranges, merged
 
 MAX_ROUNDS: Final = 16
-"""Each read is planned on its own, which costs more than reading over a gap of some thousand records."""
+"""Each read is planned on its own and asks the broker, so their number must not grow with the plan."""
 
 Round = dict[int, tuple[int, int]]
 """A half-open range of offsets by partition."""
