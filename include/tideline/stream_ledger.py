@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from tideline.checkpoint import CheckpointLog
+from tideline.cross_check import CrossCheck, counters_of, cross_check
+from tideline.dropped_share import dropped_alarm
 from tideline.gaps import Gap, find_gaps
 from tideline.generations import Cut, Era
 from tideline.home import Home
@@ -23,10 +26,13 @@ from tideline.ledger_view import (
 )
 from tideline.spec.model import StreamSpec
 from tideline.tables.accounts import read_accounts
-from tideline.tables.books import read_corrected, read_cuts, read_eras, read_ledger
+from tideline.tables.books import read_corrected, read_cuts, read_dropped_groups, read_eras, read_ledger
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
 from tideline.unrecoverable import lost_windows, with_unrecoverable
+from tideline.versions import batch_of, generation_of
+
+_LOOKED_AT: Final = 100
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,26 @@ class StreamLedger:
         rows = read_ledger(self.tables, shown[0].version - 1) if shown else []
         return [view_batch(self.eras, row, self.corrected) for row in rows if row.version <= shown[-1].version]
 
+    def alarms(self) -> list[str]:
+        """What a person should look at in the newest batches: too much dropped, or Spark's counter of another mind."""
+        after = self.accounts[-_LOOKED_AT:][0].version - 1 if self.accounts else -1
+        rows = read_ledger(self.tables, after)
+        dropped = dropped_alarm(rows)
+        groups = read_dropped_groups(self.tables, self.eras, after)
+        checks = cross_check(groups, (row.version for row in rows if row.version in self.corrected), counters_of(rows))
+        said = [_disagreement(check) for check in checks if check.is_alarming]
+        return [str(dropped), *said] if dropped else said
+
     def days(self, event_time: bool) -> list[Day]:
         """The books by the day of their batches, or of their events."""
         if event_time:
             return by_event_day(self.eras, read_ledger(self.tables), self.corrected)
         return by_recorded_day(self.accounts, self.late, self.corrected)
+
+
+def _disagreement(check: CrossCheck) -> str:
+    batch = f"batch {batch_of(check.version)} of generation {generation_of(check.version)}"
+    return f"{batch} dropped {check.groups} groups, Spark counts {check.counter}: {check.cause}"
 
 
 def open_ledger(home: Home, spec: StreamSpec) -> StreamLedger:

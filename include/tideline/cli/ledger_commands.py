@@ -46,9 +46,10 @@ def ledger(
     Rejects are those of the time when they were read. Days do not tell unrecoverable events from corrected ones.
 
     JSON: stream, totals {sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}, gaps
-    [{generation, first, last}], and one of batches [{generation, batch, recorded, offsets {partition: [start, end)},
-    records, rejects, events, late, state, late_ms, watermark_ms, source}], days [{day, batches, ...totals}],
-    generations [{generation, at, starts, bound, reason, fingerprint}]. Exit 1 when the books do not balance.
+    [{generation, first, last}], alarms (texts), and one of batches [{generation, batch, recorded, offsets {partition:
+    [start, end)}, records, rejects, events, late, state, late_ms, watermark_ms, source}], days [{day, batches,
+    ...totals}], generations [{generation, at, starts, bound, reason, fingerprint}]. Exit 1 when the books do not
+    balance.
     """
     from tideline.stream_ledger import open_ledger
 
@@ -70,6 +71,7 @@ def _as_dict(name: str, books: StreamLedger, by: By, last: int, event_time: bool
         "stream": name,
         "totals": books_as_dict(books.totals),
         "gaps": [asdict(gap) for gap in books.gaps],
+        "alarms": books.alarms(),
     }
     match by:
         case By.BATCH:
@@ -94,6 +96,8 @@ def _show(books: StreamLedger, by: By, last: int, event_time: bool) -> None:
             _show_states(books)
     for gap in books.gaps:
         out.print(_gap_text(gap), style="yellow")
+    for alarm in books.alarms():
+        out.print(f"ALARM: {alarm}", style="red")
     out.print(totals_text(books.totals))
 
 

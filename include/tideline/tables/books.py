@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -27,6 +28,7 @@ from tideline.tables.schemas import (
     correction_schema,
     group_schema,
 )
+from tideline.versions import generation_of
 
 Where: TypeAlias = pc.Expression | None
 
@@ -121,6 +123,19 @@ def read_rejected(tables: StreamTables) -> list[tuple[int, int]]:
     """(partition, offset) of every record that was refused."""
     rows = _read(tables.rejects, None, ["partition", "offset"])
     return [] if rows is None else list(zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True))
+
+
+def read_dropped_groups(tables: StreamTables, eras: Sequence[Era], after: int) -> list[int]:
+    """The version of each group that batches above `after` dropped of their own era's windows, once a group."""
+    rows = _read(tables.corrections, pc.field("version") > after, ["version", "window_end"])
+    if rows is None:
+        return []
+    ends = rows["window_end"].cast(pa.int64()).to_pylist()
+    return [
+        version
+        for version, end in zip(rows["version"].to_pylist(), ends, strict=True)
+        if any(era.ran(generation_of(version)) and era.bounds.hold(end) for era in eras)
+    ]
 
 
 def read_groups(path: Path, after_sequence: int) -> pa.Table | None:
