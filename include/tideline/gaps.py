@@ -1,7 +1,7 @@
 """Batches without a ledger row: found by their numbers, and given rows again. Pure, but for the reading of records.
 
-Where the checkpoint still has a batch's entry its row is rebuilt, and is what it was. Where it has not, one inferred
-row stands for the batches: the watermarks on either side say what they have certainly dropped, and what perhaps.
+Where the checkpoint still has a batch's entry its row is rebuilt, and is what it was. Where it has not, the last of
+the inferred rows stands for the batches: the watermarks on either side say what they have certainly dropped, and what perhaps.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Repair:
     topic_id: str
 
     def fill(self, gap: Gap, before: LedgerRow | Cut, after: LedgerRow | None) -> list[LedgerRow]:
-        """The missing rows: one a batch where the checkpoint has them, else one for all.
+        """The missing rows: each batch's own where the checkpoint has them, else the last stands for all.
 
         `before` is the row of the batch before, or the generation's cut; `after` that of the batch after, if any.
         """
@@ -84,7 +84,8 @@ class Repair:
             return complete
         if after is None:
             raise LookupError(f"{gap} has neither a checkpoint entry for each batch nor a ledger row after it")
-        return [self._inferred(gap, before, after)]
+        last = self._inferred(gap, before, after)
+        return [*(_nothing_of(last, batch) for batch in range(gap.first, gap.last)), last]
 
     def _rebuilt(self, generation: int, batch: int) -> LedgerRow | None:
         entry, starts, late_ms = self.log.offsets(batch), self.log.starts(batch), self.log.late_watermark_ms(batch)
@@ -125,6 +126,15 @@ class Repair:
             source=RowSource.REBUILT,
         )
         return replace(row, late_events=sum(pane.events for pane in row.late_panes(self.eras)))
+
+
+def _nothing_of(row: LedgerRow, batch: int) -> LedgerRow:
+    """The row of a batch for which an inferred one stands: it takes its number, and holds nothing."""
+    ranges = tuple(PartitionRange(part.partition, part.start, part.start, 0, 0, None, None) for part in row.ranges)
+    version = version_of(row.generation, batch)
+    return replace(
+        row, version=version, watermark_ms=row.late_ms, ranges=ranges, panes=(), late_events=0, doubt_ms=None
+    )
 
 
 def _look(engine: Engine, read: ReadRanges, spans: Spans) -> tuple[tuple[PartitionRange, ...], tuple[Pane, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,3 +138,19 @@ def test_a_stream_is_stopped_and_deployed_again_where_it_was(
     done = whole.run(command, STREAM)
     assert done.returncode == 0, done.stderr[-2000:]
     assert status(whole)["state"] == {"stop": "STOPPED", "deploy": "STABLE"}[command]
+
+
+def test_a_lost_checkpoint_is_told_and_a_new_generation_goes_on(whole: Platform, told: dict[str, Any]) -> None:
+    assert whole.run("stop", STREAM).returncode == 0
+    shutil.rmtree(whole.home.stream(STREAM).checkpoint(1))
+    refused = whole.run("deploy", STREAM)
+    assert refused.returncode == 1 and "state" in refused.stderr
+    done = whole.run("deploy", STREAM, "--new-generation")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {key: status(whole)[key] for key in ("state", "generation")} == {"state": "STABLE", "generation": 2}
+    produced = whole.run("produce", "--topic", "logs", "--rate", "100", "--count", "300", "--seed", "21")
+    assert produced.returncode == 0, produced.stderr
+    assert wait_until(lambda: status(whole)["backlog"] == 0, 60.0, 1.0)
+    assert whole.run("reconcile", STREAM).returncode == 0
+    code, report = verdict(whole)
+    assert (code, report["pinned"]["generation"], report["differences"]) == (0, 2, [])
