@@ -1,7 +1,8 @@
 """Batches without a ledger row: found by their numbers, and given rows again. Pure, but for the reading of records.
 
 Where the checkpoint still has a batch's entry its row is rebuilt, and is what it was. Where it has not, the last of
-the inferred rows stands for the batches: the watermarks on either side say what they have certainly dropped, and what perhaps.
+the inferred rows stands for the batches: the watermarks on either side say what they have certainly dropped, and what
+perhaps.
 """
 
 from __future__ import annotations
