@@ -103,7 +103,7 @@ def test_case_26_permutations(start: Start) -> None:
     count = {"keys": ["service"], "measures": {"request_count": "count"}}
     run = start(small_spec(counts={"window": "30 seconds", "slide": "10 seconds", **count}))
     dice = random.Random(26)
-    events = [(dice.randrange(17_000) / 1000, dice.choice("ab")) for _ in range(12)]
+    events = [(dice.randrange(120_000) / 1000, dice.choice("ab")) for _ in range(12)]
     plays = [(number, dice.sample(events, len(events)), dice.randrange(2, 10)) for number in range(PERMUTATIONS)]
     lines = [[log_line(SPAN * number + t, s) for t, s in order] for number, order, _ in plays]
     for first in range(0, PERMUTATIONS, 5):
