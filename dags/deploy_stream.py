@@ -15,7 +15,7 @@ from airflow.sdk import dag, get_current_context, task
 
 from tideline_airflow import tasks
 from tideline_airflow.operators import AwaitStream
-from tideline_airflow.policy import DEFAULT_ARGS, START, new_generation_param, spec_param
+from tideline_airflow.policy import DEFAULT_ARGS, START, WAITS_AGAIN, new_generation_param, spec_param
 from tideline_airflow.tags import Tag
 
 
@@ -34,7 +34,9 @@ def deploy_stream() -> None:
         context = get_current_context()
         tasks.ask_to_deploy(stream, bool(context["params"]["new_generation"]), context)
 
-    stable = AwaitStream(task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=300)
+    stable = AwaitStream(
+        task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=300, **WAITS_AGAIN
+    )
     ask("{{ params.stream }}") >> stable
 
 

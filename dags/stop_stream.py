@@ -10,7 +10,7 @@ from airflow.sdk import dag, get_current_context, task
 
 from tideline_airflow import tasks
 from tideline_airflow.operators import AwaitStream
-from tideline_airflow.policy import DEFAULT_ARGS, START, stream_param
+from tideline_airflow.policy import DEFAULT_ARGS, START, WAITS_AGAIN, stream_param
 from tideline_airflow.tags import Tag
 
 
@@ -28,7 +28,9 @@ def stop_stream() -> None:
     def ask(stream: str) -> None:
         tasks.ask_to_stop(stream, get_current_context())
 
-    stopped = AwaitStream(task_id="await_stopped", stream="{{ params.stream }}", wanted="STOPPED", timeout_seconds=180)
+    stopped = AwaitStream(
+        task_id="await_stopped", stream="{{ params.stream }}", wanted="STOPPED", timeout_seconds=180, **WAITS_AGAIN
+    )
     ask("{{ params.stream }}") >> stopped
 
 

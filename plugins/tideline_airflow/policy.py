@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param
@@ -12,6 +12,10 @@ from tideline.spec.load import spec_names
 OWNER = "tideline"
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DEFAULT_ARGS: dict[str, Any] = {"owner": OWNER, "retries": 0}
+
+WAITS_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=2)}
+"""For tasks that defer and only wait: a busy scheduler may learn of the deferral after the task was queued again, and
+takes that for a lost task. What the wait itself decides fails at once, without a retry."""
 
 
 def spec_param() -> Param:
