@@ -32,6 +32,14 @@ class MetricReport:
     pending: int
     shown: tuple[Difference, ...]
 
+    def as_dict(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("windows", "rows", "differences", "pending")}
+
+
+def pinned_as_dict(pinned: LedgerRow | None) -> dict[str, int] | None:
+    """The batch a verification is pinned at; None before the first."""
+    return {"generation": pinned.generation, "batch": pinned.batch} if pinned else None
+
 
 def sum_reports(reports: Sequence[MetricReport]) -> MetricReport:
     """The reports of one table's eras as one."""
@@ -127,20 +135,11 @@ class VerifyReport:
         return self.metrics[metric].differences
 
     def as_dict(self) -> dict[str, Any]:
-        pinned = {"generation": self.pinned.generation, "batch": self.pinned.batch} if self.pinned else None
         return {
             "stream": self.stream,
             "holds": self.holds,
-            "pinned": pinned,
-            "metrics": {
-                name: {
-                    "windows": report.windows,
-                    "rows": report.rows,
-                    "differences": report.differences,
-                    "pending": report.pending,
-                }
-                for name, report in self.metrics.items()
-            },
+            "pinned": pinned_as_dict(self.pinned),
+            "metrics": {name: report.as_dict() for name, report in self.metrics.items()},
             "conservation": self.conservation(),
             "differences": [asdict(difference) for r in self.metrics.values() for difference in r.shown],
         }

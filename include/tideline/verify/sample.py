@@ -31,7 +31,7 @@ from tideline.tables.schemas import StreamTables
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import Earliest, holding_windows
 from tideline.verify.compare import compare, pending_windows, revisions_of
-from tideline.verify.report import MetricReport, sum_reports
+from tideline.verify.report import MetricReport, pinned_as_dict, sum_reports
 from tideline.verify.snapshot import Snapshot, take_snapshot
 
 ALWAYS_US = (-(1 << 62), 1 << 62)
@@ -77,11 +77,10 @@ class SampleReport:
         return not any(report.differences for report in self.metrics.values())
 
     def as_dict(self) -> dict[str, Any]:
-        pinned = {"generation": self.pinned.generation, "batch": self.pinned.batch} if self.pinned else None
         return {
             "stream": self.stream,
             "holds": self.holds,
-            "pinned": pinned,
+            "pinned": pinned_as_dict(self.pinned),
             "sample": {
                 "drawn": self.drawn,
                 "windows": self.windows,
@@ -89,15 +88,7 @@ class SampleReport:
                 "seed": self.draw.seed,
                 "records_read": self.records_read,
             },
-            "metrics": {
-                name: {
-                    "windows": report.windows,
-                    "rows": report.rows,
-                    "differences": report.differences,
-                    "pending": report.pending,
-                }
-                for name, report in self.metrics.items()
-            },
+            "metrics": {name: report.as_dict() for name, report in self.metrics.items()},
             "conservation": None,
             "differences": [asdict(difference) for r in self.metrics.values() for difference in r.shown],
         }
