@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges
 from tideline.recompute import Pin, ReadRanges, Window, closed_windows, recompute, vanished, zone_map
+from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
 from tideline.tables.publication import Publication
@@ -79,8 +81,9 @@ def _override(
     read: ReadRanges,
 ) -> pa.Table:
     pin = Pin(last.version, last.batch_at_ms)
-    ranges = zone_map(books.ledger, era.spec, windows.__contains__, books.rejected())
-    groups = recompute(era, read(ranges), windows.__contains__, pin)
+    ranges = zone_map(books.ledger, era.spec, windows.__contains__)
+    refused = kept_outside(books.tables, ranges, pin.version, books.quarantine)
+    groups = recompute(era, chain(read(ranges), refused), windows.__contains__, pin)
     return pa.concat_tables([groups, vanished(era, books.tables, groups, sorted(windows), pin)])
 
 

@@ -6,18 +6,20 @@ changed spec which windows, are its own. Each step may be cut off and is done ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from tideline.engine.cells import GROUP
 from tideline.errors import UserError
 from tideline.generations import Cut, Era, eras_of
 from tideline.lateness import EVERY_WINDOW, extra_delay_us
 from tideline.ledger import LedgerRow
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.recompute import Pin, ReadRanges, Window, recompute, zone_map
+from tideline.rejects import kept_outside
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import commit_cut
-from tideline.tables.books import read_cuts, read_last_row, read_ledger, read_rejected
+from tideline.tables.books import read_cuts, read_last_row, read_ledger
 from tideline.tables.corrections import commit_overrides, rebuilt_generation
 from tideline.tables.delta import Superseded, last_version
 from tideline.tables.orphans import remove_orphans
@@ -43,7 +45,9 @@ class Start:
     at_ms: int
 
 
-def begin_generation(tables: StreamTables, start: Start, read: ReadRanges) -> tuple[Cut, tuple[Era, ...]]:
+def begin_generation(
+    tables: StreamTables, start: Start, read: ReadRanges, quarantine: Quarantine = NOTHING
+) -> tuple[Cut, tuple[Era, ...]]:
     """The generation's cut, made unless it is there, and the eras with it; what it takes over is rebuilt.
 
     Superseded when a later generation has begun, SpecChanged when this one was begun by another spec.
@@ -52,7 +56,8 @@ def begin_generation(tables: StreamTables, start: Start, read: ReadRanges) -> tu
     eras = eras_of(read_cuts(tables))
     remove_orphans(tables, eras, cut)
     if cut.bound_us is not None and rebuilt_generation(tables) < cut.generation:
-        _rebuild(tables, eras, cut, read)
+        _rebuild(tables, eras, cut, read, quarantine)
+    Publication(tables, eras).publish_new()  # also what was committed by one that was killed before it could
     return cut, eras
 
 
@@ -137,7 +142,7 @@ def _reason(before: Cut | None, changed: bool) -> str:
     return "source, watermark or metrics changed" if changed else "a new checkpoint"
 
 
-def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRanges) -> None:
+def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRanges, quarantine: Quarantine) -> None:
     """Makes the windows after the bound the new spec's, from every record before the cut's offsets."""
     era = eras[-1]
 
@@ -145,13 +150,9 @@ def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRang
         return era.bounds.hold(window[1])
 
     before = [row for row in read_ledger(tables) if row.version < cut.version]
-    ranges = zone_map(before, era.spec, wants, _before(cut, read_rejected(tables)))
-    groups = recompute(era, read(ranges), wants, Pin(cut.version, cut.at_ms))
+    ranges = zone_map(before, era.spec, wants)
+    refused = kept_outside(tables, ranges, cut.version, quarantine)
+    groups = recompute(era, chain(read(ranges), refused), wants, Pin(cut.version, cut.at_ms))
     for name in {name for each in eras for name in each.spec.metrics}:
         clear_published(tables.published(name), era.bounds.after_us)
     commit_overrides(tables, groups, rebuilt=cut.generation)
-    Publication(tables, eras).publish(groups.select(GROUP), force=True)
-
-
-def _before(cut: Cut, records: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(part, offset) for part, offset in records if offset < cut.starts.get(part, offset + 1)]

@@ -63,7 +63,6 @@ def preview_backfill(
     eras: Sequence[Era],
     ledger: Sequence[LedgerRow],
     between: tuple[datetime, datetime],
-    rejected: Iterable[tuple[int, int]] = (),
     held: tuple[Mapping[int, int], Mapping[int, int]] | None = None,
     gaps: Iterable[Gap] = (),
 ) -> BackfillPreview:
@@ -76,8 +75,7 @@ def preview_backfill(
     if not ledger:
         return BackfillPreview(0, 0, 0, {}, tuple(gaps))
     closed = {era.first: closed_windows(era, windows, ledger[-1]) for era in eras}
-    also = list(rejected)
-    reads = [zone_map(ledger, era.spec, closed[era.first].__contains__, also) for era in eras if closed[era.first]]
+    reads = [zone_map(ledger, era.spec, closed[era.first].__contains__) for era in eras if closed[era.first]]
     records = sum(end - start for ranges in reads for spans in ranges.values() for start, end in spans)
     every = merged({part: [span for ranges in reads for span in ranges.get(part, [])] for part in _parts(reads)})
     gone = outside(every, *held) if held is not None else {}

@@ -40,17 +40,15 @@ class Pin:
     at_ms: int
 
 
-def zone_map(
-    ledger: Iterable[LedgerRow], spec: StreamSpec, wants: Wants, also: Iterable[tuple[int, int]] = ()
-) -> OffsetRanges:
-    """The offsets that may hold events of the wanted windows; `also` adds single records (partition, offset)."""
+def zone_map(ledger: Iterable[LedgerRow], spec: StreamSpec, wants: Wants) -> OffsetRanges:
+    """The offsets that may hold events of the wanted windows, by the parser that the batches had."""
     panes = (
         (pane.partition, pane.first_offset, pane.last_offset + 1)
         for row in ledger
         for pane in row.panes
         if any(wants(window) for window in windows_of(spec, pane.pane, row.pane_ms * 1000))
     )
-    return by_partition([*panes, *((partition, offset, offset + 1) for partition, offset in also)])
+    return by_partition(panes)
 
 
 def recompute(era: Era, chunks: Iterable[pa.Table], wants: Wants, pin: Pin) -> pa.Table:

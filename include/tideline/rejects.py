@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from tideline.engine.cells import Engine
 from tideline.ledger import LedgerRow
+from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import QUARANTINED, Quarantine, Record
 from tideline.quarantine_list import list_for_driver
 from tideline.records import RECORDS
@@ -69,6 +71,21 @@ def newest_rejects(tables: StreamTables, limit: int, reason: str | None = None) 
 def read_rejects(tables: StreamTables, reason: str | None = None) -> Iterator[pa.Table]:
     """Rejects (schema `REJECTS`), a bounded number at a time."""
     return _scan(tables, REJECTS.names, _of_reason(reason))
+
+
+def kept_outside(tables: StreamTables, ranges: OffsetRanges, until: int, quarantine: Quarantine) -> Iterator[pa.Table]:
+    """The rejects of batches up to the version `until` as records (`RECORDS`), as today's list marks them: with another
+    parser they may be events. Those within `ranges` are read from Kafka; the others Kafka need not have any more."""
+    for rows in _scan(tables, REJECTS.names, pc.field("version") <= until):
+        places = zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True)
+        outside = pa.array([not _is_within(ranges, *place) for place in places], pa.bool_())
+        yield quarantine.mark(rows.filter(outside).select(RECORDS.names).cast(RECORDS))
+
+
+def _is_within(ranges: OffsetRanges, partition: int, offset: int) -> bool:
+    spans = ranges.get(partition, [])
+    at = bisect_right(spans, offset, key=lambda span: span[0])
+    return at > 0 and offset < spans[at - 1][1]
 
 
 def rejected_of(tables: StreamTables, quarantine: Quarantine) -> frozenset[Record]:

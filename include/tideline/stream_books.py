@@ -23,7 +23,7 @@ from tideline.retention_guard import Guard, look, unwatched
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import add_ledger_rows
-from tideline.tables.books import read_cuts, read_eras, read_last_row, read_ledger, read_rejected, read_versions
+from tideline.tables.books import read_cuts, read_eras, read_last_row, read_ledger, read_versions
 from tideline.tables.corrections import look_again_after
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
@@ -47,6 +47,7 @@ class StreamBooks:
     read: ReadRanges
     look: Callable[[OffsetRanges], Guard] = unwatched
     """Asks, of late offsets, whether Kafka still has and keeps them."""
+    quarantine: Quarantine = NOTHING
 
     @property
     def stream(self) -> str:
@@ -60,10 +61,6 @@ class StreamBooks:
     def rows(self, versions: Container[int]) -> tuple[LedgerRow, ...]:
         """The rows of these batches, which dropped something."""
         return tuple(row for row in read_ledger(self.tables, late_only=True) if row.version in versions)
-
-    def rejected(self) -> list[tuple[int, int]]:
-        """(partition, offset) of the records that were refused: with another parser they may be events."""
-        return read_rejected(self.tables)
 
 
 def reader(bootstrap: str, spec: StreamSpec, quarantine: Quarantine = NOTHING) -> ReadRanges:
@@ -80,14 +77,15 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
     """The stream's books, after what is missing in the ledger was written again."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
-    read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
+    quarantine = load_quarantine(home.stream(stream).quarantine)
+    read = reader(bootstrap, spec, quarantine)
     identity = topic_id(bootstrap, spec.source.topic)
     last = read_last_row(tables)
     rows = [last] if last else []
     require_same_topic(rows, identity)
     require_isolation(rows, spec.source.isolation)
     watch = partial(look, bootstrap, spec.source.topic, rows)
-    books = StreamBooks(spec, tables, read_eras(tables, spec), read, watch)
+    books = StreamBooks(spec, tables, read_eras(tables, spec), read, watch, quarantine)
     close_gaps(home, books, identity)
     return books
 

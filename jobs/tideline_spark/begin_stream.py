@@ -41,9 +41,10 @@ def begin_stream(
     require_isolation(rows, spec.source.isolation)
     require_checkpoint(last, checkpoint, generation)
     require_parts(tables, spec, last, checkpoint, generation)
-    read = reader(bootstrap, spec, load_quarantine(home.stream(spec.name).quarantine))
+    quarantine = load_quarantine(home.stream(spec.name).quarantine)
+    read = reader(bootstrap, spec, quarantine)
     start = Start(generation, spec, topic_id, earliest_offsets(bootstrap, spec.source.topic), now_ms())
-    cut, eras = begin_generation(tables, start, read)
+    cut, eras = begin_generation(tables, start, read, quarantine)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)
     if gaps:
         log.warning("ledger rows were missing and are written again: %s", ", ".join(map(str, gaps)))

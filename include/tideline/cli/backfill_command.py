@@ -56,11 +56,10 @@ def backfill(
 def _preview(home: Home, spec: StreamSpec, between: tuple[datetime, datetime], as_json: bool) -> None:
     from tideline.plan_view import preview_backfill
     from tideline.stream_ledger import open_ledger
-    from tideline.tables.books import read_ledger, read_rejected
+    from tideline.tables.books import read_ledger
 
     books = open_ledger(home, spec)
-    rows, rejected = read_ledger(books.tables), read_rejected(books.tables)
-    found = preview_backfill(books.eras, rows, between, rejected, _held(home, spec), books.gaps)
+    found = preview_backfill(books.eras, read_ledger(books.tables), between, _held(home, spec), books.gaps)
     if as_json:
         print_json({"stream": spec.name, **found.as_dict()})
     else:

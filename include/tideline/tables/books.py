@@ -119,12 +119,6 @@ def read_corrected(tables: StreamTables) -> Corrected:
     return Corrected(through, frozenset() if rows is None else frozenset(pc.unique(rows["version"]).to_pylist()))
 
 
-def read_rejected(tables: StreamTables) -> list[tuple[int, int]]:
-    """(partition, offset) of every record that was refused."""
-    rows = _read(tables.rejects, None, ["partition", "offset"])
-    return [] if rows is None else list(zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True))
-
-
 def read_dropped_groups(tables: StreamTables, eras: Sequence[Era], after: int) -> list[int]:
     """The version of each group that batches above `after` dropped of their own era's windows, once a group."""
     rows = _read(tables.corrections, pc.field("version") > after, ["version", "window_end"])

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from tideline.engine.cells import GROUP
 from tideline.engine.publish import Publisher
 from tideline.engine.relations import restrict
-from tideline.generations import Era
+from tideline.generations import Era, eras_of
 from tideline.lateness import Bounds
 from tideline.ledger import LedgerRow
-from tideline.tables.books import Inputs, read_groups, read_inputs, read_last_row
+from tideline.tables.books import Inputs, read_cuts, read_groups, read_inputs, read_last_row
 from tideline.tables.delta import last_version, stamp
 from tideline.tables.published import Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
@@ -52,10 +52,10 @@ class Publication:
 
         `force` replaces rows that were made from inputs which are lost, and so look newer.
         """
-        changed, left = 0, _distinct([groups])
+        changed, left, every = 0, _distinct([groups]), groups
         for _ in range(_ROUNDS):
             if not len(left):
-                return changed
+                return changed + self._publish_again_if_taken_over(every)
             before = self._sequences()
             done, behind = self._write(left, force)
             changed += done
@@ -63,6 +63,13 @@ class Publication:
             touched = [restrict(left, table, GROUP) for table in newer if table is not None and len(table)]
             left = _distinct([*touched, *behind])
         raise RuntimeError(f"the published tables under {self._tables.root} were still behind after {_ROUNDS} rounds")
+
+    def _publish_again_if_taken_over(self, groups: pa.Table) -> int:
+        """A generation may have begun meanwhile: what this one wrote of windows that it took over is undone."""
+        eras = eras_of(read_cuts(self._tables)) if len(groups) else ()
+        if not eras or eras[-1].last <= self._eras[-1].last:
+            return 0
+        return Publication(self._tables, eras).publish(groups, force=True)
 
     def _write(self, groups: pa.Table, force: bool) -> tuple[int, list[pa.Table]]:
         last = read_last_row(self._tables)

@@ -11,7 +11,7 @@ from tideline.bench.player import Player
 from tideline.plan_view import preview_backfill, preview_reconcile
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval, plan_reconcile
-from tideline.tables.books import read_corrected, read_ledger, read_rejected
+from tideline.tables.books import read_corrected, read_ledger
 
 WHOLE = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -47,11 +47,11 @@ def test_an_interval_leaves_the_other_batches(tmp_path: Path) -> None:
 def test_a_backfill_does_what_its_preview_says(tmp_path: Path) -> None:
     player = played(tmp_path)
     ledger = read_ledger(player.tables)
-    found = preview_backfill(player.eras, ledger, WHOLE, read_rejected(player.tables))
+    found = preview_backfill(player.eras, ledger, WHOLE)
     windows = windows_between(player.eras, ledger, 0, 86_400_000_000)
     done = recompute_windows(player.books, windows)
     assert (found.windows, found.open_windows) == (done.windows, done.open_windows) == (2, 2)
-    assert found.records == done.records_read
+    assert found.records == done.records_read > 0
 
 
 def test_a_backfill_names_what_kafka_no_longer_holds(tmp_path: Path) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
-from tideline.bench.player import Player
+from tideline.bench.player import RECORDED_MS, Player
 from tideline.errors import UserError
+from tideline.offset_ranges import OffsetRanges
 from tideline.reconcile import reconcile_books
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_cuts, read_overrides
 from tideline.tables.delta import Superseded
+from tideline.tables.publication import Publication
 from tideline.tables.published import read_published
+from tideline.tables.schemas import TIME
 from tideline.verify import verify_tables
 from tideline.verify.report import VerifyReport
 
@@ -158,3 +164,30 @@ def test_a_column_that_would_change_its_type_is_refused_before_the_cut(tmp_path:
     with pytest.raises(UserError, match="'request_count' holds int64, the spec now makes it double"):
         next_generation(first, averages)
     assert len(read_cuts(first.tables)) == 1
+
+
+def test_a_reject_that_kafka_lost_is_recomputed_from_its_kept_bytes(tmp_path: Path) -> None:
+    guarded = small_spec()
+    guarded = guarded.model_copy(update={"source": guarded.source.model_copy(update={"max_future": 0})})
+    first = Player(tmp_path, guarded)
+    ahead = RECORDED_MS // 1000 + 5
+    first.play(log_line(5), log_line(ahead, "b"))
+    assert first.books.ledger[0].rejects == 1
+    second = next_generation(first, small_spec())  # its guard lets the record through, and Kafka has lost it
+
+    def without_it(ranges: OffsetRanges) -> Iterator[pa.Table]:
+        assert all(not start <= 1 < end for start, end in ranges.get(0, []))
+        yield from second.read(ranges)
+
+    recompute_windows(replace(second.books, read=without_it), frozenset())
+    assert (ahead // 10 * 10, '["b"]', 1) in rows(second)
+
+
+def test_a_reconciler_that_did_not_see_the_cut_leaves_nothing_of_the_old_spec(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    before = Publication(first.tables, first.eras)
+    second = next_generation(first, small_spec(counts=COUNT | {"keys": []}))
+    expected = rows(second)
+    open_then = pa.table({"metric": ["counts"], "window_end": pa.array([60_000_000]).cast(TIME), "key": ['["a"]']})
+    before.publish(open_then)
+    assert rows(second) == expected
