@@ -55,7 +55,8 @@ def begin_generation(
     cut = _cut(tables, start)
     eras = eras_of(read_cuts(tables))
     remove_orphans(tables, eras, cut)
-    if cut.bound_us is not None and rebuilt_generation(tables) < cut.generation:
+    era = eras[-1]
+    if era.bounds.after_us > EVERY_WINDOW.after_us and rebuilt_generation(tables) < era.first:
         _rebuild(tables, eras, cut, read, quarantine)
     Publication(tables, eras).publish_new()  # also what was committed by one that was killed before it could
     return cut, eras
@@ -73,7 +74,7 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
             return there
         require_same_log(cuts, start.spec)
         require_same_types(tables, start.spec)
-        cut = plan_cut(start, cuts[-1] if cuts else None, read_last_row(tables))
+        cut = plan_cut(start, cuts, read_last_row(tables))
         if commit_cut(tables, cut, after):
             return cut
     raise RuntimeError(f"the cut of generation {start.generation} met other commits {_TRIES} times")
@@ -99,11 +100,12 @@ def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
             )
 
 
-def plan_cut(start: Start, before: Cut | None, last: LedgerRow | None) -> Cut:
+def plan_cut(start: Start, cuts: Sequence[Cut], last: LedgerRow | None) -> Cut:
     """Where the generation begins: at the end of the last ledgered batch, or at the earliest offsets there are.
 
     A changed spec owns what was open: every window that ends after the last one which all its metrics had closed.
     """
+    before = cuts[-1] if cuts else None
     ends = {} if last is None else {part.partition: part.end for part in last.ranges}
     begun = before.starts if before is not None and last is None else {}
     starts = {part: ends.get(part, begun.get(part, first)) for part, first in start.earliest.items()}
@@ -113,7 +115,7 @@ def plan_cut(start: Start, before: Cut | None, last: LedgerRow | None) -> Cut:
         generation=start.generation,
         at_ms=start.at_ms,
         starts=starts,
-        bound_us=_bound_us(before.spec, closed_ms) if changed and before is not None else None,
+        bound_us=_bound_us(eras_of(cuts)[-1], closed_ms) if changed else None,
         closed_ms=0 if changed else closed_ms,
         spec=start.spec,
         topic_id=start.topic_id,
@@ -128,12 +130,11 @@ def _closed_ms(before: Cut | None, last: LedgerRow | None) -> int:
     return max(kept, last.watermark_ms) if current and last is not None else kept
 
 
-def _bound_us(spec: StreamSpec, closed_ms: int) -> int:
-    """Windows that end up to here are closed, whatever their metric's delay; before any batch there are none."""
-    return closed_ms * 1000 - max(extra_delay_us(spec, name) for name in spec.metrics) if closed_ms else _NOTHING_CLOSED
-
-
-_NOTHING_CLOSED = EVERY_WINDOW.after_us + 1
+def _bound_us(era: Era, closed_ms: int) -> int:
+    """Windows that end up to here are closed, whatever their metric's delay: at least those before the era's own."""
+    longest = max(extra_delay_us(era.spec, name) for name in era.spec.metrics)
+    closed_us = closed_ms * 1000 - longest if closed_ms else EVERY_WINDOW.after_us + 1
+    return max(closed_us, era.bounds.after_us)
 
 
 def _reason(before: Cut | None, changed: bool) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -103,6 +103,14 @@ def _bounded(begun: list[Era]) -> Iterable[Era]:
         if era.bounds.after_us < until:
             yield Era(era.spec, era.first, era.last, Bounds(era.bounds.after_us, until), era.closed_ms)
             until = era.bounds.after_us
+
+
+Row = TypeVar("Row", bound=LastBatch)
+
+
+def within_eras(eras: Sequence[Era], rows: Iterable[Row]) -> list[Row]:
+    """The rows of generations that the eras know: one that began since they were read has windows of its own."""
+    return [row for row in rows if row.generation <= eras[-1].last]
 
 
 def only_era(spec: StreamSpec) -> tuple[Era, ...]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tideline.backfill import recompute_windows
 from tideline.errors import UserError
-from tideline.generations import Era
+from tideline.generations import Era, within_eras
 from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
@@ -77,7 +77,7 @@ def plan_stream(home: Home, stream: str, interval: Interval = ALL) -> ReconcileP
 def plan_tables(tables: StreamTables, eras: Sequence[Era], interval: Interval) -> tuple[ReconcilePlan, int | None]:
     """The plan, and the version up to which all batches are dealt with when it is carried out."""
     corrected = read_corrected(tables)
-    ledger = read_ledger(tables, corrected.through, late_only=True)
+    ledger = within_eras(eras, read_ledger(tables, corrected.through, late_only=True))
     given_up = without_more(ledger, read_unrecoverable(tables), lost_windows(eras))
     rest = [row for row in ledger if row.version not in given_up]
     return plan_reconcile(eras, rest, corrected, interval), dealt_with(ledger, interval)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tideline.checkpoint import CheckpointLog
 from tideline.errors import UserError
 from tideline.gaps import Gap, Repair, find_gaps
-from tideline.generations import Cut, Era
+from tideline.generations import Cut, Era, within_eras
 from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import read_ranges, topic_id
@@ -55,8 +55,8 @@ class StreamBooks:
 
     @cached_property
     def ledger(self) -> list[LedgerRow]:
-        """All rows, oldest first."""
-        return read_ledger(self.tables)
+        """All rows of the eras, oldest first."""
+        return within_eras(self.eras, read_ledger(self.tables))
 
     def rows(self, versions: Container[int]) -> tuple[LedgerRow, ...]:
         """The rows of these batches, which dropped something."""

@@ -72,7 +72,7 @@ def require_parts(
     known = last.batch if last is not None and last.generation == generation else -1
     if done is None or done <= known:
         return
-    behind = version_of(generation, known)
+    behind = version_of(generation, known + 1) - 1
     if not len(read_parts(tables, spec, pc.field("version") > behind)) and _have_records(checkpoint, known, done):
         raise StateLost(
             f"generation {generation} has committed batches up to {done}, the tables end at {known}: {_FIX}"

@@ -15,7 +15,10 @@ Name = Annotated[str, typer.Argument(help="The stream's name.")]
 def deploy(
     name: Name,
     new_generation: Annotated[
-        bool, typer.Option("--new-generation", help="Begin a new checkpoint where the ledger ends: one that is lost.")
+        bool,
+        typer.Option(
+            "--new-generation", help="Begin a new generation where the ledger ends, as when the checkpoint is lost."
+        ),
     ] = False,
 ) -> None:
     """Deploy a stream by its spec through Airflow, and wait until it is STABLE."""

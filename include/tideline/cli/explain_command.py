@@ -8,6 +8,7 @@ import typer
 
 from tideline.cli.console import out, print_json, print_table
 from tideline.cli.names import deployed, parse_time
+from tideline.errors import UserError
 from tideline.home import Home
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ def explain(
 def start_us(window: str) -> int:
     """A window's start in us; digits alone are milliseconds."""
     if window.lstrip("-").isdecimal():
+        if not -62_135_596_800_000 <= int(window) <= 253_402_300_799_999:
+            raise UserError(
+                f"WINDOW {window} lies outside the years 1 to 9999", "give milliseconds, or an RFC 3339 time"
+            )
         return int(window) * 1000
     return round(parse_time(window, "WINDOW").timestamp() * 1_000_000)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import out, print_json, print_table
+from tideline.cli.names import deployed
 from tideline.durations import format_duration
 from tideline.home import Home
 
@@ -28,11 +29,10 @@ def register(app: typer.Typer) -> None:
 def lateness(name: Stream, target: Target = 0.001, as_json: Json = False) -> None:
     """Show how late events were, what each watermark delay would have lost and costs, and which one to choose."""
     from tideline.lateness_report import lateness_report
-    from tideline.stream_books import deployed_spec
     from tideline.tables.schemas import StreamTables
 
     home = Home.from_env()
-    report = lateness_report(StreamTables(home.tables(name)), deployed_spec(home, name), target)
+    report = lateness_report(StreamTables(home.tables(name)), deployed(home, name), target)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -86,12 +86,11 @@ def _span(milliseconds: int) -> str:
 
 def late_alerts(name: Stream, as_json: Json = False) -> None:
     """Show the keys that had too many late events, by the alert that the spec declares."""
-    from tideline.stream_books import deployed_spec
     from tideline.tables.late_alerts import read_late_alerts
     from tideline.tables.schemas import StreamTables
 
     home = Home.from_env()
-    alert = deployed_spec(home, name).late_data.alert
+    alert = deployed(home, name).late_data.alert
     alerts = read_late_alerts(StreamTables(home.tables(name))).to_pylist()
     if as_json:
         print_json({"stream": name, "declared": alert.model_dump() if alert else None, "alerts": alerts})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import out, print_json, print_table
+from tideline.cli.names import deployed
 from tideline.cli.windows_view import needs_as_dict, needs_as_text
 from tideline.home import Home
 from tideline.settings import Settings
@@ -66,7 +67,9 @@ def show_list(context: typer.Context, as_json: Json = False) -> None:
     from tideline.quarantine_acts import listed
     from tideline.shown_bytes import shown
 
-    found = listed(Home.from_env(), context.obj)
+    home = Home.from_env()
+    deployed(home, context.obj)
+    found = listed(home, context.obj)
     if as_json:
         print_json({"stream": context.obj, "records": [{**asdict(f.entry), "state": f.state} for f in found]})
     elif not found:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import out, print_json, print_table, progress
+from tideline.cli.names import deployed
 from tideline.cli.windows_view import needs_as_dict, needs_as_text
 from tideline.home import Home
 
@@ -43,7 +44,9 @@ def rejects(
         return
     from tideline.rejects_report import report_rejects
 
-    report = report_rejects(Home.from_env(), name, limit, reason)
+    home = Home.from_env()
+    deployed(home, name)
+    report = report_rejects(home, name, limit, reason)
     if as_json:
         print_json({"stream": name, **_counts(report), "newest": [_as_dict(reject) for reject in report.newest]})
     else:
@@ -129,6 +132,7 @@ def _replay(name: str, reason: str | None, dry_run: bool, as_json: bool) -> None
     from tideline.replay import plan_replay, replay_rejects
 
     home = Home.from_env()
+    deployed(home, name)
     plan = plan_replay(home, name, reason)
     if not as_json:
         _show_replay(name, plan)

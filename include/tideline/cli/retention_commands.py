@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import out, print_json, print_table
+from tideline.cli.names import deployed
 
 if TYPE_CHECKING:
     from tideline.retention_report import RetentionReport
@@ -26,6 +27,7 @@ def retention(
     from tideline.settings import Settings
 
     home = Home.from_env()
+    deployed(home, name)
     report = stream_retention(home, Settings.load(home).bootstrap_servers, name)
     if as_json:
         print_json(report.as_dict())

@@ -83,6 +83,8 @@ def _draw(
     if share is not None and (count is not None or not 0 < share <= 1):
         raise UserError("--sample is a share above 0 and up to 1, without --windows", "such as --sample 0.05")
     begin, end = parse_optional_time(since, "--from"), parse_optional_time(until, "--to")
+    if begin is not None and end is not None and begin >= end:
+        raise UserError(f"the range from {begin} to {end} is empty", "give --from a time before --to")
     between = (
         ALWAYS_US[0] if begin is None else round(begin.timestamp() * 1_000_000),
         ALWAYS_US[1] if end is None else round(end.timestamp() * 1_000_000),

@@ -42,7 +42,7 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
     spec_changes = request.spec not in (None, row.spec)
     begins = row.epoch and (request.new_generation or request.fingerprint not in (None, row.fingerprint))
     if begins:
-        values["next_generation"] = row.generation + 1
+        values["next_generation"] = row.next_generation + 1  # not the one a keeper may be submitting just now
     if begins or spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
         values |= {"requested": row.requested + 1, "asked_by": request.actor}
     connection.execute(update(streams).where(which).values(**values))

@@ -40,7 +40,7 @@ class Closing:
 
     def hours(self) -> set[str]:
         """The hours in which the windows begin."""
-        starts = (datetime.fromtimestamp(end // 1_000_000 - self.window_ms // 1000, UTC) for end in self.ends_us)
+        starts = (datetime.fromtimestamp((end - self.window_ms * 1000) // 1_000_000, UTC) for end in self.ends_us)
         return {start.strftime("%Y-%m-%d-%H") for start in starts}
 
 

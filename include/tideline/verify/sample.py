@@ -129,6 +129,10 @@ def verify_sample(
     known = known_windows(snapshot, draw.between_us)
     gone = known & unchecked(snapshot.ledger, earliest, holding_windows(snapshot.eras)).windows
     windows = known - gone
+    if not windows:
+        raise UserError(
+            "no window begins in that time", "`tideline ledger NAME --by day --event-time` shows where events are"
+        )
     drawn = frozenset(draw.draw(windows))
     reading = _Reading(read, progress)
     reports: dict[str, list[MetricReport]] = {name: [] for name in snapshot.published}

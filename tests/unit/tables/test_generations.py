@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
+from tideline.begin import Start, begin_generation
 from tideline.bench.player import RECORDED_MS, Player
 from tideline.errors import UserError
 from tideline.offset_ranges import OffsetRanges
@@ -191,3 +192,40 @@ def test_a_reconciler_that_did_not_see_the_cut_leaves_nothing_of_the_old_spec(tm
     open_then = pa.table({"metric": ["counts"], "window_end": pa.array([60_000_000]).cast(TIME), "key": ['["a"]']})
     before.publish(open_then)
     assert rows(second) == expected
+
+
+def test_a_rebuild_that_failed_is_made_up_for_by_the_next_generation(tmp_path: Path) -> None:
+    first, changed = played(tmp_path), small_spec(counts=COUNT | {"keys": []})
+
+    def no_broker(_: OffsetRanges) -> Iterator[pa.Table]:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        begin_generation(first.tables, Start(2, changed, "id", {0: 0}, 1), no_broker)
+    third = Player(tmp_path, changed, 3, log=first.log)
+    third.play(log_line(53))
+    reconcile_books(third.books)
+    assert verified(third).holds
+    assert [row for row in rows(third) if row[0] >= 30] == [(30, "[]", 1), (40, "[]", 1), (50, "[]", 2)]
+
+
+def test_a_spec_that_closed_nothing_takes_nothing_over_from_the_next(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    second = next_generation(first, small_spec(counts=COUNT | {"keys": []}))
+    third = Player(tmp_path, first.spec, 3, log=second.log)
+    assert [cut.bound_us for cut in read_cuts(third.tables)][1:] == [31_000_000, 31_000_000]
+    third.play(log_line(8), log_line(54))
+    reconcile_books(third.books)
+    assert verified(third).holds
+
+
+def test_books_opened_before_a_cut_leave_the_new_generations_batches_alone(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    before = first.books
+    second = next_generation(first)
+    second.play(log_line(70))
+    second.play(log_line(9), log_line(80))
+    second.play(log_line(81))
+    reconcile_books(before)
+    reconcile_books(second.books)
+    assert verified(second).holds
