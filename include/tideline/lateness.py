@@ -26,10 +26,6 @@ class Bounds:
     def hold(self, window_end_us: int) -> bool:
         return self.after_us < window_end_us <= self.until_us
 
-    def meet(self, other: Bounds) -> Bounds:
-        """The windows that lie in both."""
-        return Bounds(max(self.after_us, other.after_us), min(self.until_us, other.until_us))
-
 
 EVERY_WINDOW: Final = Bounds(-(1 << 62), 1 << 62)
 

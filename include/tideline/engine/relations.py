@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tideline.engine.cells import connect
+from tideline.lateness import Bounds
 
 
 def restrict(rows: pa.Table, others: pa.Table, on: Sequence[str], *, present: bool = True) -> pa.Table:
@@ -19,3 +21,9 @@ def restrict(rows: pa.Table, others: pa.Table, on: Sequence[str], *, present: bo
     kind = "semi" if present else "anti"
     kept: pa.Table = connection.sql(f"select * from rows {kind} join others using ({', '.join(on)})").to_arrow_table()
     return kept.cast(rows.schema)
+
+
+def within(rows: pa.Table, bounds: Bounds) -> pa.Table:
+    """The rows whose `window_end` lies within the bounds."""
+    ends = rows["window_end"].cast(pa.int64())
+    return rows.filter(pc.and_(pc.greater(ends, bounds.after_us), pc.less_equal(ends, bounds.until_us)))

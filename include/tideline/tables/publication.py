@@ -14,9 +14,8 @@ import pyarrow.compute as pc
 
 from tideline.engine.cells import GROUP
 from tideline.engine.publish import Publisher
-from tideline.engine.relations import restrict
+from tideline.engine.relations import restrict, within
 from tideline.generations import Era, eras_of
-from tideline.lateness import Bounds
 from tideline.ledger import LedgerRow
 from tideline.tables.books import Inputs, read_cuts, read_groups, read_inputs, read_last_row
 from tideline.tables.delta import last_version, stamp
@@ -75,7 +74,7 @@ class Publication:
         last = read_last_row(self._tables)
         changed, behind = 0, []
         for era in self._eras:
-            of_era = _within(groups, era.bounds)
+            of_era = within(groups, era.bounds)
             for name, written in self._publish_era(era, of_era, last, force).items():
                 changed += written.changed
                 behind.append(named(written.undecided, name))
@@ -117,11 +116,6 @@ def _without_inputs(groups: pa.Table, schema: pa.Schema) -> pa.Table:
     known = zero | {name: groups[name] for name in GROUP}
     columns = [known.get(field.name, pa.nulls(count, field.type)) for field in schema]
     return pa.table([column.cast(field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
-
-
-def _within(groups: pa.Table, bounds: Bounds) -> pa.Table:
-    ends = groups["window_end"].cast(pa.int64())
-    return groups.filter(pc.and_(pc.greater(ends, bounds.after_us), pc.less_equal(ends, bounds.until_us)))
 
 
 def named(groups: pa.Table, metric: str) -> pa.Table:

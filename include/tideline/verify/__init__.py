@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tideline.engine.publish import published_schema
+from tideline.engine.relations import within
 from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets, topic_id
-from tideline.lateness import Bounds
 from tideline.ledger import Books, keep_books, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
@@ -95,17 +95,12 @@ def _compare_all(snapshot: Snapshot, expected: Expected, gone: Set[Window]) -> d
     for era, merged, rows in zip(snapshot.eras, snapshot.merged, expected.rows, strict=True):
         revisions = revisions_of(merged)
         for name, found in snapshot.published.items():
-            own = None if found is None else _checked(_within(found, era.bounds), name, gone)
+            own = None if found is None else _checked(within(found, era.bounds), name, gone)
             if name in rows:
                 reports[name].append(compare(name, rows[name], own, pending, revisions))
             elif own is not None:
                 reports[name].append(compare(name, own.slice(0, 0), own))
     return {name: sum_reports(found) for name, found in reports.items() if found}
-
-
-def _within(rows: pa.Table, bounds: Bounds) -> pa.Table:
-    ends = rows["window_end"].cast(pa.int64()).to_numpy()
-    return rows.filter(pa.array((ends > bounds.after_us) & (ends <= bounds.until_us)))
 
 
 def _checked(rows: pa.Table, metric: str, gone: Set[Window]) -> pa.Table:
