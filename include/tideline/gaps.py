@@ -150,10 +150,7 @@ def _look(engine: Engine, read: ReadRanges, spans: Spans) -> tuple[tuple[Partiti
             place = pane["partition"], pane["pane"]
             panes[place] = _joined(panes[place], pane) if place in panes else pane
     ranges = tuple(_range(part, span, rows[part], panes.values()) for part, span in sorted(spans.items()))
-    return ranges, tuple(
-        Pane(p["partition"], p["pane"], p["events"], p["first_offset"], p["last_offset"])
-        for _, p in sorted(panes.items())
-    )
+    return ranges, tuple(Pane.of(p) for _, p in sorted(panes.items()))
 
 
 def _joined(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

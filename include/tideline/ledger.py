@@ -5,7 +5,7 @@ A row is committed together with the batch's parts, so a batch has both or neith
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -43,6 +43,11 @@ class Pane:
     events: int
     first_offset: int
     last_offset: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, int]) -> Pane:
+        """A row of `Engine.panes`, without its event-time bounds."""
+        return cls(row["partition"], row["pane"], row["events"], row["first_offset"], row["last_offset"])
 
 
 class RowSource(StrEnum):

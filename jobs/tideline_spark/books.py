@@ -82,7 +82,7 @@ def _share(rows: int, panes: list[dict[str, int]]) -> Chunk:
     return Chunk(
         rows=rows,
         rejects=rows - events,
-        panes=tuple(Pane(p["partition"], p["pane"], p["events"], p["first_offset"], p["last_offset"]) for p in panes),
+        panes=tuple(Pane.of(p) for p in panes),
         least=min((pane["least"] for pane in panes), default=None),
         greatest=max((pane["greatest"] for pane in panes), default=None),
     )

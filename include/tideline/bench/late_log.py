@@ -121,10 +121,7 @@ def _batches(log: LateLog, bootstrap: str, topic: str) -> Iterator[pa.Table]:
 def _row(spec: StreamSpec, topic_id: str, batch: int, records: int, panes: pa.Table) -> LedgerRow:
     at_ms = FIRST_MS + batch * _MINUTE_MS
     late_ms = max(0, at_ms - spec.smallest_delay_ms) if batch else 0
-    listed = [
-        Pane(pane["partition"], pane["pane"], pane["events"], pane["first_offset"], pane["last_offset"])
-        for pane in panes.to_pylist()
-    ]
+    listed = [Pane.of(pane) for pane in panes.to_pylist()]
     return LedgerRow(
         version=version_of(1, batch),
         epoch=1,

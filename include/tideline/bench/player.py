@@ -168,9 +168,7 @@ class Player:
                 _range(partition, starts.get(partition, 0), end, listed)
                 for partition, end in sorted(self.offsets.items())
             ),
-            panes=tuple(
-                Pane(p["partition"], p["pane"], p["events"], p["first_offset"], p["last_offset"]) for p in listed
-            ),
+            panes=tuple(Pane.of(p) for p in listed),
             pane_ms=self.pane_ms,
         )
         return replace(row, late_events=sum(pane.events for pane in row.late_panes(self.eras)))
