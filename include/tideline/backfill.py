@@ -16,7 +16,7 @@ from tideline.home import Home
 from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges
-from tideline.recompute import Pin, ReadRanges, Window, closed_windows, recompute, vanished, zone_map
+from tideline.recompute import Pin, ReadRanges, Window, pinned_windows, recompute, vanished, zone_map
 from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
@@ -57,14 +57,15 @@ def backfill_stream(
 def recompute_windows(
     books: StreamBooks, windows: frozenset[Window], progress: Callable[[str], None] = lambda _: None
 ) -> BackfillResult:
-    """Recomputes those of the windows that are closed, as overrides pinned at the last batch, and publishes them."""
+    """Recomputes those of the windows that are closed, as overrides, and publishes them."""
     if not books.ledger:
         return BackfillResult(books.stream, 0, 0, 0, 0, 0)
-    last = books.ledger[-1]
-    closed = {era.first: closed_windows(era, windows, last) for era in books.eras}
-    done = sum(len(found) for found in closed.values())
+    pinned = [
+        (era, pin, found) for era in books.eras for pin, found in pinned_windows(era, windows, books.ledger).items()
+    ]
+    done = sum(len(found) for _, _, found in pinned)
     read = _Reading(books)
-    overrides = [_override(books, era, closed[era.first], last, read) for era in books.eras if closed[era.first]]
+    overrides = [_override(books, era, found, pin, read) for era, pin, found in pinned]
     progress(f"{done} windows computed again from {read.records} records")
     rows = pa.concat_tables(overrides, promote_options="default") if overrides else pa.table({})
     groups = commit_overrides(books.tables, rows)
@@ -77,11 +78,11 @@ def _override(
     books: StreamBooks,
     era: Era,
     windows: frozenset[Window],
-    last: LedgerRow,
+    pin: Pin,
     read: ReadRanges,
 ) -> pa.Table:
-    pin = Pin(last.version, last.batch_at_ms)
-    ranges = zone_map(books.ledger, era.spec, windows.__contains__)
+    ledger = (row for row in books.ledger if row.version <= pin.version)
+    ranges = zone_map(ledger, era.spec, windows.__contains__)
     refused = kept_outside(books.tables, ranges, pin.version, books.quarantine)
     groups = recompute(era, chain(read(ranges), refused), windows.__contains__, pin)
     return pa.concat_tables([groups, vanished(era, books.tables, groups, sorted(windows), pin)])

@@ -7,6 +7,7 @@ changed spec which windows, are its own. Each step may be cut off and is done ag
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
@@ -22,9 +23,10 @@ from tideline.tables.batch import commit_cut
 from tideline.tables.books import read_cuts, read_last_row, read_ledger
 from tideline.tables.corrections import commit_overrides, rebuilt_generation
 from tideline.tables.delta import Superseded, last_version
+from tideline.tables.live import LivePublisher
 from tideline.tables.orphans import remove_orphans
 from tideline.tables.publication import Publication
-from tideline.tables.published import clear_published, require_same_types
+from tideline.tables.published import Claim, clear_stale, require_same_types
 from tideline.tables.schemas import PARTS_WRITER, StreamTables
 
 _TRIES = 20
@@ -57,6 +59,7 @@ def begin_generation(
     remove_orphans(tables, eras, cut)
     era = eras[-1]
     if era.bounds.after_us > EVERY_WINDOW.after_us and rebuilt_generation(tables) < era.first:
+        _recover_before(tables, cut)
         _rebuild(tables, eras, cut, read, quarantine)
     Publication(tables, eras).publish_new()  # also what was committed by one that was killed before it could
     return cut, eras
@@ -67,8 +70,8 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
         after = last_version(tables.parts, PARTS_WRITER)
         cuts = read_cuts(tables)
         there = next((cut for cut in cuts if cut.generation == start.generation), None)
-        if cuts and cuts[-1].generation > start.generation:
-            raise Superseded(f"generation {start.generation} is behind {cuts[-1].generation}")
+        if cuts:
+            _require_newest(cuts, start.generation)
         if there is not None:
             require_same_numbers(there, start.spec)
             return there
@@ -143,9 +146,22 @@ def _reason(before: Cut | None, changed: bool) -> str:
     return "source, watermark or metrics changed" if changed else "a new checkpoint"
 
 
+def _recover_before(tables: StreamTables, cut: Cut) -> None:
+    """Publishes what the last driver before the cut had committed: the windows up to the bound stay as it left them."""
+    last = read_last_row(tables)
+    if last is None:
+        return
+    known = eras_of(each for each in read_cuts(tables) if each.generation <= last.generation)
+    with suppress(Superseded):  # a rebuild that was cut off had come further
+        LivePublisher(tables, known, last.generation).recover()
+
+
 def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRanges, quarantine: Quarantine) -> None:
-    """Makes the windows after the bound the new spec's, from every record before the cut's offsets."""
-    era = eras[-1]
+    """Makes the windows after the bound the new spec's, from every record before the cut's offsets.
+
+    Two drivers may do it at once, and one of them late: nothing that was made from the cut or later is touched.
+    """
+    era, claim = eras[-1], Claim.of(eras[-1], eras)
 
     def wants(window: Window) -> bool:
         return era.bounds.hold(window[1])
@@ -154,6 +170,12 @@ def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRang
     ranges = zone_map(before, era.spec, wants)
     refused = kept_outside(tables, ranges, cut.version, quarantine)
     groups = recompute(era, chain(read(ranges), refused), wants, Pin(cut.version, cut.at_ms))
+    _require_newest(read_cuts(tables), cut.generation)
     for name in {name for each in eras for name in each.spec.metrics}:
-        clear_published(tables.published(name), era.bounds.after_us)
+        clear_stale(tables.published(name), claim, cut.version)
     commit_overrides(tables, groups, rebuilt=cut.generation)
+
+
+def _require_newest(cuts: Sequence[Cut], generation: int) -> None:
+    if cuts[-1].generation > generation:
+        raise Superseded(f"generation {generation} is behind {cuts[-1].generation}")

@@ -18,6 +18,7 @@ from tideline.isolation import ISOLATION
 from tideline.lateness import pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange, RowSource
 from tideline.recompute import ReadRanges
+from tideline.spec.model import StreamSpec
 from tideline.versions import batch_of, generation_of, version_of
 
 Spans = Mapping[int, tuple[int, int]]
@@ -66,13 +67,17 @@ def _neighbours(batches: list[int]) -> Iterable[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Repair:
-    """What rows are made from: the stream's eras, the checkpoint of the gap's generation, and the topic's records."""
+    """What rows are made from: the stream's eras, spec and checkpoint of the gap's generation, the topic's records."""
 
     eras: Sequence[Era]
+    spec: StreamSpec
     log: OffsetLog
     read: ReadRanges
-    topic: str
     topic_id: str
+
+    @property
+    def topic(self) -> str:
+        return self.spec.source.topic
 
     def fill(self, gap: Gap, before: LedgerRow | Cut, after: LedgerRow | None) -> list[LedgerRow]:
         """The missing rows: each batch's own where the checkpoint has them, else the last stands for all.
@@ -107,8 +112,7 @@ class Repair:
         return replace(doubtful, late_events=doubtful.late_events + sum(unsure))
 
     def _row(self, version: int, spans: Spans, late_ms: int, watermark_ms: int) -> LedgerRow:
-        spec = next(era.spec for era in self.eras if era.ran(generation_of(version)))
-        pane = pane_ms(*(era.spec for era in self.eras))
+        spec, pane = self.spec, pane_ms(*(era.spec for era in self.eras))
         ranges, panes = _look(Engine(spec, pane=pane), self.read, spans)
         row = LedgerRow(
             version=version,

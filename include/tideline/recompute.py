@@ -24,6 +24,7 @@ from tideline.spec.model import StreamSpec
 from tideline.tables.batch import group_rows
 from tideline.tables.books import Inputs, read_inputs
 from tideline.tables.schemas import TIME, StreamTables
+from tideline.versions import version_of
 
 Window = tuple[str, int]
 """A metric's window by its end in us."""
@@ -93,10 +94,32 @@ def _overrides(spec: StreamSpec, groups: pa.Table, pin: Pin) -> pa.Table:
 
 
 def closed_windows(era: Era, windows: Iterable[Window], last: LedgerRow) -> frozenset[Window]:
-    """Those of the windows that the era owns and that are closed as of the last batch: nothing on time can come."""
-    limit_us = era.watermark_ms(last) * 1000
+    """Those of the windows that the era owns and that are closed as of the last batch."""
+    return _ended_by(era, windows, era.watermark_ms(last))
+
+
+def pinned_windows(era: Era, windows: Iterable[Window], ledger: Sequence[LedgerRow]) -> dict[Pin, frozenset[Window]]:
+    """The closed ones of the windows, by the batch up to which they can be computed again.
+
+    That is the ledger's last, whose watermark has passed them. A window that an earlier generation closed, the last one
+    still counts from the records it reads: it is computed up to where the generation began.
+    """
+    last = ledger[-1]
+    closed = closed_windows(era, windows, last)
+    settled = _ended_by(era, closed, last.watermark_ms) if era.ran(last.generation) else closed
+    begun = version_of(last.generation, 0) - 1
+    before = [row for row in ledger if row.version < begun]
+    pinned = {Pin(last.version, last.batch_at_ms): settled}
+    if before:
+        pinned[Pin(begun, before[-1].batch_at_ms)] = closed - settled
+    return {pin: found for pin, found in pinned.items() if found}
+
+
+def _ended_by(era: Era, windows: Iterable[Window], watermark_ms: int) -> frozenset[Window]:
     return frozenset(
         (name, end)
         for name, end in windows
-        if name in era.spec.metrics and era.bounds.hold(end) and end + extra_delay_us(era.spec, name) <= limit_us
+        if name in era.spec.metrics
+        and era.bounds.hold(end)
+        and end + extra_delay_us(era.spec, name) <= watermark_ms * 1000
     )

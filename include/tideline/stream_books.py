@@ -90,20 +90,30 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
     return books
 
 
-def close_gaps(home: Home, books: StreamBooks, identity: str) -> list[Gap]:
-    """Gives batches without a ledger row theirs; returns the gaps there were."""
+def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: bool = False) -> list[Gap]:
+    """Gives batches without a ledger row theirs; returns the gaps there were.
+
+    `only_between`: those between the rows there are, and not what the newest checkpoint has committed behind them.
+    """
     cuts = {cut.generation: cut for cut in read_cuts(books.tables)}
     newest = max(cuts, default=1)
     checkpoint = home.stream(books.stream).checkpoint
-    committed = CheckpointLog(checkpoint(newest)).last_commit()  # before the ledger is read: it only grows
+    # before the ledger is read: it only grows
+    committed = None if only_between else CheckpointLog(checkpoint(newest)).last_commit()
     versions = read_versions(books.tables)
     gaps = find_gaps(versions, newest, committed)
     rows = [
         row
         for gap in gaps
-        for row in _fill(Repair(books.eras, CheckpointLog(checkpoint(gap.generation)), books.read,
-                                books.spec.source.topic, identity), books.tables, gap, cuts)
-    ]  # fmt: skip
+        for row in _fill(
+            Repair(
+                books.eras, cuts[gap.generation].spec, CheckpointLog(checkpoint(gap.generation)), books.read, identity
+            ),
+            books.tables,
+            gap,
+            cuts,
+        )
+    ]
     if rows:
         look_again_after(books.tables, rows[0].version - 1)
         add_ledger_rows(books.tables, rows, frozenset(versions))

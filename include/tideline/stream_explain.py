@@ -140,7 +140,7 @@ def _explain(
         raise unknown_group(tables, subject)
     shown = _shown(order, newest)
     ledger = _ledger(tables, order)
-    instead, publisher = replacements(order), Publisher(era.spec)
+    instead, publisher = replacements(order), Publisher(era.spec, era.first_version)
     steps = tuple(
         Step(
             each,

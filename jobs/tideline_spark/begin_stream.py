@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from tideline.begin import Start, begin_generation
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
-from tideline.generations import Cut, Era
+from tideline.generations import Cut, Era, eras_of
 from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets
@@ -17,7 +17,7 @@ from tideline.ledger import LedgerRow, require_same_topic
 from tideline.quarantine import load_quarantine
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks, close_gaps, reader
-from tideline.tables.books import read_last_row, read_parts
+from tideline.tables.books import read_cuts, read_last_row, read_parts
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
 from tideline_spark.exits import StateLost
@@ -43,6 +43,9 @@ def begin_stream(
     require_parts(tables, spec, last, checkpoint, generation)
     quarantine = load_quarantine(home.stream(spec.name).quarantine)
     read = reader(bootstrap, spec, quarantine)
+    cuts = read_cuts(tables)
+    if cuts:  # a cut, and what it takes over, are made from the ledger
+        close_gaps(home, StreamBooks(spec, tables, eras_of(cuts), read), topic_id, only_between=True)
     start = Start(generation, spec, topic_id, earliest_offsets(bootstrap, spec.source.topic), now_ms())
     cut, eras = begin_generation(tables, start, read, quarantine)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)

@@ -37,8 +37,8 @@ inputs as (
 revisions as (select metric, window_end, key, count(*) as overridden from overrides group by all),
 counted as (select * from inputs where counts),
 totals as (
-  select metric, window_end, key, coalesce(max(part), 0)::bigint as part_version, sum(revised) as corrected,
-    max(batch_at) as batch_at
+  select metric, window_end, key, coalesce(max(part), {first_version})::bigint as part_version,
+    sum(revised) as corrected, max(batch_at) as batch_at
   from inputs group by metric, window_end, key),
 merged as (
   select metric, window_end, key, sum(events)::bigint as events{slots} from counted group by metric, window_end, key)
@@ -47,10 +47,14 @@ from merged join totals using (metric, window_end, key) left join revisions usin
 
 
 class Publisher:
-    """Finishes groups of one stream into the rows of its published tables."""
+    """Finishes groups of one era into the rows of its published tables.
 
-    def __init__(self, spec: StreamSpec) -> None:
+    `first_version`: the oldest whose inputs count. A row that no part is in has it as its part_version.
+    """
+
+    def __init__(self, spec: StreamSpec, first_version: int = 0) -> None:
         self._spec = spec
+        self._first_version = first_version
         self.plans = stream_plans(spec)
         self._slots = slot_columns(self.plans.values())
         self._connection = connect()
@@ -71,7 +75,9 @@ class Publisher:
             self._connection.register(name, table)
         names = ", ".join(columns)
         slots = "".join(f", {merge_sql(slot)} as {slot}" for slot in self._slots)
-        merged = self._connection.sql(_MERGE.format(names=names, slots=slots)).to_arrow_table()
+        merged = self._connection.sql(
+            _MERGE.format(names=names, slots=slots, first_version=self._first_version)
+        ).to_arrow_table()
         for name in inputs:
             self._connection.unregister(name)
         return merged

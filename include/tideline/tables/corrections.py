@@ -70,17 +70,21 @@ def rebuilt_generation(tables: StreamTables) -> int:
 
 
 def commit_overrides(tables: StreamTables, overrides: pa.Table, rebuilt: int | None = None) -> int:
-    """Appends recomputed groups; the same computed twice is harmless. `rebuilt`: the generation they begin."""
+    """Appends recomputed groups, and returns how many; the same computed twice is harmless.
+
+    `rebuilt`: the generation they begin. Unless it, or a later one, was rebuilt already: then nothing is written.
+    """
     if not len(overrides) and rebuilt is None:
         return 0
 
-    def commit(table: DeltaTable) -> bool:
+    def commit(table: DeltaTable) -> int:
+        if rebuilt is not None and (table.transaction_version(_REBUILT) or 0) >= rebuilt:
+            return 0
         _append(table, overrides, OVERRIDES_WRITER, {} if rebuilt is None else {_REBUILT: rebuilt})
-        return True
+        return len(overrides)
 
     open_table(tables.overrides, overrides.schema, [])
-    commit_on_fresh_handle(tables.overrides, commit)
-    return len(overrides)
+    return commit_on_fresh_handle(tables.overrides, commit)
 
 
 def _append(table: DeltaTable, rows: pa.Table, writer: str, marks: dict[str, int]) -> None:

@@ -16,7 +16,7 @@ from tideline.ledger import LedgerRow
 from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts
 from tideline.tables.delta import last_version
 from tideline.tables.publication import Publication, named, of_groups
-from tideline.tables.published import Closing, read_published, write_published
+from tideline.tables.published import Claim, Closing, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correction_schema
 from tideline.versions import version_of
 
@@ -32,7 +32,8 @@ class LivePublisher:
         self._tables = tables
         self._era = era_of_generation(eras, generation)
         self._publication = Publication(tables, eras)
-        self._publisher = Publisher(self._era.spec)
+        self._publisher = Publisher(self._era.spec, self._era.first_version)
+        self._claim = Claim.of(self._era, eras)
         self._open: dict[str, set[int]] = {name: set() for name in self._era.spec.metrics}
         self._shared_until_us = last_window_us(tables, self._era, version_of(generation, 0))
         self._nothing = correction_schema(slot_columns(self._publisher.plans.values())).empty_table()
@@ -62,7 +63,9 @@ class LivePublisher:
             limit_us = watermark_ms * 1000 - extra_delay_us(self._era.spec, name)
             ends = frozenset(end for end in self._open[name] if end <= limit_us)
             closing = Closing(ends, self._era.spec.metrics[name].window)
-            written = write_published(self._tables.published(name), rows, row.version, closing=closing)
+            written = write_published(
+                self._tables.published(name), rows, row.version, closing=closing, claim=self._claim
+            )
             changed += written.changed + self._publication.publish(named(written.undecided, name))
             self._open[name] = (self._open[name] - ends) | _ends(rows.filter(rows["is_open"]))
         return changed

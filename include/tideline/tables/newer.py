@@ -2,7 +2,8 @@
 
 A row is made from inputs that only grow: the newest part (`part_version`) and the corrections (`revision`). It replaces
 another that it is nowhere behind and somewhere ahead of, or that it closes. Of two rows that are each ahead in one of
-them neither is the newer: both lack something, and the group wants to be computed again.
+them neither is the newer: both lack something, and the group wants to be computed again. Rows of a spec that no longer
+owns their windows are stale, and give way to anything.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tideline.tables.schemas import TIME
-
-IDENTITY = ["window_start", "key"]
-UNDECIDED = ["window_start", "window_end", "key"]
+IDENTITY = ["window_end", "key"]
+"""A group within its metric: two specs may each own a window that begins at the same time, never one that ends so."""
+_GROUP = ["window_start", "window_end", "key"]
 _INPUTS = ["part_version", "revision", "is_open"]
+SEEN = [*_GROUP, "part_version", "revision"]
+"""What names a published row, and the inputs it was made from."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a table: rows kept, rows removed, rows taken, and groups that neither side may decide."""
+    """What becomes of a table: rows kept, rows removed, rows taken.
+
+    `undecided` has the `SEEN` of those that an offer may not replace although it is ahead of them in something.
+    """
 
     kept: pa.Table
     removed: pa.Table
@@ -37,32 +42,36 @@ def decide(
     gone: pa.Table,
     *,
     closing: Set[int] = frozenset(),
-    clear_after_us: int | None = None,
-    force: bool = False,
+    stale: pa.ChunkedArray | None = None,
+    clear: bool = False,
+    wrong: pa.Table | None = None,
 ) -> Decision:
     """Offers `rows` to the `old` rows, and their removal to those of the groups in `gone`; all of one schema.
 
-    Windows that end at `closing` (us) are closed, and a window once closed stays closed. Old rows with window_end >
-    `clear_after_us` give way to anything and go in any case; with `force` all give way. `changed` counts groups. A
-    group offered twice is a ValueError: of two rows no rule would choose.
+    Windows that end at `closing` (us) are closed, and a window once closed stays closed. Old rows for which `stale` (a
+    flag a row) is true, and those that are as `wrong` (columns `SEEN`) tells, give way to anything; with `clear` the
+    stale ones go in any case. `changed` counts groups. A group offered twice is a ValueError: of two rows no rule would
+    choose.
     """
-    offered = pa.concat_tables([rows.select([*UNDECIDED, *_INPUTS]), gone.select([*UNDECIDED, *_INPUTS])])
+    stale = pa.chunked_array([pa.repeat(pa.scalar(False), len(old))]) if stale is None else stale
+    offered = pa.concat_tables([rows.select([*_GROUP, *_INPUTS]), gone.select([*_GROUP, *_INPUTS])])
     _require_single(offered)
     there = _numbered(old.select([*IDENTITY, *_INPUTS]), "there").append_column(
-        "cleared", _is_cleared(old, clear_after_us)
+        "free", pc.or_(stale, _is_among(old, wrong))
     )
-    there = there.rename_columns([*IDENTITY, *(f"old_{name}" for name in _INPUTS), "there", "cleared"])
+    there = there.rename_columns([*IDENTITY, *(f"old_{name}" for name in _INPUTS), "there", "free"])
     pairs = _numbered(offered, "offer").join(there, IDENTITY, join_type="left outer", use_threads=False)
-    accepted = pc.or_(_is_free(pairs, force), pc.fill_null(_is_newer(pairs), False))
+    accepted = pc.or_(_is_free(pairs), pc.fill_null(_is_newer(pairs), False))
     undecided = pc.and_not(pc.fill_null(_is_incomparable(pairs), False), accepted)
     is_row = pc.less(pairs["offer"], len(rows))
     takes = pairs.filter(pc.and_(accepted, is_row))
     gives_way = pc.drop_null(pairs.filter(accepted)["there"])
-    leaves = pc.or_(there["cleared"], pc.is_in(there["there"], value_set=gives_way.combine_chunks()))
+    leaves = pc.is_in(there["there"], value_set=gives_way.combine_chunks())
+    leaves = pc.or_(leaves, stale) if clear else leaves
     removed = old.filter(leaves)
     replaced = len(takes) - takes["there"].null_count
     taken = rows.take(takes["offer"])
-    stays = pc.or_(_is_free(takes, force), pc.fill_null(takes["old_is_open"], True))
+    stays = pc.or_(_is_free(takes), pc.fill_null(takes["old_is_open"], True))
     taken = _with_open(taken, pc.and_(taken["is_open"], stays))
     left = old.filter(pc.invert(leaves))
     closes = _is_closed_by(left, closing)
@@ -71,7 +80,7 @@ def decide(
         kept=left.filter(pc.invert(closes)),
         removed=pa.concat_tables([removed, closed]),
         taken=pa.concat_tables([taken, _with_open(closed, pa.repeat(pa.scalar(False), len(closed)))]),
-        undecided=pairs.filter(undecided).select(UNDECIDED),
+        undecided=_seen(pairs.filter(undecided)),
         changed=len(takes) + len(removed) - replaced + len(closed),
     )
 
@@ -94,17 +103,21 @@ def _numbered(rows: pa.Table, name: str) -> pa.Table:
     return rows.append_column(name, pa.array(range(len(rows)), pa.int64()))
 
 
-def _is_cleared(old: pa.Table, after: int | None) -> pa.ChunkedArray:
-    if after is None:
+def _is_among(old: pa.Table, wrong: pa.Table | None) -> pa.ChunkedArray:
+    if wrong is None or not len(wrong):
         return pa.chunked_array([pa.repeat(pa.scalar(False), len(old))])
-    return pc.greater(old["window_end"], pa.scalar(after, TIME))
+    names = [*IDENTITY, "part_version", "revision"]
+    found = _numbered(old.select(names), "place").join(wrong.select(names), names, join_type="left semi")
+    return pc.is_in(pa.chunked_array([pa.array(range(len(old)), pa.int64())]), value_set=found["place"])
 
 
-def _is_free(pairs: pa.Table, force: bool) -> pa.ChunkedArray:
+def _seen(pairs: pa.Table) -> pa.Table:
+    return pairs.select([*_GROUP, "old_part_version", "old_revision"]).rename_columns(SEEN)
+
+
+def _is_free(pairs: pa.Table) -> pa.ChunkedArray:
     """Nothing stands in the way of the offer."""
-    if force:
-        return pc.is_valid(pairs["offer"])
-    return pc.or_(pc.is_null(pairs["there"]), pc.fill_null(pairs["cleared"], False))
+    return pc.or_(pc.is_null(pairs["there"]), pc.fill_null(pairs["free"], False))
 
 
 def _is_newer(pairs: pa.Table) -> pa.ChunkedArray:

@@ -27,8 +27,8 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
     for name in sorted({name for era in eras for name in era.spec.metrics}):
         rows = read_published(tables.published(name), orphaned)
         if rows is not None and len(rows):
-            groups = named(rows.select(["window_end", "key"]), name)
-            changed += publication.publish(groups.select(GROUP), force=True)
+            wrong = named(rows, name)
+            changed += publication.publish(wrong.select(GROUP), wrong)
     return changed
 
 

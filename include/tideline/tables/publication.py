@@ -18,8 +18,8 @@ from tideline.engine.relations import restrict, within
 from tideline.generations import Era, eras_of
 from tideline.ledger import LedgerRow
 from tideline.tables.books import Inputs, read_cuts, read_groups, read_inputs, read_last_row
-from tideline.tables.delta import last_version, stamp
-from tideline.tables.published import Published, write_published
+from tideline.tables.delta import Superseded, last_version, stamp
+from tideline.tables.published import Claim, Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
 
 _ROUNDS = 20
@@ -33,7 +33,8 @@ class Publication:
     def __init__(self, tables: StreamTables, eras: Sequence[Era]) -> None:
         self._tables = tables
         self._eras = eras
-        self._publishers = {era.first: Publisher(era.spec) for era in eras}
+        self._publishers = {era.first: Publisher(era.spec, era.first_version) for era in eras}
+        self._claims = {era.first: Claim.of(era, eras) for era in eras}
 
     def publish_new(self) -> int:
         """Publishes every group that corrections or overrides were added to since the last time; the rows changed."""
@@ -46,44 +47,57 @@ class Publication:
                 stamp(path, _DONE, sequences[path])
         return changed
 
-    def publish(self, groups: pa.Table, force: bool = False) -> int:
+    def publish(self, groups: pa.Table, wrong: pa.Table | None = None) -> int:
         """Publishes the groups, until no input is newer than what was published; returns the rows changed.
 
-        `force` replaces rows that were made from inputs which are lost, and so look newer.
+        Rows still as `wrong` tells (columns `metric` and `SEEN`), made from inputs that are lost, give way to anything.
         """
         changed, left, every = 0, _distinct([groups]), groups
         for _ in range(_ROUNDS):
             if not len(left):
                 return changed + self._publish_again_if_taken_over(every)
             before = self._sequences()
-            done, behind = self._write(left, force)
+            try:
+                done, behind = self._write(left, wrong)
+            except Superseded:
+                later = self._later()
+                if later is self:
+                    raise
+                return changed + later.publish(every)
             changed += done
             newer = [read_groups(path, sequence) for path, sequence in before.items()]
             touched = [restrict(left, table, GROUP) for table in newer if table is not None and len(table)]
-            left = _distinct([*touched, *behind])
+            left = _distinct([*touched, behind])
+            wrong = behind  # what is ahead of all inputs there are, and does not change, lacks inputs that are lost
         raise RuntimeError(f"the published tables under {self._tables.root} were still behind after {_ROUNDS} rounds")
 
     def _publish_again_if_taken_over(self, groups: pa.Table) -> int:
         """A generation may have begun meanwhile: what this one wrote of windows that it took over is undone."""
-        eras = eras_of(read_cuts(self._tables)) if len(groups) else ()
-        if not eras or eras[-1].last <= self._eras[-1].last:
-            return 0
-        return Publication(self._tables, eras).publish(groups, force=True)
+        later = self._later() if len(groups) else self
+        return 0 if later is self else later.publish(groups)
 
-    def _write(self, groups: pa.Table, force: bool) -> tuple[int, list[pa.Table]]:
+    def _later(self) -> Publication:
+        """This one, or one that knows the generations that have begun since."""
+        eras = eras_of(read_cuts(self._tables))
+        return self if not eras or eras[-1].last <= self._eras[-1].last else Publication(self._tables, eras)
+
+    def _write(self, groups: pa.Table, wrong: pa.Table | None) -> tuple[int, pa.Table]:
+        """The rows changed, and the published rows (`metric` and `SEEN`) that are ahead in something."""
         last = read_last_row(self._tables)
-        changed, behind = 0, []
+        changed, behind = 0, [_SEEN_SCHEMA.empty_table()]
         for era in self._eras:
             of_era = within(groups, era.bounds)
-            for name, written in self._publish_era(era, of_era, last, force).items():
+            for name, written in self._publish_era(era, of_era, last, wrong).items():
                 changed += written.changed
-                behind.append(named(written.undecided, name))
-        return changed, behind
+                behind.append(named(written.undecided, name).select(_SEEN_SCHEMA.names).cast(_SEEN_SCHEMA))
+        return changed, pa.concat_tables(behind)
 
-    def _publish_era(self, era: Era, groups: pa.Table, last: LedgerRow | None, force: bool) -> dict[str, Published]:
-        publisher = self._publishers[era.first]
+    def _publish_era(
+        self, era: Era, groups: pa.Table, last: LedgerRow | None, wrong: pa.Table | None
+    ) -> dict[str, Published]:
+        publisher, claim = self._publishers[era.first], self._claims[era.first]
         windows = pc.field("window_end").isin(pc.unique(groups["window_end"]))
-        inputs = of_groups(read_inputs(self._tables, era, windows), groups)
+        inputs = of_groups(read_inputs(self._tables, era, windows & (pc.field("version") < claim.until)), groups)
         merged = publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
         watermark = era.watermark_ms(last)
         held = pc.greater(merged["events"], 0)
@@ -91,7 +105,13 @@ class Publication:
         rows = publisher.finish(merged.filter(held), watermark)
         gone = publisher.finish(pa.concat_tables([merged.filter(pc.invert(held)), absent]), watermark)
         return {
-            name: write_published(self._tables.published(name), rows[name], gone=gone[name], force=force)
+            name: write_published(
+                self._tables.published(name),
+                rows[name],
+                gone=gone[name],
+                claim=claim,
+                wrong=None if wrong is None else wrong.filter(pc.equal(wrong["metric"], name)),
+            )
             for name in rows
             if len(rows[name]) or len(gone[name])
         }
@@ -110,7 +130,7 @@ def of_groups(inputs: Inputs, groups: pa.Table) -> Inputs:
 
 
 def _without_inputs(groups: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Groups that nothing is left of, as merged rows older than any: only a forced writer removes them."""
+    """Groups that nothing is left of, as merged rows older than any: only rows that are wrong or stale give way."""
     count = len(groups)
     zero = {name: pa.repeat(pa.scalar(0, pa.int64()), count) for name in ("events", "part_version", "revision")}
     known = zero | {name: groups[name] for name in GROUP}
@@ -123,6 +143,14 @@ def named(groups: pa.Table, metric: str) -> pa.Table:
 
 
 _GROUP_SCHEMA = pa.schema([("metric", pa.string()), ("window_end", TIME), ("key", pa.string())])
+_SEEN_SCHEMA = pa.schema(
+    [
+        *_GROUP_SCHEMA,
+        ("window_start", TIME),
+        ("part_version", pa.int64()),
+        ("revision", pa.int64()),
+    ]
+)
 
 
 def _distinct(tables: Sequence[pa.Table]) -> pa.Table:

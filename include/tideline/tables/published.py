@@ -6,7 +6,7 @@ follows the rows of those hours, not the days that the table holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,21 @@ from deltalake import DeltaTable, write_deltalake
 
 from tideline.engine.publish import published_schema
 from tideline.errors import UserError
+from tideline.generations import Era
+from tideline.lateness import EVERY_WINDOW
 from tideline.spec.model import StreamSpec
-from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, make_table, open_dataset, stamped
-from tideline.tables.newer import UNDECIDED, Decision, decide
+from tideline.tables.delta import (
+    Superseded,
+    commit_on_fresh_handle,
+    dataset_of,
+    exists,
+    make_table,
+    open_dataset,
+    stamped,
+)
+from tideline.tables.newer import SEEN, Decision, decide
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables
+from tideline.versions import version_of
 
 
 class ColumnChanged(UserError):
@@ -48,10 +59,34 @@ NOTHING_CLOSES: Final = Closing(frozenset(), 0)
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a writer knows of the generations: rows of windows that end after `after_us` (us) and are made from inputs
+    older than `first_version` are another spec's, and stale; from the version `until` on a generation writes of which
+    it does not know, and whose rows it must not touch."""
+
+    after_us: int
+    first_version: int
+    until: int
+
+    @classmethod
+    def of(cls, era: Era, eras: Sequence[Era]) -> Claim:
+        """Of a writer who knows these eras, on the windows of one of them."""
+        return cls(era.bounds.after_us, era.first_version, version_of(eras[-1].last + 1, 0) - 1)
+
+    def stale(self, rows: pa.Table) -> pa.ChunkedArray:
+        """A flag a published row."""
+        ends_later = pc.greater(rows["window_end"].cast(pa.int64()), self.after_us)
+        return pc.and_(ends_later, pc.less(rows["part_version"], self.first_version))
+
+
+NO_CLAIM: Final = Claim(EVERY_WINDOW.after_us, 0, 1 << 62)
+
+
+@dataclass(frozen=True)
 class Published:
     """Groups inserted, replaced or removed; and those that wait to be computed again from all inputs there are.
 
-    `undecided` (window_start, window_end, key) names the groups whose row and whose published row are each ahead.
+    `undecided` (columns `SEEN`) tells the published rows that are behind in one thing and ahead in another.
     """
 
     changed: int
@@ -65,43 +100,74 @@ def write_published(
     *,
     gone: pa.Table | None = None,
     closing: Closing = NOTHING_CLOSES,
-    clear_after_us: int | None = None,
-    force: bool = False,
+    claim: Claim = NO_CLAIM,
+    wrong: pa.Table | None = None,
 ) -> Published:
     """Offers rows to a metric's table, in one commit, and in none if nothing changes.
 
-    The groups of `gone` (rows of the same columns) vanish by the same rule, and windows of `closing` are closed. Rows
-    with window_end > `clear_after_us` are removed first. `force` ignores the rule. The driver gives its batch's
-    `version`, which the table remembers as published unless a group is undecided; other writers give none. UserError
-    if a column's type would change.
+    The groups of `gone` (rows of the same columns) vanish by the same rule, and windows of `closing` are closed. What
+    is stale by the `claim`, or is still as `wrong` (columns `SEEN`) tells, gives way to anything. The driver gives its
+    batch's `version`, which the table remembers as published unless a group is undecided; other writers give none.
+    Superseded if a generation that the claim does not know has written; UserError if a column's type would change.
     """
     gone = rows.slice(0, 0) if gone is None else gone
-    nothing = Published(0, rows.slice(0, 0).select(UNDECIDED))
-    is_idle = not len(gone) and not closing.ends_us and clear_after_us is None
-    if not len(rows) and (is_idle or not exists(path)):
+    nothing = Published(0, rows.slice(0, 0).select(SEEN))
+    if not len(rows) and ((not len(gone) and not closing.ends_us) or not exists(path)):
         return nothing
 
     def commit(table: DeltaTable) -> Published:
+        last = _last_published(table, path, claim)
         schema = _united(path.name, _schema(table), rows.schema)
-        hours = _hours(rows, gone) | closing.hours() | _cleared_hours(path, table, clear_after_us)
-        if not hours:
-            return nothing
+        hours = _hours(rows, gone) | closing.hours()
         old = _conform(dataset_of(path, table, _in_hours(hours)).to_table(), schema)
         decision = decide(
             old,
             _conform(rows, schema),
             _conform(gone, schema),
             closing=closing.ends_us,
-            clear_after_us=clear_after_us,
-            force=force,
+            stale=claim.stale(old),
+            clear=last >= claim.first_version,  # then they were cleared: a writer who did not know left them
+            wrong=wrong,
         )
         if decision.changed:
-            last = table.transaction_version(PUBLISHED_WRITER) or 0
             _overwrite(table, decision, last if len(decision.undecided) else max(last, version or 0))
         return Published(decision.changed, decision.undecided)
 
     make_table(path, rows.schema, [HOUR])
     return commit_on_fresh_handle(path, commit)
+
+
+def _last_published(table: DeltaTable, path: Path, claim: Claim) -> int:
+    last = table.transaction_version(PUBLISHED_WRITER) or 0
+    if last >= claim.until:
+        raise Superseded(f"{path.name}: version {last} is of a generation that this writer does not know")
+    return last
+
+
+def clear_stale(path: Path, claim: Claim, version: int) -> int:
+    """Removes every stale row, and keeps writers out who do not know the generation whose cut has this version.
+
+    Returns the rows removed; what was written from newer inputs stays, so that it may be done at any time.
+    """
+
+    def commit(table: DeltaTable) -> int:
+        last = _last_published(table, path, claim)
+        ends_later = pc.field("window_end") > pa.scalar(claim.after_us, TIME)
+        found = dataset_of(path, table).to_table(
+            columns=[HOUR], filter=ends_later & (pc.field("part_version") < claim.first_version)
+        )
+        if not len(found) and last >= version:
+            return 0
+        old = dataset_of(path, table, _in_hours(_hours(found))).to_table() if len(found) else _empty(table)
+        none = old.slice(0, 0)
+        _overwrite(table, decide(old, none, none, stale=claim.stale(old), clear=True), max(last, version))
+        return len(found)
+
+    return commit_on_fresh_handle(path, commit) if exists(path) else 0
+
+
+def _empty(table: DeltaTable) -> pa.Table:
+    return _schema(table).empty_table()
 
 
 def require_same_types(tables: StreamTables, spec: StreamSpec) -> None:
@@ -110,12 +176,6 @@ def require_same_types(tables: StreamTables, spec: StreamSpec) -> None:
         path = tables.published(name)
         if exists(path):
             _united(name, _schema(DeltaTable(str(path))), published_schema(spec, name))
-
-
-def clear_published(path: Path, after_us: int) -> None:
-    """Removes the windows that end after `after_us`: another spec owns them now."""
-    if exists(path):
-        write_published(path, _schema(DeltaTable(str(path))).empty_table(), clear_after_us=after_us)
 
 
 def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table | None:
@@ -131,6 +191,9 @@ def read_all_published(tables: StreamTables, metrics: Iterable[str]) -> dict[str
 def _overwrite(table: DeltaTable, decision: Decision, version: int) -> None:
     """Writes the changed hours anew, on the handle that was read: a commit in between makes it fail."""
     hours = _hours(decision.removed, decision.taken)
+    if not hours:
+        write_deltalake(table, _empty(table), mode="append", commit_properties=stamped(PUBLISHED_WRITER, version))
+        return
     untouched = decision.kept.filter(pc.is_in(decision.kept[HOUR], value_set=pa.array(sorted(hours))))
     is_wider = len(decision.kept.schema) > len(_schema(table))
     write_deltalake(
@@ -145,13 +208,6 @@ def _overwrite(table: DeltaTable, decision: Decision, version: int) -> None:
 
 def _hours(*tables: pa.Table) -> set[str]:
     return {hour for table in tables for hour in pc.unique(table[HOUR]).to_pylist()}
-
-
-def _cleared_hours(path: Path, table: DeltaTable, after: int | None) -> set[str]:
-    if after is None:
-        return set()
-    ends_later = pc.field("window_end") > pa.scalar(after, TIME)
-    return _hours(dataset_of(path, table).to_table(columns=[HOUR], filter=ends_later))
 
 
 def _in_hours(hours: set[str]) -> str:

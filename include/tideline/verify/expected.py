@@ -106,7 +106,7 @@ class _Batch:
         return pc.sum(self._groups["events"]).as_py() or 0
 
     def rows(self, last: LedgerRow) -> dict[str, pa.Table]:
-        publisher, slots = Publisher(self._era.spec), self._engine.slots
+        publisher, slots = Publisher(self._era.spec, self._era.first_version), self._engine.slots
         parts = group_rows(slots, self._groups, version=1, at_ms=0)
         merged = publisher.merge(parts, correction_schema(slots).empty_table())
         return publisher.finish(merged, self._era.watermark_ms(last))

@@ -193,7 +193,7 @@ def _expected(snapshot: Snapshot, era: Era, windows: frozenset[Window], read: _R
     """The rows that the era's spec makes of the records, by metric."""
     pin = Pin(snapshot.pinned.version, snapshot.pinned.batch_at_ms)
     ranges = zone_map(snapshot.ledger, era.spec, windows.__contains__)
-    publisher = Publisher(era.spec)
+    publisher = Publisher(era.spec, era.first_version)
     groups = recompute(era, read(ranges), windows.__contains__, pin)
     merged = publisher.merge(groups, groups.slice(0, 0))
     return publisher.finish(merged, era.watermark_ms(snapshot.pinned))

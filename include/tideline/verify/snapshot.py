@@ -83,7 +83,7 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
 def merge_inputs(tables: StreamTables, era: Era) -> pa.Table:
     """All groups of an era's windows, merged from their inputs."""
     inputs = read_inputs(tables, era)
-    return Publisher(era.spec).merge(inputs.parts, inputs.corrections, inputs.overrides)
+    return Publisher(era.spec, era.first_version).merge(inputs.parts, inputs.corrections, inputs.overrides)
 
 
 def _inputs(tables: StreamTables) -> tuple[int | None, ...]:

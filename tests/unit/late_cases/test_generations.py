@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from deltalake import DeltaTable
 
 from oracle.tables import expected
@@ -18,6 +19,8 @@ from tideline.stream_books import close_gaps
 from tideline.tables.books import read_cuts, read_ledger
 from tideline.verify import verify_tables
 from tideline.versions import version_of
+
+BY_LEVEL = {"window": "10 seconds", "keys": ["level"], "measures": {"request_count": "count"}}
 
 
 def next_generation(player: Player) -> Player:
@@ -78,6 +81,50 @@ def test_case_10_the_ledgers_rows_are_deleted(tmp_path: Path) -> None:
     assert differences(published_tables(player), expected(log_of(player), player.spec)) == []
     assert verify_tables(player.tables, player.spec, player.read).holds
     assert reconcile(player) == (0, 0)
+
+
+def test_case_10_rows_lost_before_a_cut_are_written_before_it_is_made(tmp_path: Path) -> None:
+    first = Player(tmp_path / "tables", small_spec())
+    first.play(log_line(1), log_line(30))
+    first.play(log_line(36), log_line(47))
+    first.play(log_line(5), log_line(38), log_line(52))
+    DeltaTable(str(first.tables.parts)).delete(f"kind = 'ledger' and version = {version_of(1, 1)}")
+    home = Home(tmp_path / "home")
+    (gap,) = close_gaps(home, first.books, "id", only_between=True)
+    assert (gap.first, gap.last) == (1, 1)
+    second = Player(first.root, small_spec(counts=BY_LEVEL), 2, log=first.log)
+    second.play(log_line(53))
+    reconcile(second)
+    assert verify_tables(second.tables, second.spec, second.read).holds
+
+
+def test_case_10_what_a_checkpoint_committed_behind_the_ledger_is_no_gap_between(tmp_path: Path) -> None:
+    player = Player(tmp_path / "tables", small_spec())
+    player.play(log_line(1), log_line(30))
+    home = Home(tmp_path / "home")
+    commits = home.stream("small").checkpoint(1) / "commits"
+    commits.mkdir(parents=True)
+    (commits / "3").write_text('v1\n{"nextBatchWatermarkMs":0}')
+    assert close_gaps(home, player.books, "id", only_between=True) == []
+    with pytest.raises(LookupError, match="neither a checkpoint entry"):
+        close_gaps(home, player.books, "id")
+
+
+def test_case_10_rows_of_a_generation_whose_windows_are_taken_over_whole_come_back(tmp_path: Path) -> None:
+    first = Player(tmp_path / "tables", small_spec())
+    first.play(log_line(1))
+    second = Player(first.root, small_spec(counts=BY_LEVEL), 2, log=first.log)
+    for second_of in range(2, 5):
+        second.play(log_line(second_of))
+    third = Player(first.root, small_spec(), 3, log=first.log)  # no window was closed: it takes over all
+    assert [era.first for era in third.eras] == [1, 3]
+    DeltaTable(str(first.tables.parts)).delete(f"kind = 'ledger' and version = {version_of(2, 1)}")
+    (gap,) = close_gaps(Home(tmp_path / "home"), third.books, "id")
+    assert (gap.generation, gap.first) == (2, 1)
+    assert len(read_ledger(first.tables)) == 4
+    third.play(log_line(5), log_line(60))
+    reconcile(third)
+    assert verify_tables(third.tables, third.spec, third.read).holds
 
 
 def test_case_17_a_ledger_that_recorded_another_rule_is_honoured(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
@@ -22,7 +23,7 @@ from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_cuts, read_overrides
 from tideline.tables.delta import Superseded
 from tideline.tables.publication import Publication
-from tideline.tables.published import read_published
+from tideline.tables.published import read_published, write_published
 from tideline.tables.schemas import TIME
 from tideline.verify import verify_tables
 from tideline.verify.report import VerifyReport
@@ -229,3 +230,140 @@ def test_books_opened_before_a_cut_leave_the_new_generations_batches_alone(tmp_p
     reconcile_books(before)
     reconcile_books(second.books)
     assert verified(second).holds
+
+
+def test_what_the_last_driver_committed_and_did_not_publish_is_in_the_windows_that_stay(tmp_path: Path) -> None:
+    first = Player(tmp_path, small_spec())
+    first.play(log_line(5), log_line(15))
+    first.play(log_line(16), log_line(60))
+    first.play(log_line(61), publish=False)  # it closes [0, 10) and [10, 20): a kill came before the tables
+    second = next_generation(first, small_spec(counts=COUNT | {"keys": []}))
+    assert [row for row in rows(second) if row[0] < 20] == [(0, '["a"]', 1), (10, '["a"]', 2)]
+    report = verified(second)
+    assert report.holds, report.as_dict()
+
+
+def test_the_unpublished_batch_of_a_driver_before_one_that_never_read_is_there_too(tmp_path: Path) -> None:
+    first = Player(tmp_path, small_spec())
+    first.play(log_line(5), log_line(15))
+    first.play(log_line(16), log_line(60), publish=False)
+    first.play(log_line(61), publish=False)
+    second = next_generation(first, small_spec(counts=COUNT | {"keys": []}))
+    third = Player(tmp_path, small_spec(counts=COUNT | {"keys": ["level"]}), 3, log=second.log)
+    third.play(log_line(62))
+    report = verified(third)
+    assert report.holds, report.as_dict()
+
+
+def test_a_backfill_leaves_to_a_new_generation_what_it_still_counts(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    second = next_generation(first)
+    second.play(log_line(7))  # [0, 10) is closed, but its own watermark is 0
+    result = recompute_windows(second.books, frozenset({("counts", 10_000_000)}))
+    assert result.windows == 1
+    assert (0, '["a"]', 3) in rows(second)
+    second.play(log_line(8), log_line(70))
+    assert (0, '["a"]', 4) in rows(second)
+    second.play(log_line(71))
+    second.play(log_line(9), log_line(72))  # now it has passed: late
+    reconcile_books(second.books)
+    assert (0, '["a"]', 5) in rows(second)
+    assert verified(second).holds
+    recompute_windows(second.books, frozenset({("counts", 10_000_000)}))
+    assert (0, '["a"]', 5) in rows(second)
+    assert verified(second).holds
+
+
+def test_a_driver_that_wakes_in_the_middle_of_a_rebuild_takes_nothing_from_the_one_that_runs(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    changed = small_spec(counts=COUNT | {"keys": []})
+    runs: list[Player] = []
+
+    def held_up(ranges: OffsetRanges) -> Iterator[pa.Table]:
+        if not runs:
+            runs.append(next_generation(first, changed))
+            runs[0].play(log_line(53), log_line(54))
+        yield from runs[0].read(ranges)
+
+    begin_generation(first.tables, Start(2, changed, "id", {0: 0}, 1), held_up)
+    assert (50, "[]", 3) in rows(runs[0])
+    assert len(read_overrides(first.tables, changed)) == 3
+    runs[0].play(log_line(90))
+    assert verified(runs[0]).holds
+
+
+def test_a_driver_that_wakes_in_the_middle_of_a_rebuild_after_the_next_generation_began_ends(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    changed, other = small_spec(counts=COUNT | {"keys": []}), small_spec(counts=COUNT | {"keys": ["level"]})
+    runs: list[Player] = []
+
+    def held_up(ranges: OffsetRanges) -> Iterator[pa.Table]:
+        if not runs:
+            runs.append(Player(tmp_path, other, 3, log=first.log))
+            runs[0].play(log_line(53), log_line(54))
+        yield from runs[0].read(ranges)
+
+    with pytest.raises(Superseded):
+        begin_generation(first.tables, Start(2, changed, "id", {0: 0}, 1), held_up)
+    assert verified(runs[0]).holds
+
+
+def test_the_driver_before_publishes_nothing_into_windows_that_are_taken_over(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    planned = first.plan({0: [log_line(53)]})
+    first.commit(planned)
+    second = next_generation(first, small_spec(counts=COUNT | {"keys": []}))
+    before = rows(second)
+    with pytest.raises(Superseded):
+        first.publish(planned)
+    assert rows(second) == before
+
+
+def test_rows_that_an_old_spec_left_in_windows_taken_over_give_way(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    reconcile_books(first.books)
+    stale = read_published(first.tables.published("counts"))
+    assert stale is not None
+    second = next_generation(first, small_spec(counts=COUNT | {"window": "5 seconds", "slide": "5 seconds"}))
+    expected = rows(second)
+    ends = pa.array([end // 1_000_000 for end in stale["window_end"].cast(pa.int64()).to_pylist()])
+    late = stale.filter(pc.greater(ends, 31))
+    revised = late.set_column(late.schema.get_field_index("revision"), "revision", pa.array([9] * len(late)))
+    write_published(second.tables.published("counts"), revised)  # a writer was killed before it could undo them
+    assert rows(second) != expected
+    groups = revised.select(["window_end", "key"]).append_column("metric", pa.array(["counts"] * len(late)))
+    Publication(second.tables, second.eras).publish(groups)
+    assert rows(second) == expected
+
+
+def test_a_row_ahead_of_all_inputs_there_are_gives_way_to_them(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    table = read_published(player.tables.published("counts"))
+    assert table is not None
+    one = table.filter(pc.equal(table["key"], '["a"]')).slice(0, 1)
+    lost = one.set_column(one.schema.get_field_index("revision"), "revision", pa.array([9]))
+    older = lost.set_column(lost.schema.get_field_index("part_version"), "part_version", pa.array([1]))
+    before = rows(player)
+    write_published(player.tables.published("counts"), older, wrong=one)
+    group = older.select(["window_end", "key"]).append_column("metric", pa.array(["counts"]))
+    assert Publication(player.tables, player.eras).publish(group) == 1
+    assert rows(player) == before
+
+
+def test_a_window_of_each_spec_may_begin_at_the_same_time(tmp_path: Path) -> None:
+    first = Player(tmp_path, small_spec())
+    first.play(log_line(5), log_line(25), log_line(41))
+    first.play(log_line(42))
+    second = next_generation(first, small_spec(counts=COUNT | {"window": "20 seconds"}))
+    begun = (pc.field("window_end") == pa.scalar(40_000_000, TIME)) | (
+        pc.field("window_end") == pa.scalar(30_000_000, TIME)
+    )
+    table = read_published(second.tables.published("counts"), begun)
+    assert table is not None
+    assert sorted(table["window_end"].cast(pa.int64()).to_pylist()) == [30_000_000, 40_000_000]
+    second.play(log_line(26), log_line(43))
+    second.play(log_line(90), log_line(27))
+    second.play(log_line(28))
+    reconcile_books(second.books)
+    report = verified(second)
+    assert report.holds, report.as_dict()

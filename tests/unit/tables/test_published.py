@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tideline.errors import UserError
-from tideline.tables.delta import last_version, stamped
-from tideline.tables.published import read_published, write_published
+from tideline.tables.delta import Superseded, last_version, stamped
+from tideline.tables.published import Claim, clear_stale, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME
 
 START = dt.datetime(2026, 1, 1, 10, tzinfo=dt.UTC)
@@ -97,10 +97,39 @@ def test_a_group_vanishes_by_the_same_rule(tmp_path: Path, newer: pa.Table, wins
 
 
 @OFFERS
-def test_by_force_everything_gives_way(tmp_path: Path, newer: pa.Table, wins: bool) -> None:
-    write_published(tmp_path / "m", row(1, revision=0))
-    assert write_published(tmp_path / "m", newer, force=True).changed == 1
-    assert values(tmp_path / "m") == [2]
+def test_a_row_that_is_wrong_gives_way_to_everything(tmp_path: Path, newer: pa.Table, wins: bool) -> None:
+    write_published(tmp_path / "m", rows(row(1), row(7, key="[1]")))
+    assert write_published(tmp_path / "m", newer, wrong=row(1)).changed == 1
+    assert values(tmp_path / "m") == [2, 7]
+
+
+def test_a_row_told_wrong_that_has_changed_since_keeps_its_right(tmp_path: Path) -> None:
+    write_published(tmp_path / "m", row(3, part_version=5))
+    assert write_published(tmp_path / "m", row(2, part_version=2), wrong=row(1, part_version=4)).changed == 0
+    assert values(tmp_path / "m") == [3]
+
+
+LATER = Claim(after_us=_us(START + 31 * MINUTE), first_version=10, until=20)
+
+
+@OFFERS
+def test_a_stale_row_gives_way_to_everything(tmp_path: Path, newer: pa.Table, wins: bool) -> None:
+    write_published(tmp_path / "m", rows(row(1), row(7, key="[1]")))
+    everything = Claim(after_us=0, first_version=10, until=20)
+    assert write_published(tmp_path / "m", newer, claim=everything).changed == 1
+    assert values(tmp_path / "m") == [2, 7]
+
+
+def test_of_a_generation_that_it_does_not_know_a_writer_touches_nothing(tmp_path: Path) -> None:
+    write_published(tmp_path / "m", row(1, part_version=25), version=25)
+    for write in (
+        lambda: write_published(tmp_path / "m", row(2, part_version=12, revision=1), claim=LATER),
+        lambda: write_published(tmp_path / "m", row(2, part_version=12, revision=1), version=12, claim=LATER),
+        lambda: clear_stale(tmp_path / "m", LATER, 9),
+    ):
+        with pytest.raises(Superseded):
+            write()
+    assert values(tmp_path / "m") == [1]
 
 
 def test_a_window_never_opens_again(tmp_path: Path) -> None:
@@ -127,7 +156,9 @@ def test_groups_of_which_each_side_knows_something_are_named(
     new = row(3, part_version=9)
     result = write_published(tmp_path / "m", new if vanishes else rows(group, new), gone=group if vanishes else None)
     assert result.changed == 1
-    assert result.undecided.to_pylist() == [{"window_start": START, "window_end": START + MINUTE, "key": "[1]"}]
+    (undecided,) = result.undecided.to_pylist()
+    group = {"window_start": START, "window_end": START + MINUTE, "key": "[1]"}
+    assert undecided == group | {"part_version": there[0], "revision": there[1]}
     assert values(tmp_path / "m") == [1, 3]
 
 
@@ -150,20 +181,27 @@ def test_only_the_hours_that_change_are_written(tmp_path: Path) -> None:
     assert ["hour=2026-01-01-11" in uri for uri in before - after] == [True]
 
 
-def test_what_a_new_generation_takes_over_is_replaced_in_one_commit(tmp_path: Path) -> None:
+def test_a_new_generation_clears_what_it_takes_over_and_nothing_of_its_own(tmp_path: Path) -> None:
     old = [row(n, part_version=9, revision=3, minute=n * 30) for n in range(5)]
-    write_published(tmp_path / "m", rows(*old))
-    before = commits(tmp_path / "m")
-    new = rows(row(10, part_version=1, minute=90), row(11, part_version=1, minute=0))
-    result = write_published(tmp_path / "m", new, clear_after_us=_us(START + 31 * MINUTE))
+    write_published(tmp_path / "m", rows(*old, row(10, part_version=11, minute=120, key="[1]")))
+    assert clear_stale(tmp_path / "m", LATER, 9) == 3
     assert values(tmp_path / "m") == [0, 1, 10]
-    assert (result.changed, commits(tmp_path / "m")) == (3, before + 1)
-    assert result.undecided.num_rows == 0
+    before = commits(tmp_path / "m")
+    assert clear_stale(tmp_path / "m", LATER, 9) == 0
+    assert commits(tmp_path / "m") == before
+
+
+def test_who_does_not_know_the_generation_is_kept_out_even_where_nothing_was_cleared(tmp_path: Path) -> None:
+    write_published(tmp_path / "m", row(1), version=8)
+    assert clear_stale(tmp_path / "m", LATER, 9) == 0
+    with pytest.raises(Superseded):
+        write_published(tmp_path / "m", row(2, part_version=8), version=8, claim=Claim(0, 0, until=9))
+    assert clear_stale(tmp_path / "never", LATER, 9) == 0
 
 
 def test_an_hour_emptied_is_gone(tmp_path: Path) -> None:
     write_published(tmp_path / "m", rows(row(1), row(2, minute=60)))
-    assert write_published(tmp_path / "m", row(1).slice(0, 0), clear_after_us=_us(START + MINUTE)).changed == 1
+    assert clear_stale(tmp_path / "m", LATER, 9) == 1
     assert values(tmp_path / "m") == [1]
 
 
