@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from tideline.errors import UserError
-from tideline.generations import Cut, Era, eras_of
+from tideline.generations import Cut, Era, eras_of, metric_names
 from tideline.lateness import EVERY_WINDOW, extra_delay_us
 from tideline.ledger import LedgerRow
 from tideline.quarantine import NOTHING, Quarantine
@@ -170,8 +170,9 @@ def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRang
     ranges = zone_map(before, era.spec, wants)
     refused = kept_outside(tables, ranges, cut.version, quarantine)
     groups = recompute(era, chain(read(ranges), refused), wants, Pin(cut.version, cut.at_ms))
-    _require_newest(read_cuts(tables), cut.generation)
-    for name in {name for each in eras for name in each.spec.metrics}:
+    cuts = read_cuts(tables)
+    _require_newest(cuts, cut.generation)
+    for name in metric_names(cuts):
         clear_stale(tables.published(name), claim, cut.version)
     commit_overrides(tables, groups, rebuilt=cut.generation)
 

@@ -40,6 +40,11 @@ class Cut:
         return version_of(self.generation, 0) - 1
 
 
+def metric_names(cuts: Iterable[Cut]) -> list[str]:
+    """Every metric that any generation's spec had, also of eras that a later one has swallowed."""
+    return sorted({name for cut in cuts for name in cut.spec.metrics})
+
+
 class LastBatch(Protocol):
     """What is asked of a ledger row here."""
 

@@ -111,13 +111,17 @@ class LedgerRow:
     def lost_windows(self, eras: Sequence[Era], pane: Pane) -> Iterator[tuple[str, int]]:
         """(metric, window end in us) of the windows that lost a pane's events: certain even where the row is inferred.
 
-        Of its own era a batch dropped what its watermark had passed; windows of older eras it never counts.
+        Of its own era a batch dropped what its watermark had passed; windows of older eras it never counts. Of what an
+        inferred row's batches did not count, some may be corrected already: those windows are in doubt.
         """
         for era in eras:
             if era.ran(self.generation):
                 yield from dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds)
-            elif self.generation > era.last:
-                yield from (lost for lost in windows_of(era.spec, pane.pane) if era.bounds.hold(lost[1]))
+            elif self.generation > era.last and self.doubt_ms is None:
+                yield from self._within(era, pane)
+
+    def _within(self, era: Era, pane: Pane) -> Iterator[tuple[str, int]]:
+        return (window for window in windows_of(era.spec, pane.pane) if era.bounds.hold(window[1]))
 
     def doubtful_windows(self, eras: Sequence[Era], pane: Pane) -> Iterator[tuple[str, int]]:
         """The windows that may or may not have lost a pane's events: only an inferred row has any."""
@@ -128,6 +132,8 @@ class LedgerRow:
                 certain = set(dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds))
                 possible = dropped_windows(era.spec, pane.pane, self.doubt_ms, era.bounds)
                 yield from (window for window in possible if window not in certain)
+            elif self.generation > era.last:
+                yield from self._within(era, pane)
 
     def late_panes(self, eras: Sequence[Era]) -> tuple[Pane, ...]:
         """The panes of which some window of some metric lost the events."""
@@ -141,6 +147,11 @@ class LedgerRow:
             else self.generation > era.last and era.bounds.until_us > pane.pane
             for era in eras
         )
+
+
+def ends_of(row: LedgerRow) -> dict[int, int]:
+    """The offset after what the batch read, by partition."""
+    return {part.partition: part.end for part in row.ranges}
 
 
 class TopicChanged(UserError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ from tideline.gaps import Gap, Repair, find_gaps
 from tideline.generations import Cut, Era, within_eras
 from tideline.home import Home
 from tideline.isolation import require_isolation
-from tideline.kafka_io import read_ranges, topic_id
+from tideline.kafka_io import OffsetsGone, read_ranges, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
@@ -23,10 +24,21 @@ from tideline.retention_guard import Guard, look, unwatched
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import add_ledger_rows
-from tideline.tables.books import read_cuts, read_eras, read_last_row, read_ledger, read_versions
+from tideline.tables.books import (
+    corrected_versions,
+    read_cuts,
+    read_eras,
+    read_last_row,
+    read_ledger,
+    read_rows,
+    read_versions,
+)
 from tideline.tables.corrections import look_again_after
+from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
+
+_log = logging.getLogger(__name__)
 
 
 def deployed_spec(home: Home, stream: str) -> StreamSpec:
@@ -91,38 +103,39 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
 
 
 def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: bool = False) -> list[Gap]:
-    """Gives batches without a ledger row theirs; returns the gaps there were.
+    """Gives batches without a ledger row theirs, if Kafka has their records; returns the gaps that it closed.
 
-    `only_between`: those between the rows there are, and not what the newest checkpoint has committed behind them.
+    `only_between`: not what the newest checkpoint has committed behind the last row.
     """
-    cuts = {cut.generation: cut for cut in read_cuts(books.tables)}
-    newest = max(cuts, default=1)
+    cuts = read_cuts(books.tables)
+    newest = cuts[-1].generation if cuts else 1
     checkpoint = home.stream(books.stream).checkpoint
     # before the ledger is read: it only grows
     committed = None if only_between else CheckpointLog(checkpoint(newest)).last_commit()
     versions = read_versions(books.tables)
-    gaps = find_gaps(versions, newest, committed)
-    rows = [
-        row
-        for gap in gaps
-        for row in _fill(
-            Repair(
-                books.eras, cuts[gap.generation].spec, CheckpointLog(checkpoint(gap.generation)), books.read, identity
-            ),
-            books.tables,
-            gap,
-            cuts,
-        )
-    ]
+    went_on = find_lost_ends(books.tables, cuts, versions)
+    filled: dict[Gap, list[LedgerRow]] = {}
+    for gap in (*find_gaps(versions, newest, committed), *went_on):
+        log = CheckpointLog(checkpoint(gap.generation))
+        spec = next((cut.spec for cut in cuts if cut.generation == gap.generation), books.spec)
+        repair = Repair(books.eras, spec, log, books.read, identity)
+        try:
+            filled[gap] = _fill(repair, books.tables, gap, cuts, went_on.get(gap))
+        except OffsetsGone as gone:
+            _log.warning("%s: no books can be made of its batches: %s", gap, gone.message)
+    rows = [row for found in filled.values() for row in found]
     if rows:
-        look_again_after(books.tables, rows[0].version - 1)
+        behind = min(row.version for row in rows) - 1
+        look_again_after(books.tables, behind)
         add_ledger_rows(books.tables, rows, frozenset(versions))
-    return gaps
+    return list(filled)
 
 
-def _fill(repair: Repair, tables: StreamTables, gap: Gap, cuts: dict[int, Cut]) -> list[LedgerRow]:
+def _fill(repair: Repair, tables: StreamTables, gap: Gap, cuts: Sequence[Cut], went_on: Cut | None) -> list[LedgerRow]:
     first, last = version_of(gap.generation, gap.first), version_of(gap.generation, gap.last)
-    rows = read_ledger(tables, first - 2)
-    before = next((row for row in rows if row.version == first - 1 and gap.first), None) or cuts[gap.generation]
-    after = next((row for row in rows if row.version == last + 1), None)
-    return repair.fill(gap, before, after)
+    rows = {row.version: row for row in read_rows(tables, (first - 1, last + 1))}
+    cut = next((cut for cut in cuts if cut.generation == gap.generation), None)
+    before = rows.get(first - 1, cut) if gap.first else cut
+    if before is None:
+        raise LookupError(f"{gap} has neither a ledger row nor a cut before it")
+    return repair.fill(gap, before, went_on or rows.get(last + 1), corrected_versions(tables, first - 1, last + 1))

@@ -27,6 +27,7 @@ from tideline.ledger_view import (
 from tideline.spec.model import StreamSpec
 from tideline.tables.accounts import read_accounts
 from tideline.tables.books import read_corrected, read_cuts, read_dropped_groups, read_eras, read_ledger
+from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
 from tideline.unrecoverable import lost_windows, with_unrecoverable
@@ -65,9 +66,10 @@ class StreamLedger:
 
     @property
     def gaps(self) -> list[Gap]:
-        """Batches without a ledger row, also those at the end that the checkpoint has committed."""
+        """Batches without a ledger row, also those at the ends of generations."""
         newest = max((cut.generation for cut in self.cuts), default=1)
-        return find_gaps((account.version for account in self.accounts), newest, self.committed)
+        versions = [account.version for account in self.accounts]
+        return [*find_gaps(versions, newest, self.committed), *find_lost_ends(self.tables, self.cuts, versions)]
 
     def batches(self, last: int) -> list[BatchView]:
         """The last so many batches, oldest first."""

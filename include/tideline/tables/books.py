@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -60,8 +60,10 @@ def read_ledger(tables: StreamTables, after: int = -1, late_only: bool = False) 
     if late_only:
         conditions.append(pc.field("late_events") > 0)
     rows = _read(tables.parts, _all(conditions), ["version", "ledger"])
-    if rows is None:
-        return []
+    return [] if rows is None else _ledger_rows(rows)
+
+
+def _ledger_rows(rows: pa.Table) -> list[LedgerRow]:
     return sorted((from_struct(row["version"], row["ledger"]) for row in rows.to_pylist()), key=lambda row: row.version)
 
 
@@ -69,6 +71,36 @@ def read_versions(tables: StreamTables, after: int = -1) -> list[int]:
     """The versions of the batches in the ledger, ascending."""
     rows = _read(tables.parts, _all([pc.field("kind") == LEDGER_KIND, pc.field("version") > after]), ["version"])
     return [] if rows is None else sorted(rows["version"].to_pylist())
+
+
+def read_rows(tables: StreamTables, versions: Iterable[int]) -> list[LedgerRow]:
+    """The ledger rows of these versions, oldest first."""
+    wanted = pa.array(sorted(versions), pa.int64())
+    if not len(wanted):
+        return []
+    rows = _read(
+        tables.parts, (pc.field("kind") == LEDGER_KIND) & pc.field("version").isin(wanted), ["version", "ledger"]
+    )
+    return [] if rows is None else _ledger_rows(rows)
+
+
+def read_part_versions(tables: StreamTables, after: int, before: int) -> frozenset[int]:
+    """The versions between the two, both left out, that have parts."""
+    return _versions(tables.parts, (pc.field("kind") == PART_KIND) & _between(after, before))
+
+
+def corrected_versions(tables: StreamTables, after: int, before: int) -> frozenset[int]:
+    """The versions between the two, both left out, that have corrections."""
+    return _versions(tables.corrections, _between(after, before))
+
+
+def _between(after: int, before: int) -> pc.Expression:
+    return (pc.field("version") > after) & (pc.field("version") < before)
+
+
+def _versions(path: Path, where: Where) -> frozenset[int]:
+    rows = _read(path, where, ["version"])
+    return frozenset() if rows is None else frozenset(pc.unique(rows["version"]).to_pylist())
 
 
 def read_last_row(tables: StreamTables, up_to: int | None = None) -> LedgerRow | None:

@@ -1,46 +1,114 @@
-"""Parts without a ledger row: what a batch wrote whose row was lost. The next generation reads its records again."""
+"""What batches left whose ledger rows were lost before a cut: the cut's generation reads their records again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from tideline.engine.cells import GROUP
-from tideline.generations import Cut, Era
-from tideline.tables.books import read_versions
-from tideline.tables.delta import commit_on_fresh_handle, dataset_of, stamped
+from tideline.engine.relations import restrict
+from tideline.generations import Cut, Era, metric_names
+from tideline.ledger import ends_of
+from tideline.tables.books import read_cuts, read_last_row
+from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, stamped
+from tideline.tables.lost_ends import begins_beyond
+from tideline.tables.newer import SEEN
 from tideline.tables.publication import Publication, named
 from tideline.tables.published import read_published
-from tideline.tables.schemas import PART_KIND, PARTS_WRITER, StreamTables
+from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PART_KIND, PARTS_WRITER, StreamTables
+
+_IS_PART: Final = f"kind = '{PART_KIND}'"
 
 
 def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int:
-    """Removes the parts behind the last ledgered batch before the cut, and publishes anew what was made from them.
+    """Removes the parts, corrections and overrides of batches behind the last ledgered one before the cut.
 
-    They would count twice. Returns the rows that changed; a run that was cut off is completed by the next.
+    They would count twice. Not so where the cut begins beyond that batch: its rows were lost later, and nobody reads
+    their records again. Returns the rows that changed; a run that was cut off is completed by the next.
     """
-    before = [version for version in read_versions(tables) if version < cut.version]
-    last = before[-1] if before else -1
-    _remove_parts(tables, last, cut.version)
-    orphaned = (pc.field("part_version") > last) & (pc.field("part_version") < cut.version)
-    publication, changed = Publication(tables, eras), 0
-    for name in sorted({name for era in eras for name in era.spec.metrics}):
-        rows = read_published(tables.published(name), orphaned)
-        if rows is not None and len(rows):
-            wrong = named(rows, name)
-            changed += publication.publish(wrong.select(GROUP), wrong)
-    return changed
+    cuts = [each for each in read_cuts(tables) if each.version <= cut.version]
+    last = read_last_row(tables, up_to=cut.version)
+    if begins_beyond(cut.starts, ends_of(last) if last else _begun_before(cuts)):
+        return 0
+    orphans = _Orphans(tables, -1 if last is None else last.version, cuts)
+    groups = orphans.groups(metric_names(cuts))
+    if not len(groups):
+        return 0
+    # First without them, and then they go: while they are there a run that was cut off finds their groups again.
+    wrong = _published(tables, groups)
+    changed = Publication(tables, eras, orphans.others).publish(groups, wrong)
+    orphans.remove()
+    return changed + Publication(tables, eras).publish(groups)
 
 
-def _remove_parts(tables: StreamTables, after: int, before: int) -> None:
-    orphans = (pc.field("kind") == PART_KIND) & (pc.field("version") > after) & (pc.field("version") < before)
+def _begun_before(cuts: Sequence[Cut]) -> dict[int, int]:
+    """Where the generation before the newest of the cuts began."""
+    return cuts[-2].starts if len(cuts) > 1 else {}
+
+
+class _Orphans:
+    """The rows of versions above `after` and below the newest cut; what a cut's own windows were made of is none."""
+
+    def __init__(self, tables: StreamTables, after: int, cuts: Sequence[Cut]) -> None:
+        self._tables = tables
+        self._after, self._before = after, cuts[-1].version
+        self._kept = [each.version for each in cuts if after < each.version < self._before]
+        version = pc.field("version")
+        inside = (version > after) & (version < self._before) & ~version.isin(pa.array(self._kept, pa.int64()))
+        self._where, self.others = inside, ~inside
+
+    def groups(self, metrics: Iterable[str]) -> pa.Table:
+        """The groups (metric, window_end, key) that they are of, or that were published from them."""
+        tables, parts = self._tables, self._where & (pc.field("kind") == PART_KIND)
+        found = [_groups(tables.parts, parts), *(_groups(path, self._where) for path, _ in self._tables_beside())]
+        published = (pc.field("part_version") > self._after) & (pc.field("part_version") < self._before)
+        for name in metrics:
+            rows = read_published(tables.published(name), published)
+            if rows is not None:
+                found.append(named(rows.select(["window_end", "key"]), name).select(GROUP))
+        return pa.concat_tables([table for table in found if table is not None], promote_options="default")
+
+    def remove(self) -> None:
+        for path, writer in self._tables_beside():
+            _delete(path, writer, self._where, self._sql())
+        parts = self._where & (pc.field("kind") == PART_KIND)
+        _delete(self._tables.parts, PARTS_WRITER, parts, f"{_IS_PART} and {self._sql()}")
+
+    def _tables_beside(self) -> list[tuple[Path, str]]:
+        return [(self._tables.corrections, CORRECTIONS_WRITER), (self._tables.overrides, OVERRIDES_WRITER)]
+
+    def _sql(self) -> str:
+        kept = "".join(f" and version <> {version}" for version in self._kept)
+        return f"version > {self._after} and version < {self._before}{kept}"
+
+
+def _published(tables: StreamTables, groups: pa.Table) -> pa.Table:
+    """The groups' rows as they are published (columns `metric` and `SEEN`)."""
+    found = []
+    for name in pc.unique(groups["metric"]).to_pylist():
+        own = groups.filter(pc.equal(groups["metric"], name))
+        rows = read_published(tables.published(name), pc.field("window_end").isin(pc.unique(own["window_end"])))
+        if rows is not None:
+            found.append(restrict(named(rows.select(SEEN), name), own, GROUP))
+    return pa.concat_tables(found) if found else groups.slice(0, 0)
+
+
+def _groups(path: Path, where: pc.Expression) -> pa.Table | None:
+    return open_dataset(path).to_table(columns=list(GROUP), filter=where) if exists(path) else None
+
+
+def _delete(path: Path, writer: str, where: pc.Expression, sql: str) -> None:
+    """Deletes the rows in a commit that leaves the writer's last version as it is."""
 
     def commit(table: DeltaTable) -> bool:
-        if dataset_of(tables.parts, table).count_rows(filter=orphans):
-            properties = stamped(PARTS_WRITER, table.transaction_version(PARTS_WRITER) or 0)
-            table.delete(
-                f"kind = '{PART_KIND}' and version > {after} and version < {before}", commit_properties=properties
-            )
+        if dataset_of(path, table).count_rows(filter=where):
+            table.delete(sql, commit_properties=stamped(writer, table.transaction_version(writer) or 0))
         return True
 
-    commit_on_fresh_handle(tables.parts, commit)
+    if exists(path):
+        commit_on_fresh_handle(path, commit)

@@ -28,10 +28,14 @@ _DONE = "tideline-published"
 
 
 class Publication:
-    """Publishes any groups of a stream; `metric, window_end, key` name a group."""
+    """Publishes any groups of a stream; `metric, window_end, key` name a group.
 
-    def __init__(self, tables: StreamTables, eras: Sequence[Era]) -> None:
+    `only` leaves out inputs that do not satisfy it.
+    """
+
+    def __init__(self, tables: StreamTables, eras: Sequence[Era], only: pc.Expression | None = None) -> None:
         self._tables = tables
+        self._only = only
         self._eras = eras
         self._publishers = {era.first: Publisher(era.spec, era.first_version) for era in eras}
         self._claims = {era.first: Claim.of(era, eras) for era in eras}
@@ -97,7 +101,9 @@ class Publication:
     ) -> dict[str, Published]:
         publisher, claim = self._publishers[era.first], self._claims[era.first]
         windows = pc.field("window_end").isin(pc.unique(groups["window_end"]))
-        inputs = of_groups(read_inputs(self._tables, era, windows & (pc.field("version") < claim.until)), groups)
+        wanted = windows & (pc.field("version") < claim.until)
+        wanted = wanted if self._only is None else wanted & self._only
+        inputs = of_groups(read_inputs(self._tables, era, wanted), groups)
         merged = publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
         watermark = era.watermark_ms(last)
         held = pc.greater(merged["events"], 0)
