@@ -128,6 +128,7 @@ def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: b
         behind = min(row.version for row in rows) - 1
         look_again_after(books.tables, behind)
         add_ledger_rows(books.tables, rows, frozenset(versions))
+        look_again_after(books.tables, behind)  # a reconciler may have moved the mark before it saw the rows
     return list(filled)
 
 
