@@ -367,3 +367,14 @@ def test_a_window_of_each_spec_may_begin_at_the_same_time(tmp_path: Path) -> Non
     reconcile_books(second.books)
     report = verified(second)
     assert report.holds, report.as_dict()
+
+
+def test_rows_of_a_spec_that_was_taken_over_whole_do_not_stay(tmp_path: Path) -> None:
+    first = played(tmp_path)
+    second = next_generation(first, small_spec(other=COUNT))
+    second.play(log_line(54))
+    assert [row[0] for row in rows(second, "other")] == [30, 40, 50]
+    third = Player(tmp_path, small_spec(third=COUNT), 3, log=second.log)  # begins at the bound of the second
+    assert [(era.first, era.last) for era in third.eras] == [(1, 1), (3, 3)]
+    assert rows(third, "other") == []
+    assert [row[0] for row in rows(third, "third")] == [30, 40, 50]
