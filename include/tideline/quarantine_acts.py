@@ -79,8 +79,9 @@ def listed(home: Home, stream: str) -> list[Listed]:
     """The list in order of partition and offset."""
     entries = load_entries(home.stream(stream).quarantine)
     tables, quarantine = StreamTables(home.tables(stream)), Quarantine.of(entries)
+    ledger = read_ledger(tables)  # before the rejects: what they lack of its batches was counted
     rejected = rejected_of(tables, quarantine)
-    counted = quarantined_later(quarantine, read_ledger(tables), rejected)
+    counted = quarantined_later(quarantine, ledger, rejected)
     states = dict.fromkeys(rejected, "rejected") | dict.fromkeys(counted, "counted")
     return [Listed(entry, states.get((entry.partition, entry.offset), "unread")) for entry in entries]
 

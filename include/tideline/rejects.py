@@ -19,8 +19,8 @@ from tideline.quarantine import QUARANTINED, Quarantine, Record
 from tideline.quarantine_list import list_for_driver
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
-from tideline.tables.delta import exists, open_dataset
-from tideline.tables.schemas import REJECTS, TIME, StreamTables
+from tideline.tables.delta import exists, last_version, open_dataset
+from tideline.tables.schemas import PARTS_WRITER, REJECTS, TIME, StreamTables
 
 _ROWS_AT_ONCE: Final = 1_000  # values may be large: this bounds what is held of them
 _KEY: Final = ["version", "partition", "offset"]
@@ -146,13 +146,16 @@ def _of_reason(reason: str | None) -> pc.Expression | None:
 
 
 def _scan(tables: StreamTables, columns: list[str], where: pc.Expression | None) -> Iterator[pa.Table]:
-    if not exists(tables.rejects):
+    """Rejects of committed batches: those of one in flight stand there first, and may yet be others."""
+    last = last_version(tables.parts, PARTS_WRITER)
+    if last is None or not exists(tables.rejects):
         return
+    committed = pc.field("version") <= last
     dataset = open_dataset(tables.rejects)
     large = "value" in columns
     scanner = dataset.scanner(
         columns=columns,
-        filter=where,
+        filter=committed if where is None else committed & where,
         batch_size=_ROWS_AT_ONCE if large else 131_072,
         batch_readahead=1 if large else 16,
     )

@@ -26,10 +26,11 @@ class RejectsReport:
 def report_rejects(home: Home, stream: str, limit: int, reason: str | None = None) -> RejectsReport:
     """The rejects of a deployed stream; shares are of all records in its ledger."""
     tables = StreamTables(home.tables(deployed_spec(home, stream).name))
+    by_reason = count_by_reason(tables, reason)  # before the ledger: no batch has more rejects than records
     ledger = read_ledger(tables)
     return RejectsReport(
         sum(row.rows for row in ledger),
-        count_by_reason(tables, reason),
+        by_reason,
         newest_rejects(tables, limit, reason),
         dropped_share(ledger),
         dropped_alarm(ledger),

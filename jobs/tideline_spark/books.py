@@ -14,6 +14,7 @@ from pyspark import AccumulatorParam, SparkContext
 
 from tideline.engine.cells import Engine
 from tideline.ledger import Pane
+from tideline.tables.rejects import NONE_REFUSED
 
 ChunkKey = tuple[int, int, int]
 
@@ -98,7 +99,7 @@ def arrow_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def rejects_of(chunks: list[ChunkBooks]) -> pa.Table | None:
-    """The rejects of all chunks as one table: partition, offset, timestamp, reason, value; None without any."""
+def refused_of(chunks: list[ChunkBooks]) -> pa.Table:
+    """The rejects of all chunks as one table: partition, offset, timestamp, reason, value."""
     tables = [pa.ipc.open_stream(chunk.rejects).read_all() for chunk in chunks if chunk.rejects]
-    return pa.concat_tables(tables) if tables else None
+    return pa.concat_tables(tables) if tables else NONE_REFUSED

@@ -18,12 +18,12 @@ from tideline.isolation import ISOLATION
 from tideline.lateness import extra_delay_us, pane_ms
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.spec.model import StreamSpec
-from tideline.tables.batch import commit_batch, commit_rejects, group_rows
+from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.compaction import tidy_after
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.versions import version_of
-from tideline_spark.books import Books, ChunkBooks, rejects_of, take_batch
+from tideline_spark.books import Books, ChunkBooks, refused_of, take_batch
 from tideline_spark.rule_settings import rule_settings
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,7 @@ class BatchSink:
         merged = self._window_ends(groups.toArrow())
         chunks = take_batch(self._books, batch)
         row = self._ledger_row(batch, chunks, settings | self._counter(batch))
-        fresh = commit_batch(self._tables, self._slots, merged, row)
-        rejects = rejects_of(chunks)
-        if rejects is not None:
-            commit_rejects(self._tables, self._identity.spec.source.topic, rejects, row.version)
+        fresh = commit_batch(self._tables, self._slots, merged, row, refused_of(chunks))
         parts = group_rows(self._slots, merged, row.version, row.batch_at_ms)
         changed = self._publisher.publish(parts, row)
         log.info(

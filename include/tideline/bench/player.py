@@ -19,7 +19,7 @@ from tideline.quarantine import NOTHING, Quarantine
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks
-from tideline.tables.batch import commit_batch, commit_rejects, group_rows
+from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
@@ -125,10 +125,7 @@ class Player:
 
     def commit(self, planned: Planned) -> bool:
         """False if the batch was committed before, as by a replay; Superseded if a newer one was."""
-        is_new = commit_batch(self.tables, self.engine.slots, planned.groups, planned.row)
-        if len(planned.rejects):
-            commit_rejects(self.tables, planned.row.topic, planned.rejects, planned.row.version)
-        return is_new
+        return commit_batch(self.tables, self.engine.slots, planned.groups, planned.row, planned.rejects)
 
     def publish(self, planned: Planned) -> int:
         """Rows changed."""

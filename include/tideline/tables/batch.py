@@ -10,13 +10,12 @@ from deltalake import DeltaTable, write_deltalake
 from tideline.generations import Cut, cut_to_struct
 from tideline.ledger import LedgerRow, to_struct
 from tideline.tables.delta import append_once, commit_on_fresh_handle, dataset_of, open_table, stamped
+from tideline.tables.rejects import NONE_REFUSED, commit_rejects
 from tideline.tables.schemas import (
     CUT_KIND,
     LEDGER_KIND,
     PART_KIND,
     PARTS_WRITER,
-    REJECTS,
-    REJECTS_WRITER,
     TIME,
     StreamTables,
     group_schema,
@@ -26,11 +25,14 @@ from tideline.tables.schemas import (
 _PARTITION_BY = ["kind"]
 
 
-def commit_batch(tables: StreamTables, slots: list[str], groups: pa.Table, row: LedgerRow) -> bool:
-    """Commits groups (metric, window_end, key, events and the slots) and the ledger row together.
+def commit_batch(
+    tables: StreamTables, slots: list[str], groups: pa.Table, row: LedgerRow, refused: pa.Table = NONE_REFUSED
+) -> bool:
+    """Commits what was refused; then groups (metric, window_end, key, events and the slots) and ledger row together.
 
-    False if this batch is committed already; Superseded if a newer one is.
+    So a batch in the ledger has its rejects. False if it is committed already; Superseded if a newer one is.
     """
+    commit_rejects(tables, row.topic, refused, row.version)
     schema = part_schema(slots)
     parts = group_rows(slots, groups, row.version, row.batch_at_ms)
     kind = pa.repeat(pa.scalar(PART_KIND), len(parts))
@@ -106,15 +108,3 @@ def group_rows(slots: list[str], groups: pa.Table, version: int, at_ms: int) -> 
         for field in schema
     ]
     return pa.table(columns, schema=schema)
-
-
-def commit_rejects(tables: StreamTables, topic: str, rejects: pa.Table, version: int) -> None:
-    """Keeps what was refused: topic, partition, offset, reason and bytes."""
-    count = len(rejects)
-    rows = {name: rejects[name] for name in rejects.column_names}
-    rows |= {
-        "version": pa.repeat(pa.scalar(version, pa.int64()), count),
-        "topic": pa.repeat(pa.scalar(topic), count),
-    }
-    table = pa.table([rows[field.name].cast(field.type) for field in REJECTS], schema=REJECTS)
-    append_once(tables.rejects, table, REJECTS_WRITER, version, [])

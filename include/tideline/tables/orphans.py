@@ -20,6 +20,7 @@ from tideline.tables.lost_ends import begins_beyond
 from tideline.tables.newer import SEEN
 from tideline.tables.publication import Publication, named
 from tideline.tables.published import read_published
+from tideline.tables.rejects import remove_orphaned_rejects
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PART_KIND, PARTS_WRITER, StreamTables
 
 _IS_PART: Final = f"kind = '{PART_KIND}'"
@@ -33,9 +34,12 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
     """
     cuts = [each for each in read_cuts(tables) if each.version <= cut.version]
     last = read_last_row(tables, up_to=cut.version)
+    ledgered = -1 if last is None else last.version
     if begins_beyond(cut.starts, ends_of(last) if last else _begun_before(cuts)):
+        remove_orphaned_rejects(tables, cut.version, cut.version)
         return 0
-    orphans = _Orphans(tables, -1 if last is None else last.version, cuts)
+    remove_orphaned_rejects(tables, ledgered, cut.version)
+    orphans = _Orphans(tables, ledgered, cuts)
     groups = orphans.groups(metric_names(cuts))
     if not len(groups):
         return 0
