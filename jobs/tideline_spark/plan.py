@@ -8,7 +8,8 @@ and that column is marked as `window()` would mark it. Neighbouring forms fail s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -17,12 +18,14 @@ from pyspark.sql.streaming import StreamingQuery
 
 from tideline.engine.cells import Engine
 from tideline.engine.slots import SlotKind, slot_kind
+from tideline.kafka_io import earliest_offsets
 from tideline.lateness import EVERY_WINDOW, Bounds
 from tideline.quarantine import NOTHING, Quarantine
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books
 from tideline_spark.task import CellTask
 
+_EARLIEST = -2
 _WATERMARK_KEY = "spark.watermarkDelayMs"
 _SPARK_TYPES = {
     SlotKind.COUNT: "bigint",
@@ -45,13 +48,13 @@ class NoWatermark(Exception):
 
 
 def read_topic(
-    spark: SparkSession, spec: StreamSpec, bootstrap: str, starts: Mapping[int, int] | None = None
+    spark: SparkSession, spec: StreamSpec, bootstrap: str, starts: Mapping[int, int] = MappingProxyType({})
 ) -> DataFrame:
     """The stream's Kafka records, in a new checkpoint from `starts` (offset by partition, by default the earliest).
 
     An offset that is gone fails the query, and a person decides.
     """
-    begin = json.dumps({spec.source.topic: {str(part): at for part, at in starts.items()}}) if starts else "earliest"
+    begin = starting_offsets(spec.source.topic, starts, earliest_offsets(bootstrap, spec.source.topic))
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", bootstrap)
@@ -63,6 +66,11 @@ def read_topic(
         .load()
         .select("partition", "offset", "timestamp", "value")
     )
+
+
+def starting_offsets(topic: str, starts: Mapping[int, int], partitions: Iterable[int]) -> str:
+    """Spark's `startingOffsets`, which must name all partitions: one added since the starts begins at its earliest."""
+    return json.dumps({topic: {str(part): starts.get(part, _EARLIEST) for part in sorted({*starts, *partitions})}})
 
 
 def cell_schema(slots: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from tideline_spark.driver import parse_arguments
 from tideline_spark.exits import Exit, StateLost, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
-from tideline_spark.plan import NoWatermark
+from tideline_spark.plan import NoWatermark, starting_offsets
 
 SUBMIT = {"stream": "s", "home": "/h", "epoch": "3", "generation": "1", "tag": "s-e3", "bootstrap": "b:1"}
 ARGUMENTS = [word for name, value in SUBMIT.items() for word in (f"--{name}", value)]
@@ -32,6 +33,10 @@ ARGUMENTS = [word for name, value in SUBMIT.items() for word in (f"--{name}", va
 def test_the_command_line_names_the_submit() -> None:
     arguments = parse_arguments(ARGUMENTS)
     assert (arguments.stream, arguments.epoch, arguments.generation, arguments.tag) == ("s", 3, 1, "s-e3")
+
+
+def test_a_partition_that_the_cut_does_not_know_begins_at_its_earliest_offset() -> None:
+    assert json.loads(starting_offsets("t", {0: 7, 1: 0}, [0, 1, 2])) == {"t": {"0": 7, "1": 0, "2": -2}}
 
 
 TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(StateStoreRDD.scala:129)"

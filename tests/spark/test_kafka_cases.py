@@ -31,6 +31,7 @@ from tideline.tables.published import read_published
 from tideline.tables.unrecoverable import read_unrecoverable
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import holding_windows
+from tideline_spark.begin_stream import begin_stream
 from tideline_spark.driver import main
 from tideline_spark.exits import Exit, exit_code
 
@@ -141,6 +142,17 @@ def test_case_19_a_partition_added_while_running_is_read_from_its_start(start: S
     assert run.reconcile().late_events == 8
     assert run.verify().holds
     assert counts(run)[0, "b"][0] == 3
+
+
+def test_case_19_a_partition_added_between_the_cut_and_the_first_batch_is_read_too(start: Start) -> None:
+    run = start(small_spec())
+    begin_stream(run.home, run.spec, run.generation, run.bootstrap, run.topic_id)  # by a driver that got no further
+    add_partitions(run.bootstrap, run.spec.source.topic, 2)
+    with run.driver() as query:
+        run.feed(query, *(log_line(t, service) for t in (5, 6) for service in "ab"))
+    ranges = [part for row in read_ledger(run.tables) for part in row.ranges]
+    assert [sum(part.rows for part in ranges if part.partition == number) for number in (0, 1)] == [2, 2]
+    assert run.verify().holds
 
 
 def with_two_late_windows(start: Start) -> StreamRun:
