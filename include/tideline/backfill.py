@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
+from tideline.kafka_io import OffsetsGone
 from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges
@@ -21,11 +22,16 @@ from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
 from tideline.tables.publication import Publication
+from tideline.unchecked import unchecked
+from tideline.unrecoverable import holding_windows
 
 
 @dataclass(frozen=True)
 class BackfillResult:
-    """What was recomputed: windows, those left since they are still open, records read, groups, rows that changed."""
+    """What was recomputed: windows, those left since they are still open, records read, groups, rows that changed.
+
+    `gone_windows` are left as they are: Kafka no longer has all of their events.
+    """
 
     stream: str
     windows: int
@@ -33,9 +39,11 @@ class BackfillResult:
     records_read: int
     groups: int
     rows_changed: int
+    gone_windows: tuple[Window, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        gone = [{"metric": name, "window_end": _text(end)} for name, end in self.gone_windows]
+        return asdict(self) | {"gone_windows": gone}
 
 
 def backfill_stream(
@@ -63,15 +71,39 @@ def recompute_windows(
     pinned = [
         (era, pin, found) for era in books.eras for pin, found in pinned_windows(era, windows, books.ledger).items()
     ]
-    done = sum(len(found) for _, _, found in pinned)
-    read = _Reading(books)
-    overrides = [_override(books, era, found, pin, read) for era, pin, found in pinned]
-    progress(f"{done} windows computed again from {read.records} records")
-    rows = pa.concat_tables(overrides, promote_options="default") if overrides else pa.table({})
-    groups = commit_overrides(books.tables, rows)
+    closed = frozenset(window for _, _, found in pinned for window in found)
+    read, overrides, done = _Reading(books), list[pa.Table](), frozenset[Window]()
+    for era, pin, found in pinned:
+        held, rows = _overrides(books, era, found, pin, read)
+        done |= held
+        overrides += rows
+    gone = tuple(sorted(closed - done))
+    progress(f"{len(done)} windows computed again from {read.records} records")
+    if gone:
+        progress(f"{len(gone)} windows are left as they are: Kafka no longer has all of their events")
+    groups = commit_overrides(
+        books.tables, pa.concat_tables(overrides, promote_options="default") if overrides else pa.table({})
+    )
     changed = Publication(books.tables, books.eras).publish_new()
     progress(f"{changed} rows changed")
-    return BackfillResult(books.stream, done, len(windows) - done, read.records, groups, changed)
+    still_open = len(windows) - len(closed)
+    return BackfillResult(books.stream, len(done), still_open, read.records, groups, changed, gone)
+
+
+def _overrides(
+    books: StreamBooks, era: Era, windows: frozenset[Window], pin: Pin, read: ReadRanges
+) -> tuple[frozenset[Window], list[pa.Table]]:
+    """The windows of which Kafka has every event, and their overrides: a window is computed whole or not at all."""
+    while windows:
+        try:
+            return windows, [_override(books, era, windows, pin, read)]
+        except OffsetsGone:
+            ledger = (row for row in books.ledger if row.version <= pin.version)
+            gone = unchecked(ledger, books.look({}).earliest, holding_windows(books.eras)).windows
+            if windows.isdisjoint(gone):
+                raise
+            windows -= gone
+    return windows, []
 
 
 def _override(
@@ -113,6 +145,10 @@ def windows_between(
         for name, end in windows_of(era.spec, pane.pane, row.pane_ms * 1000)
         if era.bounds.hold(end) and since_us <= end - era.spec.metrics[name].window * 1000 < until_us
     )
+
+
+def _text(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat()
 
 
 def _us(at: datetime) -> int:

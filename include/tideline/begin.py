@@ -15,6 +15,7 @@ from tideline.errors import UserError
 from tideline.generations import Cut, Era, eras_of, metric_names
 from tideline.lateness import EVERY_WINDOW, extra_delay_us
 from tideline.ledger import LedgerRow
+from tideline.offset_ranges import OffsetRanges, outside, ranges_text
 from tideline.quarantine import NOTHING, Quarantine
 from tideline.recompute import Pin, ReadRanges, Window, recompute, zone_map
 from tideline.rejects import kept_outside
@@ -58,7 +59,7 @@ def begin_generation(
     eras = eras_of(read_cuts(tables))
     remove_orphans(tables, eras, cut)
     era = eras[-1]
-    if era.bounds.after_us > EVERY_WINDOW.after_us and rebuilt_generation(tables) < era.first:
+    if _wants_rebuild(tables, era):
         _recover_before(tables, cut)
         _rebuild(tables, eras, cut, read, quarantine)
     Publication(tables, eras).publish_new()  # also what was committed by one that was killed before it could
@@ -78,6 +79,7 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
         require_same_log(cuts, start.spec)
         require_same_types(tables, start.spec)
         cut = plan_cut(start, cuts, read_last_row(tables))
+        require_rebuildable(tables, start, eras_of([*cuts, cut])[-1], cut)
         if commit_cut(tables, cut, after):
             return cut
     raise RuntimeError(f"the cut of generation {start.generation} met other commits {_TRIES} times")
@@ -101,6 +103,28 @@ def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
                 f"the spec now says {now.topic} with {now.isolation}",
                 "give the new spec a name of its own",
             )
+
+
+def require_rebuildable(tables: StreamTables, start: Start, era: Era, cut: Cut) -> None:
+    """Refuses, before anything is done, a spec that takes over windows of which Kafka no longer has every event."""
+    ranges = _rebuild_ranges(tables, era, cut) if _wants_rebuild(tables, era) else {}
+    missing = outside(ranges, start.earliest, {partition: spans[-1][1] for partition, spans in ranges.items()})
+    if missing:
+        raise SpecChanged(
+            f"{start.spec.name}: the new spec takes over the windows that are open, and topic "
+            f"'{start.spec.source.topic}' no longer holds what they need: {ranges_text(missing)}",
+            "deploy the spec before until these windows have closed, or give the new spec a name of its own",
+        )
+
+
+def _wants_rebuild(tables: StreamTables, era: Era) -> bool:
+    return era.bounds.after_us > EVERY_WINDOW.after_us and rebuilt_generation(tables) < era.first
+
+
+def _rebuild_ranges(tables: StreamTables, era: Era, cut: Cut) -> OffsetRanges:
+    """The offsets before the cut that may hold events of the era's windows."""
+    before = [row for row in read_ledger(tables) if row.version < cut.version]
+    return zone_map(before, era.spec, lambda window: era.bounds.hold(window[1]))
 
 
 def plan_cut(start: Start, cuts: Sequence[Cut], last: LedgerRow | None) -> Cut:
@@ -166,8 +190,7 @@ def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRang
     def wants(window: Window) -> bool:
         return era.bounds.hold(window[1])
 
-    before = [row for row in read_ledger(tables) if row.version < cut.version]
-    ranges = zone_map(before, era.spec, wants)
+    ranges = _rebuild_ranges(tables, era, cut)
     refused = kept_outside(tables, ranges, cut.version, quarantine)
     groups = recompute(era, chain(read(ranges), refused), wants, Pin(cut.version, cut.at_ms))
     cuts = read_cuts(tables)

@@ -14,7 +14,7 @@ from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, Unknown
 from tideline.errors import UserError
 from tideline.isolation import Isolation
 from tideline.kafka_client import POLL_RECORDS, admin, consumer
-from tideline.offset_ranges import OffsetRanges, Ranges, merged, outside
+from tideline.offset_ranges import OffsetRanges, Ranges, merged, outside, ranges_text
 from tideline.records import RECORDS
 
 STALL_S: Final = 30.0
@@ -32,12 +32,8 @@ class OffsetsGone(UserError):
 
     def __init__(self, topic: str, missing: dict[int, list[tuple[int, int]]]) -> None:
         self.topic, self.missing = topic, missing
-        ranges = "; ".join(
-            f"partition {partition}: " + ", ".join(f"{start} to {end - 1}" for start, end in gone)
-            for partition, gone in sorted(missing.items())
-        )
         super().__init__(
-            f"topic '{topic}' does not hold these offsets: {ranges}",
+            f"topic '{topic}' does not hold these offsets: {ranges_text(missing)}",
             "retention removed them, or the topic was deleted and made again: raise retention.ms for the future",
         )
 

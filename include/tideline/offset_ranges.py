@@ -52,3 +52,11 @@ def inside(
             for partition, parts in ranges.items()
         }
     )
+
+
+def ranges_text(ranges: OffsetRanges) -> str:
+    """For people: first and last offsets by partition."""
+    return "; ".join(
+        f"partition {partition}: " + ", ".join(f"{start} to {end - 1}" for start, end in parts)
+        for partition, parts in sorted(ranges.items())
+    )

@@ -45,7 +45,7 @@ def preview_reconcile(eras: Sequence[Era], ledger: Iterable[LedgerRow], plan: Re
 class BackfillPreview:
     """Closed windows that would be computed again, open ones left to the stream, and records to read.
 
-    `gone` are offsets among them that the topic no longer holds: the backfill refuses to run without them.
+    `gone` are offsets among them that the topic no longer holds: the backfill leaves the windows that need them.
     """
 
     windows: int

@@ -19,7 +19,7 @@ from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
 from tideline.quarantine import Quarantine
-from tideline.reconcile_loss import find_lost, without_lost
+from tideline.reconcile_loss import find_lost, find_lost_in_doubt, without_lost
 from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
 from tideline.retention_guard import unwatched
@@ -29,7 +29,7 @@ from tideline.tables.corrections import commit_corrections
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import commit_unrecoverable, read_unrecoverable, withhold
-from tideline.unrecoverable import lost_windows, without_more
+from tideline.unrecoverable import missing_windows, without_more
 
 ALL: Final = Interval()
 
@@ -78,7 +78,7 @@ def plan_tables(tables: StreamTables, eras: Sequence[Era], interval: Interval) -
     """The plan, and the version up to which all batches are dealt with when it is carried out."""
     corrected = read_corrected(tables)
     ledger = within_eras(eras, read_ledger(tables, corrected.through, late_only=True))
-    given_up = without_more(ledger, read_unrecoverable(tables), lost_windows(eras))
+    given_up = without_more(ledger, read_unrecoverable(tables), missing_windows(eras))
     rest = [row for row in ledger if row.version not in given_up]
     return plan_reconcile(eras, rest, corrected, interval), dealt_with(ledger, interval)
 
@@ -141,6 +141,8 @@ def reconcile_books(
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables)
     recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
+    if recomputed and recomputed.gone_windows:
+        marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
     written = commit_corrections(books.tables, corrections, through)
     progress(f"{written} corrections written")
     published = Publication(books.tables, books.eras).publish_new()

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 from tideline.reconcile_plan import ReconcilePlan, plan_reconcile
 from tideline.stream_books import StreamBooks
-from tideline.unrecoverable import Earliest, Unrecoverable, correctable, lost_windows, split, unrecoverable_pairs
+from tideline.tables.books import read_corrected
+from tideline.unrecoverable import (
+    Earliest,
+    Unrecoverable,
+    Window,
+    correctable,
+    doubtful_marks,
+    lost_windows,
+    split,
+    unrecoverable_pairs,
+)
 
 
 def find_lost(books: StreamBooks, plan: ReconcilePlan, earliest: Earliest) -> tuple[Unrecoverable, ...]:
@@ -14,6 +24,13 @@ def find_lost(books: StreamBooks, plan: ReconcilePlan, earliest: Earliest) -> tu
     is_lost = any(start < earliest.get(at, 0) for at, spans in plan.ranges.items() for start, _ in spans)
     rows = books.rows(plan.versions) if is_lost else ()
     return split(rows, earliest, lost_windows(books.eras)).lost
+
+
+def find_lost_in_doubt(books: StreamBooks, windows: frozenset[Window]) -> tuple[Unrecoverable, ...]:
+    """Windows in doubt that could not be computed again, for each batch that leaves them so; marked after the others
+    were, and before their batches are dealt with."""
+    earliest = books.look({}).earliest
+    return doubtful_marks(books.ledger, windows, earliest, books.eras, read_corrected(books.tables))
 
 
 def without_lost(books: StreamBooks, plan: ReconcilePlan, marks: tuple[Unrecoverable, ...]) -> ReconcilePlan:

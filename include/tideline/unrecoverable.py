@@ -7,8 +7,9 @@ they are marked. All other windows of the batch are corrected as usual: a window
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from tideline.generations import Era
 from tideline.lateness import windows_of
@@ -67,6 +68,11 @@ def lost_windows(eras: Sequence[Era]) -> Windows:
     return lambda row, pane: row.lost_windows(eras, pane)
 
 
+def missing_windows(eras: Sequence[Era]) -> Windows:
+    """The windows that lack a pane's events, or may lack them: what a batch has to be planned for."""
+    return lambda row, pane: chain(row.lost_windows(eras, pane), row.doubtful_windows(eras, pane))
+
+
 def is_gone(pane: Pane, earliest: Earliest) -> bool:
     """Whether Kafka has removed an event of the pane: its first offset holds one."""
     return pane.first_offset < earliest.get(pane.partition, 0)
@@ -81,6 +87,36 @@ def marks_of(row: LedgerRow, earliest: Earliest, lost: Windows) -> Iterator[Unre
                 yield Unrecoverable(
                     row.version, metric, window_end, pane.partition, pane.pane, pane.first_offset, end, pane.events
                 )
+
+
+def doubtful_marks(
+    rows: Sequence[LedgerRow], windows: Set[Window], earliest: Earliest, eras: Sequence[Era], dealt_with: Container[int]
+) -> tuple[Unrecoverable, ...]:
+    """Marks of windows in doubt that cannot be computed again, with the panes, of whatever batch, that are gone.
+
+    A mark stands for each inferred row of `rows`, but those dealt with, that leaves the window in doubt.
+    """
+    unsure = [row for row in rows if row.doubt_ms is not None and row.version not in dealt_with]
+    doubts = {(row.version, w) for row in unsure for pane in row.panes for w in row.doubtful_windows(eras, pane)}
+    found: dict[tuple[int, Window, int, int], Unrecoverable] = {}
+    holding = holding_windows(eras)
+    for row in rows:
+        for pane in (pane for pane in row.panes if is_gone(pane, earliest)):
+            held = windows & set(holding(row, pane))
+            for version, window in ((version, window) for version, window in doubts if window in held):
+                end = min(pane.last_offset + 1, earliest[pane.partition])
+                place = pane.partition, pane.pane
+                mark = Unrecoverable(version, *window, *place, pane.first_offset, end, pane.events)
+                found[version, window, *place] = _joined(found.get((version, window, *place), mark), mark)
+    return tuple(sorted(found.values()))
+
+
+def _joined(one: Unrecoverable, other: Unrecoverable) -> Unrecoverable:
+    """Two batches' marks of one pane."""
+    if one is other:
+        return one
+    start, end = min(one.start, other.start), max(one.end, other.end)
+    return replace(one, start=start, end=end, events=one.events + other.events)
 
 
 def split(rows: Iterable[LedgerRow], earliest: Earliest, lost: Windows) -> Split:

@@ -15,6 +15,7 @@ from tideline.settings import Settings
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tideline.backfill import BackfillResult
     from tideline.plan_view import BackfillPreview
     from tideline.spec.model import StreamSpec
 
@@ -32,9 +33,9 @@ def backfill(
 ) -> None:
     """Compute the closed windows of a range of event time again from Kafka, whatever the tables hold of them now.
 
-    JSON: stream, windows, open_windows, records_read, groups, rows_changed; of a dry run: stream, windows,
-    open_windows, records, gone {partition: [[start, end)]}, gaps [{generation, first, last}]. A dry run exits 1 when
-    offsets are gone.
+    JSON: stream, windows, open_windows, records_read, groups, rows_changed, gone_windows [{metric, window_end}]; of a
+    dry run: stream, windows, open_windows, records, gone {partition: [[start, end)]}, gaps [{generation, first, last}].
+    Windows of which Kafka no longer has every event are left as they are. Exits 1 when there are any.
     """
     home = Home.from_env()
     spec = deployed(home, name)
@@ -46,11 +47,21 @@ def backfill(
         return
     from tideline.backfill import backfill_stream
 
-    found = backfill_stream(home, Settings.load(home).bootstrap_servers, name, *between, progress=progress).as_dict()
+    found = backfill_stream(home, Settings.load(home).bootstrap_servers, name, *between, progress=progress)
     if as_json:
-        print_json(found)
+        print_json(found.as_dict())
     else:
-        out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found.items()))
+        _say(found)
+    raise typer.Exit(1 if found.gone_windows else 0)
+
+
+def _say(found: BackfillResult) -> None:
+    said = found.as_dict()
+    gone = said.pop("gone_windows")
+    out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in said.items()))
+    for window in gone:
+        place = f"{window['metric']}, window end {window['window_end']}"
+        out.print(f"left as it is, Kafka no longer has all of its events: {place}", style="red")
 
 
 def _preview(home: Home, spec: StreamSpec, between: tuple[datetime, datetime], as_json: bool) -> None:
