@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable
 
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era
@@ -18,7 +19,7 @@ from tideline.lateness import EVERY_WINDOW
 from tideline.ledger import Corrected, LedgerRow, from_struct
 from tideline.spec.model import StreamSpec
 from tideline.tables.corrections import corrected_through
-from tideline.tables.delta import exists, open_dataset
+from tideline.tables.delta import dataset_of, exists, open_dataset, statistics_of
 from tideline.tables.schemas import (
     CUT_KIND,
     LEDGER_KIND,
@@ -104,9 +105,30 @@ def _versions(path: Path, where: Where) -> frozenset[int]:
 
 
 def read_last_row(tables: StreamTables, up_to: int | None = None) -> LedgerRow | None:
-    """The newest ledger row, of versions up to and with `up_to`."""
-    versions = [version for version in read_versions(tables) if up_to is None or version <= up_to]
-    return read_ledger(tables, versions[-1] - 1)[0] if versions else None
+    """The newest ledger row, of versions up to and with `up_to`.
+
+    The files' statistics tell where it is, so that a long ledger costs no more than a short one.
+    """
+    if not exists(tables.parts):
+        return None
+    table = DeltaTable(str(tables.parts))
+    rows = dataset_of(tables.parts, table, pruned_by=[("kind", "=", LEDGER_KIND)])
+    at_least = pc.field("version") >= _ledgered_at_least(table, up_to)
+    where = at_least if up_to is None else at_least & (pc.field("version") <= up_to)
+    version = pc.max(rows.to_table(columns=["version"], filter=where)["version"]).as_py()
+    if version is None:
+        return None
+    return _ledger_rows(rows.to_table(columns=["version", "ledger"], filter=pc.field("version") == version))[0]
+
+
+def _ledgered_at_least(table: DeltaTable, up_to: int | None) -> int:
+    """A version that has a ledger row, as near to the newest up to `up_to` as the files tell; -1 if they tell none."""
+    files = statistics_of(table)
+    if "max.version" not in files.column_names:
+        return -1
+    newest = files.filter(pc.equal(files["partition.kind"], LEDGER_KIND))["max.version"]
+    known = newest if up_to is None else newest.filter(pc.less_equal(newest, up_to))
+    return max(-1, pc.max(known).as_py() or -1)
 
 
 def read_parts(tables: StreamTables, spec: StreamSpec, where: Where = None) -> pa.Table:
@@ -135,13 +157,37 @@ def read_inputs(tables: StreamTables, era: Era, where: Where = None) -> Inputs:
 
 def last_window_us(tables: StreamTables, era: Era, before: int) -> int:
     """The greatest window end (us) among the era's inputs of versions below `before`: later windows have none."""
-    condition = _all([*_of_era(era), pc.field("version") < before])
-    found = [
-        _read(tables.parts, condition & (pc.field("kind") == PART_KIND), ["window_end"]),
-        _read(tables.overrides, condition, ["window_end"]),
+    where = _all([*_of_era(era), pc.field("version") < before])
+    ends = [
+        _greatest_end(tables.parts, where & (pc.field("kind") == PART_KIND), era, before),
+        _greatest_end(tables.overrides, where, era, before),
     ]
-    ends = [pc.max(rows["window_end"].cast(pa.int64())).as_py() for rows in found if rows is not None]
     return max((end for end in ends if end is not None), default=EVERY_WINDOW.after_us)
+
+
+def _greatest_end(path: Path, where: pc.Expression, era: Era, before: int) -> int | None:
+    """The greatest window end (us) of rows that satisfy `where`: read are only files that may have a greater one than
+    those of which the statistics say enough."""
+    if not exists(path):
+        return None
+    table = DeltaTable(str(path))
+    known = _end_by_files(statistics_of(table), era, before)
+    beyond = where if known is None else where & (pc.field("window_end") > pa.scalar(known, TIME))
+    for batch in dataset_of(path, table).scanner(columns=["window_end"], filter=beyond).to_batches():
+        end = pc.max(batch["window_end"].cast(pa.int64())).as_py()
+        known = end if known is None or (end is not None and end > known) else known
+    return known
+
+
+def _end_by_files(files: pa.Table, era: Era, before: int) -> int | None:
+    """The greatest window end (us) of the files all of whose rows are the era's inputs of versions below `before`."""
+    if not {"min.version", "max.version", "max.window_end"}.issubset(files.column_names):
+        return None
+    if "partition.kind" in files.column_names:
+        files = files.filter(pc.equal(files["partition.kind"], PART_KIND))
+    whole = pc.and_(pc.less(files["max.version"], before), pc.greater_equal(files["min.version"], era.first_version))
+    ends = files.filter(whole)["max.window_end"].cast(TIME).cast(pa.int64()).to_pylist()
+    return max((end for end in ends if end is not None and era.bounds.hold(end)), default=None)
 
 
 def read_corrected(tables: StreamTables) -> Corrected:

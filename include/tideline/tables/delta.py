@@ -74,6 +74,12 @@ def dataset_of(path: Path, table: DeltaTable, pruned_by: Any = None) -> Dataset:
     return table.to_pyarrow_dataset(filesystem=files, file_pruning_predicate=pruned_by)
 
 
+def statistics_of(table: DeltaTable) -> pa.Table:
+    """A row a file: `partition.<column>`, and `min.<column>` and `max.<column>` of the columns that prune, null where
+    a file has none."""
+    return pa.table(table.get_add_actions(flatten=True))
+
+
 def exists(path: Path) -> bool:
     return DeltaTable.is_deltatable(str(path))
 
