@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
@@ -14,7 +15,8 @@ from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets
 from tideline.ledger import LedgerRow, require_same_topic
-from tideline.quarantine import load_quarantine
+from tideline.quarantine import Quarantine, load_quarantine
+from tideline.rejects import quarantine_at_start
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks, close_gaps, reader
 from tideline.tables.books import read_cuts, read_last_row, read_parts
@@ -26,10 +28,17 @@ log = logging.getLogger(__name__)
 _FIX = "its state is lost; `tideline deploy --new-generation` goes on where the ledger ends"
 
 
-def begin_stream(
-    home: Home, spec: StreamSpec, generation: int, bootstrap: str, topic_id: str
-) -> tuple[Cut, tuple[Era, ...]]:
-    """The generation's cut and the eras; batches that lost their ledger row have it again.
+@dataclass(frozen=True)
+class Begun:
+    """What a query starts with: its generation's cut, the stream's eras, and the quarantine list as it obeys it."""
+
+    cut: Cut
+    eras: tuple[Era, ...]
+    quarantine: Quarantine
+
+
+def begin_stream(home: Home, spec: StreamSpec, generation: int, bootstrap: str, topic_id: str) -> Begun:
+    """Makes or finds the generation's cut; batches that lost their ledger row have it again.
 
     TopicChanged, IsolationDiffers, StateLost, Superseded or SpecChanged when the stream cannot go on like this.
     """
@@ -51,7 +60,8 @@ def begin_stream(
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)
     if gaps:
         log.warning("ledger rows were missing and are written again: %s", ", ".join(map(str, gaps)))
-    return cut, eras
+        last = read_last_row(tables)
+    return Begun(cut, eras, quarantine_at_start(tables, quarantine, last))
 
 
 def require_checkpoint(last: LedgerRow | None, checkpoint: CheckpointLog, generation: int) -> None:

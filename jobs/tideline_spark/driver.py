@@ -19,11 +19,8 @@ from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.kafka_io import topic_id
-from tideline.quarantine import load_quarantine
-from tideline.rejects import quarantine_at_start
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
 from tideline.topic_watch import TopicWatch
 from tideline_spark.attend import attend
@@ -96,14 +93,13 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
     topic = topic_id(arguments.bootstrap, spec.source.topic)
-    cut, eras = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic)
+    begun = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic)
     spark = _session(spec)
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
-    identity = Identity(spec, eras, arguments.epoch, arguments.generation, topic)
+    identity = Identity(spec, begun.eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
-    quarantine = quarantine_at_start(tables, load_quarantine(stream.quarantine), read_last_row(tables))
-    records = read_topic(spark, spec, arguments.bootstrap, cut.starts)
-    groups = merge_cells(records, spec, books, eras[-1].bounds, identity.pane_ms, quarantine)
+    records = read_topic(spark, spec, arguments.bootstrap, begun.cut.starts)
+    groups = merge_cells(records, spec, books, begun.eras[-1].bounds, identity.pane_ms, begun.quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark)
     watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.bootstrap, spec.source.topic), now_ms)

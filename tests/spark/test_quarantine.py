@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import typer
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
@@ -15,9 +16,10 @@ from support.stream_run import new_run
 from tideline.cli import quarantine_commands
 from tideline.kafka_io import OffsetsGone
 from tideline.quarantine import Entry
-from tideline.quarantine_list import added, change_list
+from tideline.quarantine_list import added, change_list, removed
 from tideline.rejects import newest_rejects
 from tideline.tables.books import read_ledger
+from tideline_spark.begin_stream import begin_stream
 
 
 def test_a_quarantined_record_never_reaches_the_parser(spark: SparkSession, platform: Platform, tmp_path: Path) -> None:
@@ -37,6 +39,22 @@ def test_a_quarantined_record_never_reaches_the_parser(spark: SparkSession, plat
     assert run.reconcile().late_events == 1
     report = run.verify()
     assert (report.holds, report.log.rejected, report.books.late) == (True, 1, 1)
+
+
+def test_a_batch_that_got_its_ledger_row_back_runs_again_by_the_verdicts_it_gave(
+    spark: SparkSession, platform: Platform, tmp_path: Path
+) -> None:
+    run = new_run(spark, platform, tmp_path, small_spec())
+    path = run.home.stream("small").quarantine
+    change_list(path, lambda entries: added(entries, Entry(0, 1, "bad", "ann", "2026-01-31T10:00:00Z")))
+    with run.driver() as query:
+        run.feed(query, log_line(1), log_line(2))
+    change_list(path, lambda entries: removed(entries, 0, 1))
+    last = read_ledger(run.tables)[-1]
+    DeltaTable(str(run.tables.parts)).delete(f"kind = 'ledger' and version = {last.version}")
+    begun = begin_stream(run.home, run.spec, run.generation, run.bootstrap, run.topic_id)
+    assert begun.quarantine.records == {(0, 1)}
+    assert read_ledger(run.tables)[-1].version == last.version
 
 
 def test_a_record_listed_after_it_was_counted_asks_for_its_windows(

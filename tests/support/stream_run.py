@@ -17,11 +17,8 @@ from support.platform import Platform
 from tideline.home import Home
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
-from tideline.quarantine import load_quarantine
 from tideline.reconcile import ReconcileResult, reconcile_stream
-from tideline.rejects import quarantine_at_start
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import read_last_row
 from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
@@ -67,12 +64,10 @@ class StreamRun:
     def driver(self) -> Iterator[StreamingQuery]:
         """A query from the checkpoint, ended when the block is left."""
         books = new_books(self.spark.sparkContext)
-        cut, eras = begin_stream(self.home, self.spec, self.generation, self.bootstrap, self.topic_id)
-        identity = Identity(self.spec, eras, self.epoch, self.generation, self.topic_id)
-        records = read_topic(self.spark, self.spec, self.bootstrap, cut.starts)
-        listed = load_quarantine(self.home.stream(self.spec.name).quarantine)
-        quarantine = quarantine_at_start(self.tables, listed, read_last_row(self.tables))
-        groups = merge_cells(records, self.spec, books, eras[-1].bounds, identity.pane_ms, quarantine)
+        begun = begin_stream(self.home, self.spec, self.generation, self.bootstrap, self.topic_id)
+        identity = Identity(self.spec, begun.eras, self.epoch, self.generation, self.topic_id)
+        records = read_topic(self.spark, self.spec, self.bootstrap, begun.cut.starts)
+        groups = merge_cells(records, self.spec, books, begun.eras[-1].bounds, identity.pane_ms, begun.quarantine)
         sink = BatchSink(
             identity,
             FaultyCheckpoint(self.checkpoint, self.faults),
