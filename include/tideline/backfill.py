@@ -74,16 +74,15 @@ def recompute_windows(
     closed = frozenset(window for _, _, found in pinned for window in found)
     read, overrides, done = _Reading(books), list[pa.Table](), frozenset[Window]()
     for era, pin, found in pinned:
-        held, rows = _overrides(books, era, found, pin, read)
+        held, computed = _overrides(books, era, found, pin, read)
         done |= held
-        overrides += rows
+        overrides += computed
     gone = tuple(sorted(closed - done))
     progress(f"{len(done)} windows computed again from {read.records} records")
     if gone:
         progress(f"{len(gone)} windows are left as they are: Kafka no longer has all of their events")
-    groups = commit_overrides(
-        books.tables, pa.concat_tables(overrides, promote_options="default") if overrides else pa.table({})
-    )
+    rows = pa.concat_tables(overrides, promote_options="default") if overrides else pa.table({})
+    groups = commit_overrides(books.tables, rows, clock=books.clock)
     changed = Publication(books.tables, books.eras).publish_new()
     progress(f"{changed} rows changed")
     still_open = len(windows) - len(closed)

@@ -6,11 +6,12 @@ changed spec which windows, are its own. Each step may be cut off and is done ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
+from tideline.clock import now_ms
 from tideline.errors import UserError
 from tideline.generations import Cut, Era, eras_of, metric_names
 from tideline.lateness import EVERY_WINDOW, extra_delay_us
@@ -49,7 +50,11 @@ class Start:
 
 
 def begin_generation(
-    tables: StreamTables, start: Start, read: ReadRanges, quarantine: Quarantine = NOTHING
+    tables: StreamTables,
+    start: Start,
+    read: ReadRanges,
+    quarantine: Quarantine = NOTHING,
+    clock: Callable[[], int] = now_ms,
 ) -> tuple[Cut, tuple[Era, ...]]:
     """The generation's cut, made unless it is there, and the eras with it; what it takes over is rebuilt.
 
@@ -61,7 +66,7 @@ def begin_generation(
     era = eras[-1]
     if _wants_rebuild(tables, era):
         _recover_before(tables, cut)
-        _rebuild(tables, eras, cut, read, quarantine)
+        _rebuild(tables, eras, cut, read, quarantine, clock)
     Publication(tables, eras).publish_new()  # also what was committed by one that was killed before it could
     return cut, eras
 
@@ -180,7 +185,14 @@ def _recover_before(tables: StreamTables, cut: Cut) -> None:
         LivePublisher(tables, known, last.generation).recover()
 
 
-def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRanges, quarantine: Quarantine) -> None:
+def _rebuild(
+    tables: StreamTables,
+    eras: Sequence[Era],
+    cut: Cut,
+    read: ReadRanges,
+    quarantine: Quarantine,
+    clock: Callable[[], int],
+) -> None:
     """Makes the windows after the bound the new spec's, from every record before the cut's offsets.
 
     Two drivers may do it at once, and one of them late: nothing that was made from the cut or later is touched.
@@ -197,7 +209,7 @@ def _rebuild(tables: StreamTables, eras: Sequence[Era], cut: Cut, read: ReadRang
     _require_newest(cuts, cut.generation)
     for name in metric_names(cuts):
         clear_stale(tables.published(name), claim, cut.version)
-    commit_overrides(tables, groups, rebuilt=cut.generation)
+    commit_overrides(tables, groups, rebuilt=cut.generation, clock=clock)
 
 
 def _require_newest(cuts: Sequence[Cut], generation: int) -> None:

@@ -5,7 +5,7 @@ After each input the row is computed again from all inputs so far, so the last s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -55,8 +55,8 @@ class Place:
 class Input:
     """One row of parts, corrections or overrides; `index` is its place in its table.
 
-    `recorded_ms` is its batch's time. A part came then, another when it was committed: `came_ms`, None once the table's
-    log has forgotten it.
+    `recorded_ms` is its batch's time. A part came then, another when it was committed: `came_ms`, None where an older
+    version of this software has not written it.
     """
 
     kind: Kind
@@ -92,14 +92,14 @@ def place_of(version: int) -> str:
     return f"{generation_of(version) + 1}/cut" if cut else f"{generation_of(version)}/{batch_of(version)}"
 
 
-def inputs_in_order(inputs: Inputs, came: Mapping[tuple[Kind, int], int]) -> list[Input]:
-    """All inputs, oldest first: parts came when their batch was recorded, others when `came` (kind, sequence) says.
+def inputs_in_order(inputs: Inputs) -> list[Input]:
+    """All inputs, oldest first: parts came when their batch was recorded, others when they were committed.
 
-    What it does not say came as soon as it could: after its batch. Versions are surer than clocks: batches come in
-    their order, and nothing comes before its batch.
+    Where that is not known they came as soon as they could: after their batch. Versions are surer than clocks: batches
+    come in their order, and nothing comes before its batch.
     """
     tables = {Kind.PART: inputs.parts, Kind.CORRECTION: inputs.corrections, Kind.OVERRIDE: inputs.overrides}
-    found = [each for kind, table in tables.items() for each in _inputs(kind, table, came)]
+    found = [each for kind, table in tables.items() for each in _inputs(kind, table)]
     ordered: list[tuple[int, Input]] = []
     reached = -(1 << 62)
     for each in sorted(found, key=lambda each: (each.version, list(Kind).index(each.kind), each.sequence)):
@@ -108,14 +108,17 @@ def inputs_in_order(inputs: Inputs, came: Mapping[tuple[Kind, int], int]) -> lis
     return [each for _, each in sorted(ordered, key=lambda pair: pair[0])]
 
 
-def _inputs(kind: Kind, table: pa.Table, came: Mapping[tuple[Kind, int], int]) -> Iterable[Input]:
-    recorded = pc.divide(table["batch_at"].cast(pa.int64()), 1000).to_pylist()
-    rows = zip(table["version"].to_pylist(), table["events"].to_pylist(), recorded, strict=True)
-    sequences = table["sequence"].to_pylist() if "sequence" in table.column_names else [0] * len(table)
-    for index, (version, events, at_ms) in enumerate(rows):
-        sequence = sequences[index] or 0
-        came_ms = at_ms if kind is Kind.PART else came.get((kind, sequence))
-        yield Input(kind, version, sequence, events, at_ms, came_ms, index)
+def _inputs(kind: Kind, table: pa.Table) -> Iterable[Input]:
+    recorded = _ms(table["batch_at"])
+    came = recorded if kind is Kind.PART else _ms(table["made_at"])
+    rows = zip(table["version"].to_pylist(), table["events"].to_pylist(), recorded, came, strict=True)
+    sequences = [0] * len(table) if kind is Kind.PART else table["sequence"].to_pylist()
+    for index, (version, events, at_ms, came_ms) in enumerate(rows):
+        yield Input(kind, version, sequences[index], events, at_ms, came_ms, index)
+
+
+def _ms(times: pa.ChunkedArray) -> list[Any]:
+    return pc.divide(times.cast(pa.int64()), 1000).to_pylist()  # type: ignore[no-any-return]
 
 
 def replacements(order: Sequence[Input]) -> dict[Input, str]:

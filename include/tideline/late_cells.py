@@ -14,7 +14,7 @@ from tideline.engine.cells import GROUP, Engine
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Era
 from tideline.reconcile_plan import LateSpan
-from tideline.tables.schemas import TIME, correction_schema
+from tideline.tables.schemas import TIME, group_schema
 
 _ALL_LATE_US: Final = 1 << 62
 _MERGED_BY: Final = ("version", *GROUP)
@@ -50,15 +50,14 @@ class LateCells:
         return {i: self._eras[i][0].merge(pa.concat_tables(cells), _MERGED_BY) for i, cells in self._found.items()}
 
     def corrections(self) -> pa.Table:
-        """The rows of `corrections`, without a sequence."""
+        """What each batch dropped for each group (`group_schema`)."""
         tables = [self._corrections(i, cells) for i, cells in self.found().items()]
-        return pa.concat_tables([correction_schema(self._slots).empty_table(), *tables], promote_options="default")
+        return pa.concat_tables([group_schema(self._slots).empty_table(), *tables], promote_options="default")
 
     def _corrections(self, era: int, cells: pa.Table) -> pa.Table:
         at = pa.array([self._times[version] for version in cells["version"].to_pylist()], TIME)
-        numbered = cells.append_column("batch_at", at).append_column("sequence", pa.nulls(len(cells), pa.int64()))
-        schema = correction_schema(self._eras[era][0].slots)
-        return numbered.select(schema.names).cast(schema)
+        schema = group_schema(self._eras[era][0].slots)
+        return cells.append_column("batch_at", at).select(schema.names).cast(schema)
 
 
 def batches_of(era: Era, spans: Iterable[LateSpan]) -> pa.Table:

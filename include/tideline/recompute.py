@@ -53,7 +53,7 @@ def zone_map(ledger: Iterable[LedgerRow], spec: StreamSpec, wants: Wants) -> Off
 
 
 def recompute(era: Era, chunks: Iterable[pa.Table], wants: Wants, pin: Pin) -> pa.Table:
-    """The groups of the wanted windows that the records hold, as rows of `overrides` without a sequence."""
+    """The groups of the wanted windows that the records hold, as overrides (`group_schema`)."""
     engine = Engine(era.spec, era.bounds)
     engine.load(RECORDS.empty_table())
     groups = engine.merge(engine.cells())
@@ -89,8 +89,7 @@ def _groups_of(inputs: Inputs) -> pa.Table:
 
 
 def _overrides(spec: StreamSpec, groups: pa.Table, pin: Pin) -> pa.Table:
-    rows = group_rows(slot_columns(stream_plans(spec).values()), groups, pin.version, pin.at_ms)
-    return rows.append_column("sequence", pa.nulls(len(rows), pa.int64()))
+    return group_rows(slot_columns(stream_plans(spec).values()), groups, pin.version, pin.at_ms)
 
 
 def closed_windows(era: Era, windows: Iterable[Window], last: LedgerRow) -> frozenset[Window]:

@@ -35,7 +35,7 @@ ALL: Final = Interval()
 
 Compute = Callable[[StreamBooks, ReconcilePlan, LateRecord], tuple[int, pa.Table]]
 """Reads the plan's spans and gives their late events to the record; returns how many records it read, and what each
-batch dropped, as rows of `corrections` without a sequence."""
+batch dropped (`group_schema`)."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def as_read(books: StreamBooks, plan: ReconcilePlan) -> Quarantine:
 def compute_corrections(
     eras: Sequence[Era], plan: ReconcilePlan, chunks: Iterable[pa.Table], each: EachChunk = lambda *_: None
 ) -> tuple[int, pa.Table]:
-    """Records read, and what each batch of the plan dropped (rows of `corrections`), from the plan's records.
+    """Records read, and what each batch of the plan dropped (`group_schema`), from the plan's records.
 
     `each` is called with every era's engine and batches while a chunk is loaded.
     """
@@ -143,7 +143,7 @@ def reconcile_books(
     recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
     if recomputed and recomputed.gone_windows:
         marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
-    written = commit_corrections(books.tables, corrections, through)
+    written = commit_corrections(books.tables, corrections, through, books.clock)
     progress(f"{written} corrections written")
     published = Publication(books.tables, books.eras).publish_new()
     progress(f"{published} rows published again")

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import pyarrow as pa
 
 from tideline.checkpoint import CheckpointLog
+from tideline.clock import now_ms
 from tideline.errors import UserError
 from tideline.gaps import Gap, Repair, find_gaps
 from tideline.generations import Cut, Era, within_eras
@@ -60,6 +61,7 @@ class StreamBooks:
     look: Callable[[OffsetRanges], Guard] = unwatched
     """Asks, of late offsets, whether Kafka still has and keeps them."""
     quarantine: Quarantine = NOTHING
+    clock: Callable[[], int] = now_ms
 
     @property
     def stream(self) -> str:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -32,16 +31,13 @@ from tideline.explain import (
 from tideline.generations import Era
 from tideline.ledger import LedgerRow
 from tideline.subjects import unknown_group
-from tideline.tables.books import Inputs, read_corrected, read_inputs, read_last_row, read_ledger
-from tideline.tables.commit_times import commit_time_ms
+from tideline.tables.books import read_corrected, read_inputs, read_last_row, read_ledger
 from tideline.tables.published import HOUR, read_published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
 
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.25
-CommitTime = Callable[[Path, int], int | None]
-"""When a version of a table was committed, in ms."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +106,6 @@ def explain_group(
     eras: Sequence[Era],
     subject: Subject,
     newest: int = 20,
-    commit_time: CommitTime = commit_time_ms,
     pause: Callable[[], None] = lambda: time.sleep(_PAUSE_S),
 ) -> Explanation:
     """Explains a group by the `newest` parts of each generation and all its corrections and overrides.
@@ -118,16 +113,14 @@ def explain_group(
     A row that a running stream has not published yet is waited for. UserError for a group without any input.
     """
     for _ in range(_TRIES):
-        found = _explain(tables, eras, subject, newest, commit_time)
+        found = _explain(tables, eras, subject, newest)
         if not found.differs:
             break
         pause()
     return found
 
 
-def _explain(
-    tables: StreamTables, eras: Sequence[Era], subject: Subject, newest: int, commit_time: CommitTime
-) -> Explanation:
+def _explain(tables: StreamTables, eras: Sequence[Era], subject: Subject, newest: int) -> Explanation:
     era = next(era for era in eras if era.bounds.hold(subject.end_us))
     inputs = read_inputs(tables, era, _where(subject) & (pc.field("metric") == subject.metric))
     hour = datetime.fromtimestamp(subject.start_us // 1_000_000, UTC).strftime("%Y-%m-%d-%H")
@@ -135,7 +128,7 @@ def _explain(
     published = rows.to_pylist() if rows is not None else []
     last = read_last_row(tables)
     watermark_ms = era.watermark_ms(last)
-    order = inputs_in_order(inputs, _came(tables, inputs, commit_time))
+    order = inputs_in_order(inputs)
     if not order and not published:
         raise unknown_group(tables, subject)
     shown = _shown(order, newest)
@@ -177,21 +170,6 @@ def _shown(order: Sequence[Input], newest: int) -> frozenset[Input]:
             parts.setdefault(each.version >> 32, []).append(each)
     hidden = {each for found in parts.values() for each in found[:-newest]}
     return frozenset(each for each in order if each not in hidden)
-
-
-def _came(tables: StreamTables, inputs: Inputs, commit_time: CommitTime) -> dict[tuple[Kind, int], int]:
-    """When corrections and overrides were committed, where the table's log still tells."""
-    sources = (
-        (Kind.CORRECTION, tables.corrections, inputs.corrections),
-        (Kind.OVERRIDE, tables.overrides, inputs.overrides),
-    )
-    times = {
-        (kind, sequence): commit_time(path, sequence)
-        for kind, path, table in sources
-        for sequence in pc.unique(table["sequence"]).to_pylist()
-        if sequence is not None
-    }
-    return {commit: at_ms for commit, at_ms in times.items() if at_ms is not None}
 
 
 def _ledger(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow]:

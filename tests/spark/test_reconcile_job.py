@@ -24,7 +24,7 @@ from tideline.stream_books import open_books
 from tideline.tables.books import read_corrections
 from tideline.tables.late_events import read_late_events
 from tideline.tables.published import read_published
-from tideline.tables.schemas import StreamTables
+from tideline.tables.schemas import BY_COMMIT, StreamTables
 from tideline.verify import verify_stream
 from tideline_spark.late_reads import SparkReader, read_round
 from tideline_spark.reconcile_job import parse_arguments
@@ -81,11 +81,9 @@ def reconciled(spark: SparkSession, platform: Platform, tmp_path_factory: pytest
 
 
 def rows(table: Any) -> list[str]:
-    """The rows without their sequence, which tells commits apart and not what they hold."""
-    return sorted(
-        str(sorted(row.items()))
-        for row in table.drop_columns([name for name in ("sequence",) if name in table.column_names]).to_pylist()
-    )
+    """The rows without what their commit added, which is not what they hold."""
+    added = [name for name in BY_COMMIT.names if name in table.column_names]
+    return sorted(str(sorted(row.items())) for row in table.drop_columns(added).to_pylist())
 
 
 def tables(home: Home) -> StreamTables:

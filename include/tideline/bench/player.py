@@ -75,7 +75,7 @@ class Player:
         self.logs[0] = self.log
         self.tables = StreamTables(self.root)
         start = Start(self.generation, self.spec, "id", dict.fromkeys(self.logs, 0), 1_000 * (self.batch + 1))
-        cut, self.eras = begin_generation(self.tables, start, self.read, self.quarantine)
+        cut, self.eras = begin_generation(self.tables, start, self.read, self.quarantine, self.clock)
         self.offsets = cut.starts
         self.pane_ms = pane_ms(*(era.spec for era in self.eras))
         self.engine = Engine(self.spec, self.eras[-1].bounds, self.pane_ms)
@@ -94,7 +94,11 @@ class Player:
 
     @property
     def books(self) -> StreamBooks:
-        return StreamBooks(self.spec, self.tables, self.eras, self.read, quarantine=self.quarantine)
+        return StreamBooks(self.spec, self.tables, self.eras, self.read, quarantine=self.quarantine, clock=self.clock)
+
+    def clock(self) -> int:
+        """The time at which the last batch was recorded, in ms; before it as for the first."""
+        return 1_000 * max(self.batch, 1)
 
     def play(self, *values: bytes | None, publish: bool = True, closing: bool = True) -> LedgerRow:
         """One batch of partition 0; see `plan`."""

@@ -35,7 +35,7 @@ def explain(
     Offsets are those of the window's events, of all keys. Exit 1 when the published row is not what its inputs give.
 
     JSON: stream, metric, window_start, window_end, key, era {first, last, fingerprint}, steps [{input (part,
-    correction, override), batch, recorded (its batch), came (null: not known any more), events, counts, instead,
+    correction, override), batch, recorded (its batch), came (null: not known), events, counts, instead,
     offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets}],
     lost [{batch, offsets}], expected, published, differs.
     """

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
+from tideline.clock import now_ms
 from tideline.engine.relations import restrict
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, last_version, open_table
-from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, StreamTables
+from tideline.tables.schemas import BY_COMMIT, CORRECTIONS_WRITER, OVERRIDES_WRITER, StreamTables
 
 _THROUGH = "tideline-corrected-through"
 """The transaction on `corrections` that tells up to which version every batch is dealt with."""
@@ -23,8 +27,10 @@ def corrected_through(tables: StreamTables) -> int:
     return -1 if last is None else last
 
 
-def commit_corrections(tables: StreamTables, corrections: pa.Table, through: int | None = None) -> int:
-    """Appends the corrections of batches that have none yet, in one commit; returns the rows written.
+def commit_corrections(
+    tables: StreamTables, corrections: pa.Table, through: int | None = None, clock: Callable[[], int] = now_ms
+) -> int:
+    """Appends the corrections (`group_schema`) of batches that have none yet, in one commit; returns the rows written.
 
     `through`: with these, all batches up to this version are dealt with.
     """
@@ -41,12 +47,12 @@ def commit_corrections(tables: StreamTables, corrections: pa.Table, through: int
         moves = through is not None and (last is None or through > last)
         if written or moves:
             marks = {_THROUGH: through} if moves and through is not None else {}
-            _append(table, fresh, CORRECTIONS_WRITER, marks)
+            _append(table, fresh, CORRECTIONS_WRITER, marks, clock)
         return True
 
     if not len(corrections) and through is None:
         return 0
-    open_table(tables.corrections, corrections.schema, [])
+    _open(tables.corrections, corrections)
     commit_on_fresh_handle(tables.corrections, commit)
     return written
 
@@ -57,7 +63,8 @@ def look_again_after(tables: StreamTables, version: int) -> None:
     def commit(table: DeltaTable) -> bool:
         last = table.transaction_version(_THROUGH)
         if last is not None and last > version:
-            _append(table, pa.schema(table.schema().to_arrow()).empty_table(), CORRECTIONS_WRITER, {_THROUGH: version})
+            nothing = pa.schema(table.schema().to_arrow()).empty_table()
+            _append(table, nothing, CORRECTIONS_WRITER, {_THROUGH: version}, now_ms)
         return True
 
     if last_version(tables.corrections, CORRECTIONS_WRITER) is not None:
@@ -69,8 +76,10 @@ def rebuilt_generation(tables: StreamTables) -> int:
     return last_version(tables.overrides, _REBUILT) or 0
 
 
-def commit_overrides(tables: StreamTables, overrides: pa.Table, rebuilt: int | None = None) -> int:
-    """Appends recomputed groups, and returns how many; the same computed twice is harmless.
+def commit_overrides(
+    tables: StreamTables, overrides: pa.Table, rebuilt: int | None = None, clock: Callable[[], int] = now_ms
+) -> int:
+    """Appends recomputed groups (`group_schema`), and returns how many; the same computed twice is harmless.
 
     `rebuilt`: the generation they begin. Unless it, or a later one, was rebuilt already: then nothing is written.
     """
@@ -80,22 +89,28 @@ def commit_overrides(tables: StreamTables, overrides: pa.Table, rebuilt: int | N
     def commit(table: DeltaTable) -> int:
         if rebuilt is not None and (table.transaction_version(_REBUILT) or 0) >= rebuilt:
             return 0
-        _append(table, overrides, OVERRIDES_WRITER, {} if rebuilt is None else {_REBUILT: rebuilt})
+        _append(table, overrides, OVERRIDES_WRITER, {} if rebuilt is None else {_REBUILT: rebuilt}, clock)
         return len(overrides)
 
-    open_table(tables.overrides, overrides.schema, [])
+    _open(tables.overrides, overrides)
     return commit_on_fresh_handle(tables.overrides, commit)
 
 
-def _append(table: DeltaTable, rows: pa.Table, writer: str, marks: dict[str, int]) -> None:
-    """Appends rows that carry the version this commit gives the table, by which publishers find them."""
+def _open(path: Path, rows: pa.Table) -> None:
+    open_table(path, pa.schema([*rows.schema, *BY_COMMIT]), [])
+
+
+def _append(table: DeltaTable, rows: pa.Table, writer: str, marks: dict[str, int], clock: Callable[[], int]) -> None:
+    """Appends rows that carry the time, and the version this commit gives the table, by which publishers find them."""
     sequence = table.version() + 1
-    at = rows.schema.get_field_index("sequence")
-    numbered = rows.set_column(at, "sequence", pa.repeat(pa.scalar(sequence, pa.int64()), len(rows)))
+    added = {"sequence": sequence, "made_at": clock() * 1000}
+    bare = rows.drop_columns([name for name in BY_COMMIT.names if name in rows.column_names])
+    for field in BY_COMMIT:
+        bare = bare.append_column(field, pa.repeat(pa.scalar(added[field.name], field.type), len(rows)))
     transactions = [Transaction(app_id=app, version=version) for app, version in {**marks, writer: sequence}.items()]
     write_deltalake(
         table,
-        numbered,
+        bare,
         mode="append",
         schema_mode="merge",
         commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=0),

@@ -102,10 +102,15 @@ def part_schema(slots: list[str]) -> pa.Schema:
     )
 
 
+BY_COMMIT: Final = pa.schema([("sequence", pa.int64()), ("made_at", TIME)])
+"""What the commit of a correction or an override adds: the table version that brought the row, and the time. An older
+version of this software wrote no time."""
+
+
 def correction_schema(slots: list[str]) -> pa.Schema:
     """A row of `corrections`: what the batch `version` dropped for one group; or of `overrides`: the whole group as of
-    that batch. `sequence` is the table version that brought the row."""
-    return pa.schema([*group_schema(slots), pa.field("sequence", pa.int64())])
+    that batch."""
+    return pa.schema([*group_schema(slots), *BY_COMMIT])
 
 
 REJECTS: Final = pa.schema(

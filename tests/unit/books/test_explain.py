@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from tideline.errors import UserError
 from tideline.explain import Place, Step
 from tideline.reconcile import reconcile_books
 from tideline.spec.model import StreamSpec
+from tideline.stream_books import StreamBooks
 from tideline.stream_explain import Explanation, explain_group
 from tideline.subjects import find_subject
-from tideline.tables.commit_times import commit_time_ms
+from tideline.tables.delta import open_dataset
 from tideline.tables.published import read_published
 from tideline.tables.unrecoverable import commit_unrecoverable
 from tideline.unrecoverable import Unrecoverable
@@ -30,9 +32,8 @@ COUNT = {"window": "10 seconds", "keys": ["service"], "measures": {"request_coun
 
 
 def explained(player: Player, start_s: int = 0, key: str = "a", newest: int = 20) -> Explanation:
-    """With no commit times, so that corrections and overrides come when their batch was recorded."""
     subject = find_subject(player.tables, player.eras, "counts", start_s * 1_000_000, key)
-    return explain_group(player.tables, player.eras, subject, newest, lambda _path, _version: None, lambda: None)
+    return explain_group(player.tables, player.eras, subject, newest, lambda: None)
 
 
 def told(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
@@ -211,11 +212,53 @@ def test_a_key_may_hold_null_and_commas_as_a_json_array(tmp_path: Path) -> None:
     assert explained(player, 0, '["a, \\"b\\" ü"]').published is not None
 
 
-def test_the_time_of_a_commit_is_known_while_the_log_holds_it(tmp_path: Path) -> None:
-    player = played(tmp_path)
-    reconcile_books(player.books)
-    assert (commit_time_ms(player.tables.corrections, 1) or 0) > 1_700_000_000_000
-    assert commit_time_ms(player.tables.corrections, 99) is None
+def at(player: Player, ms: int) -> StreamBooks:
+    """The books, as a reconciliation or a backfill at this time opens them."""
+    return replace(player.books, clock=lambda: ms)
+
+
+def came(found: Explanation) -> list[tuple[str, int | None]]:
+    return [(step.input.name, step.input.came_ms) for step in found.steps]
+
+
+def corrected_and_recomputed(root: Path) -> Player:
+    """Corrected and recomputed long after the batch that both are of was recorded, at 4,000 ms."""
+    player = played(root)
+    reconcile_books(at(player, 60_000))
+    recompute_windows(at(player, 70_000), frozenset({("counts", 10_000_000)}))
+    return player
+
+
+def test_corrections_and_overrides_came_when_they_were_made(tmp_path: Path) -> None:
+    player = corrected_and_recomputed(tmp_path)
+    assert came(explained(player)) == [
+        ("part 1/0", 1_000), ("part 1/1", 2_000), ("correction 1/3", 60_000), ("override 1/3", 70_000),
+    ]  # fmt: skip
+
+
+def test_what_was_rebuilt_for_a_new_spec_came_when_it_began(tmp_path: Path) -> None:
+    second = next_generation(played(tmp_path), small_spec(counts=COUNT | {"keys": ["level"]}))
+    assert came(explained(second, 30, "[null]")) == [("override 2/cut", second.clock())]
+
+
+def test_a_late_reconciliation_comes_after_the_parts_that_were_there_before(tmp_path: Path) -> None:
+    second = next_generation(played(tmp_path))
+    second.play(log_line(7))
+    reconcile_books(at(second, 60_000))
+    assert [name for name, _ in came(explained(second))][-2:] == ["part 2/0", "correction 1/3"]
+
+
+def test_rows_of_an_older_version_do_not_say_when_they_were_made(tmp_path: Path) -> None:
+    player = corrected_and_recomputed(tmp_path)
+    for path in (player.tables.corrections, player.tables.overrides):
+        rows = open_dataset(path).to_table().drop_columns(["made_at"])
+        write_deltalake(str(path), rows, mode="overwrite", schema_mode="overwrite")
+    assert came(explained(player))[-2:] == [("correction 1/3", None), ("override 1/3", None)]
+    player.play(log_line(8), log_line(53))
+    reconcile_books(at(player, 80_000))
+    assert came(explained(player))[-2:] == [("override 1/3", None), ("correction 1/4", 80_000)]
+    assert reconcile_books(player.books).corrections == 0
+    assert explained(player).differs == ()
 
 
 ACTS = st.lists(

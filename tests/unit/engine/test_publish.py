@@ -12,7 +12,7 @@ from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.spec.model import StreamSpec
-from tideline.tables.schemas import TIME, correction_schema, group_schema
+from tideline.tables.schemas import BY_COMMIT, TIME, correction_schema, group_schema
 from tideline.versions import version_of
 
 
@@ -23,7 +23,9 @@ def inputs(spec: StreamSpec, version: int, *values: bytes) -> pa.Table:
     groups = engine.merge(engine.cells())
     groups = groups.append_column("version", pa.repeat(pa.scalar(version), len(groups)))
     groups = groups.append_column("batch_at", pa.repeat(pa.scalar(version, TIME), len(groups)))
-    rows = groups.select(group_schema(engine.slots).names).append_column("sequence", pa.nulls(len(groups), pa.int64()))
+    rows = groups.select(group_schema(engine.slots).names)
+    for field in BY_COMMIT:
+        rows = rows.append_column(field, pa.nulls(len(rows), field.type))
     return rows.cast(correction_schema(engine.slots))
 
 
