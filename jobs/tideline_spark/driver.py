@@ -6,12 +6,10 @@ Exit codes: 0 stopped as asked, 64 superseded by a newer epoch, 65 the spec or i
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -27,6 +25,7 @@ from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
 from tideline_spark.counter import counter_before
+from tideline_spark.entry import JobArguments, job_parser, log_to_output
 from tideline_spark.exits import Exit, exit_code
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
@@ -37,34 +36,26 @@ log = logging.getLogger("tideline")
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(JobArguments):
     """The command line of a driver."""
 
-    stream: str
-    home: Path
     epoch: int
     generation: int
     tag: str
-    bootstrap: str
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
-    parser = argparse.ArgumentParser(prog="run_stream.py", description=__doc__)
-    parser.add_argument("--stream", required=True)
-    parser.add_argument("--home", required=True, type=Path)
+    parser = job_parser("run_stream.py", __doc__)
     parser.add_argument("--epoch", required=True, type=int)
     parser.add_argument("--generation", required=True, type=int)
     parser.add_argument("--tag", required=True)
-    parser.add_argument("--bootstrap", required=True)
     return Arguments(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the stream until it is stopped, superseded or fails; returns the exit code."""
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    for chatty in ("py4j", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_to_output()
     home = Home(arguments.home)
     stream = home.stream(arguments.stream)
     facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}

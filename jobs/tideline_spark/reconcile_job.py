@@ -8,7 +8,6 @@ import logging
 import sys
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -17,27 +16,22 @@ from tideline.home import Home
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval
 from tideline.stream_books import open_books
+from tideline_spark.entry import JobArguments, job_parser, log_to_output
 from tideline_spark.late_reads import SparkReader
 
 log = logging.getLogger("tideline")
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(JobArguments):
     """The command line of a reconciliation; `since` and `until` are recorded times of batches."""
 
-    stream: str
-    home: Path
-    bootstrap: str
     since: datetime | None
     until: datetime | None
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
-    parser = argparse.ArgumentParser(prog="run_reconcile.py", description=__doc__)
-    parser.add_argument("--stream", required=True)
-    parser.add_argument("--home", required=True, type=Path)
-    parser.add_argument("--bootstrap", required=True)
+    parser = job_parser("run_reconcile.py", __doc__)
     for limit in ("--since", "--until"):
         parser.add_argument(limit, type=_time, help="an ISO time with its zone, such as 2026-01-31T10:00:00Z")
     return Arguments(**vars(parser.parse_args(argv)))
@@ -53,9 +47,7 @@ def _time(text: str) -> datetime:
 def main(argv: list[str] | None = None) -> int:
     """Reconciles the stream and prints what was done as one JSON line; returns the exit code, 1 after an error."""
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    for chatty in ("py4j", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_to_output()
     spark = _session(arguments.stream)
     try:
         books = open_books(Home(arguments.home), arguments.bootstrap, arguments.stream)

@@ -131,9 +131,6 @@ class VerifyReport:
             "holds": self.balanced,
         }
 
-    def differences_of(self, metric: str) -> int:
-        return self.metrics[metric].differences
-
     def as_dict(self) -> dict[str, Any]:
         return {
             "stream": self.stream,

@@ -1,0 +1,34 @@
+"""What every job that spark-submit starts has in common: whose it is, and where its log goes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class JobArguments:
+    """The command line of a job of one stream."""
+
+    stream: str
+    home: Path
+    bootstrap: str
+
+
+def job_parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser of `JobArguments`, to which a job adds its own."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser.add_argument("--stream", required=True)
+    parser.add_argument("--home", required=True, type=Path)
+    parser.add_argument("--bootstrap", required=True)
+    return parser
+
+
+def log_to_output() -> None:
+    """The launcher keeps what a job prints."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    for chatty in ("py4j", "kafka"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
