@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+PROJECT_SPECS = CHECKOUT / "include" / "streams"
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,4 @@ class Home:
 
 def spec_folder() -> Path:
     """The folder of the users' stream specs: `TIDELINE_STREAMS`, by default `include/streams` of the checkout."""
-    return Path(os.environ.get("TIDELINE_STREAMS") or CHECKOUT / "include" / "streams")
+    return Path(os.environ.get("TIDELINE_STREAMS") or PROJECT_SPECS)

@@ -6,7 +6,7 @@ the machine does hits both. A batch is its commit to `parts` and the publication
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from deltalake import write_deltalake
 from tideline.bench.history import Groups, append_history, ledger_row, watermark_at
 from tideline.engine.publish import Publisher, published_schema
 from tideline.generations import only_era
+from tideline.home import PROJECT_SPECS
+from tideline.spec.load import find_spec, load_spec
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.delta import make_table
@@ -52,7 +54,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class BatchCost:
-    """Median milliseconds of a batch at the tables."""
+    """Median milliseconds of a batch at the tables; `ratio` is the median of those of the batches of each round.
+
+    What slows the machine down slows both batches of a round, so it hits their ratio less than that of the medians.
+    """
 
     hour_ms: float
     month_ms: float
@@ -69,7 +74,7 @@ def measure_batch_cost(
     clock: Callable[[], float] = perf_counter,
     progress: Callable[[str], None] = lambda _: None,
 ) -> BatchCost:
-    """Builds both streams' tables under `root` and measures them; ratio = large / small."""
+    """Builds both streams' tables under `root` and measures them in turns; ratio = large / small."""
     writers = []
     for name, size in (("hour", plan.small), ("month", plan.large)):
         progress(f"building tables with {size.span} of windows and {size.batches} batches")
@@ -81,8 +86,18 @@ def measure_batch_cost(
             before = clock()
             writers[which].batch()
             took[which].append((clock() - before) * 1000)
-    small, large = (median(each[plan.warm_up :]) for each in took)
-    return BatchCost(round(small, 2), round(large, 2), round(large / small, 3))
+    return cost_of(*(each[plan.warm_up :] for each in took))
+
+
+def cost_of(small: Sequence[float], large: Sequence[float]) -> BatchCost:
+    """From the milliseconds of both sides' batches, round by round."""
+    ratio = median(of_large / of_small for of_small, of_large in zip(small, large, strict=True))
+    return BatchCost(round(median(small), 2), round(median(large), 2), round(ratio, 3))
+
+
+def bench_spec() -> StreamSpec:
+    """The project's own, wherever the user's specs are: costs are compared from one machine and day to another."""
+    return load_spec(find_spec("log-metrics", PROJECT_SPECS))
 
 
 class _Writer:

@@ -59,11 +59,10 @@ def batch(as_json: Json = False) -> None:
     """A batch's cost at the tables with 30 days of windows in them, against an hour's."""
     from tempfile import TemporaryDirectory
 
-    from tideline.bench.batch_cost import measure_batch_cost
-    from tideline.spec.load import find_spec, load_spec
+    from tideline.bench.batch_cost import bench_spec, measure_batch_cost
 
     with TemporaryDirectory(prefix="tideline-bench-") as folder:
-        cost = measure_batch_cost(Path(folder), load_spec(find_spec("log-metrics")), progress=progress)
+        cost = measure_batch_cost(Path(folder), bench_spec(), progress=progress)
     if as_json:
         print_json(cost.as_dict())
     else:
