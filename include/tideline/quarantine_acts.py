@@ -64,7 +64,7 @@ def effect_of(home: Home, stream: str, record: pa.Table) -> Effect:
 def _event_times(era: Era, record: pa.Table) -> list[int]:
     engine = Engine(era.spec)
     engine.load(NOTHING.mark(record))
-    return [row["t"] for row in engine.parsed().to_pylist() if row["reason"] is None]
+    return [row["_t"] for row in engine.parsed().to_pylist() if row["_reason"] is None]
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def replayable(spec: StreamSpec, rejects: Iterable[pa.Table], quarantine: Quaran
     for rows in rejects:
         engine.load(quarantine.mark(rows.select(RECORDS.names).cast(RECORDS)))
         parsed = engine.parsed()
-        events = parsed.filter(pc.is_null(parsed["reason"])).select(["partition", "offset", "timestamp"])
+        events = parsed.filter(pc.is_null(parsed["_reason"])).select(["_partition", "_offset", "_t"])
         known = rows.select([*_KEY, "reason"]).join(
             events.rename_columns(["partition", "offset", "event_time"]), ["partition", "offset"], join_type="inner"
         )

@@ -8,7 +8,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from tideline.engine.log_format import EVENTS
+from tideline.engine.formats import events_sql
 from tideline.engine.slots import MetricPlan, SlotKind, merge_sql, slot_columns, slot_type, stream_plans
 from tideline.engine.windows import copies, floor_rest, holds, window_ends
 from tideline.lateness import EVERY_WINDOW, Bounds, extra_delay_us, pane_ms
@@ -20,12 +20,12 @@ GROUP: Final = ("metric", "window_end", "key")
 
 # Each record beside the batch that read it: within a generation batches never overlap, so the nearest start decides.
 IN_BATCHES = """(
-  select parsed.*, batches.version, batches.late_us
-  from (select * from parsed, (select distinct version >> 32 as generation from batches)) as parsed
+  select parsed.*, batches.version as _version, batches.late_us as _late_us
+  from (select * from parsed, (select distinct version >> 32 as _generation from batches)) as parsed
   asof join (select *, version >> 32 as generation from batches) as batches
-    on parsed.partition = batches.partition and parsed.generation = batches.generation
-    and parsed."offset" >= batches.start
-  where parsed."offset" < batches."end")"""
+    on parsed._partition = batches.partition and parsed._generation = batches.generation
+    and parsed._offset >= batches.start
+  where parsed._offset < batches."end")"""
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -39,6 +39,11 @@ def key_sql(metric: Metric) -> str:
     """A group's key as one text: the JSON array of its key columns."""
     texts = ", ".join(f"{key}::varchar" for key in metric.keys)  # DuckDB makes no list of a text and a number
     return f"to_json([{texts}])::varchar" if metric.keys else "'[]'"
+
+
+def counts_where(metric: Metric) -> str:
+    """The condition on which an event counts in a metric: one that fails on an event is not true of it."""
+    return "" if metric.where is None else f" and coalesce(try(({metric.where})::boolean), false)"
 
 
 class Engine:
@@ -63,7 +68,7 @@ class Engine:
         admitted, quarantined = split_marked(records)
         self._connection.register("records", admitted)
         self._connection.execute(
-            f"create or replace temp table parsed as {EVENTS}",
+            f"create or replace temp table parsed as {events_sql(self.spec.source)}",
             {"max_future_us": self.spec.source.max_future * 1000},
         )
         self._connection.unregister("records")
@@ -74,14 +79,16 @@ class Engine:
         """Adds records to `parsed` as rejects, unread."""
         self._connection.register("records", records)
         self._connection.execute(
-            """insert into parsed by name select partition, "offset", epoch_us("timestamp") as recorded, value,
-                 $reason as reason from records""",
+            """insert into parsed by name
+               select partition as _partition, "offset" as _offset, epoch_us("timestamp") as _recorded,
+                 value as _value, $reason as _reason
+               from records""",
             {"reason": QUARANTINED},
         )
         self._connection.unregister("records")
 
     def parsed(self) -> pa.Table:
-        """One row a record: partition, offset, reason (null for an event), t (event time in us) and the columns."""
+        """One row a record, see `tideline.engine.formats`."""
         return self._table("select * from parsed")
 
     def cells(self) -> pa.Table:
@@ -108,8 +115,11 @@ class Engine:
         `batches` has a row a batch and partition: version, partition, start, end (half-open offsets), late_us.
         """
         self._connection.register("batches", batches)
-        cells = self._all_cells(IN_BATCHES, "version, late_us")
-        late = self._table(f"select * exclude (late_us) from ({cells}) where epoch_us(drop_at) <= late_us")
+        cells = self._all_cells(IN_BATCHES, "_version, _late_us")
+        late = self._table(
+            f"""select * exclude (_version, _late_us), _version as version
+                from ({cells}) where epoch_us(drop_at) <= _late_us"""
+        )
         self._connection.unregister("batches")
         return late
 
@@ -125,20 +135,21 @@ class Engine:
     def panes(self) -> pa.Table:
         """What arrived: partition, pane (its start in us), events, first_offset, last_offset, least and greatest t."""
         return self._table(
-            f"""select partition, t - {floor_rest("t", self._pane_us)} as pane, count(*) as events,
-                  min("offset") as first_offset, max("offset") as last_offset, min(t) as least, max(t) as greatest
-                from parsed where reason is null group by 1, 2"""
+            f"""select _partition as partition, _t - {floor_rest("_t", self._pane_us)} as pane, count(*) as events,
+                  min(_offset) as first_offset, max(_offset) as last_offset, min(_t) as least, max(_t) as greatest
+                from parsed where _reason is null group by 1, 2"""
         )
 
     def rejects(self) -> pa.Table:
         """The records that are no events: partition, offset, timestamp, reason, value."""
         return self._table(
-            """select partition, "offset", make_timestamptz(recorded) as timestamp, reason, value
-               from parsed where reason is not null order by 1, 2"""
+            """select _partition as partition, _offset as "offset", make_timestamptz(_recorded) as timestamp,
+                 _reason as reason, _value as value
+               from parsed where _reason is not null order by 1, 2"""
         )
 
     def rows_by_partition(self) -> dict[int, int]:
-        rows = self._connection.sql("select partition, count(*) from parsed group by 1").fetchall()
+        rows = self._connection.sql("select _partition, count(*) from parsed group by 1").fetchall()
         return dict(rows)
 
     def merge(self, cells: pa.Table, by: Sequence[str] = GROUP) -> pa.Table:
@@ -169,9 +180,9 @@ class Engine:
             make_timestamptz(window_us + {extra_delay_us(self.spec, name)}) as drop_at,
             pane_cells.* exclude (pane, copy, window_us)
           from (select *, {window_ends(metric, "pane")} as window_us
-                from (select {groups}{key_sql(metric)} as key, t - {floor_rest("t", metric.pane_ms * 1000)} as pane,
-                        make_timestamptz(max(t)) as ts, count(*) as events{", " + slots if slots else ""}
-                      from {source} where reason is null group by all),
+                from (select {groups}{key_sql(metric)} as key, _t - {floor_rest("_t", metric.pane_ms * 1000)} as pane,
+                        make_timestamptz(max(_t)) as ts, count(*) as events{", " + slots if slots else ""}
+                      from {source} where _reason is null{counts_where(metric)} group by all),
                      range({copies(metric)}) as copies(copy)) as pane_cells
           where {holds(metric, "pane")}
             and window_us > {self.bounds.after_us} and window_us <= {self.bounds.until_us}"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tideline.engine.cells import IN_BATCHES, Engine, key_sql
+from tideline.engine.cells import IN_BATCHES, Engine, counts_where, key_sql
 from tideline.engine.windows import copies, floor_rest, holds, window_ends
 from tideline.lateness import extra_delay_us
 from tideline.versions import BATCH_BITS
@@ -18,18 +18,19 @@ def late_pairs(engine: Engine, batches: pa.Table, facts: pa.Table, alert_column:
     """
     known_columns = engine.query("select * from parsed limit 0").column_names
     alert_column = alert_column if alert_column in known_columns else None  # an older era may read another format
-    source = f"(select * from {IN_BATCHES} where reason is null)"
+    source = f"(select * from {IN_BATCHES} where _reason is null)"
     pairs = " union all by name ".join(_metric_pairs(engine, name, source) for name in engine.plans)
     alert_key = f"cast({alert_column} as varchar)" if alert_column else "null::varchar"
     return engine.query(
         f"""
-        select timestamp as event_time, known_ms - (t - {floor_rest("t", 1000)}) // 1000 as lateness_ms, metric,
-          make_timestamptz(window_us - length_us) as window_start, make_timestamptz(window_us) as window_end, key,
-          '{engine.spec.source.topic}' as topic, partition, "offset",
-          version & {(1 << BATCH_BITS) - 1} as batch, version >> {BATCH_BITS} as generation, version,
+        select make_timestamptz(_t) as event_time,
+          known_ms - (_t - {floor_rest("_t", 1000)}) // 1000 as lateness_ms, _metric as metric,
+          make_timestamptz(_window_us - _length_us) as window_start, make_timestamptz(_window_us) as window_end,
+          _key as key, '{engine.spec.source.topic}' as topic, _partition as partition, _offset as "offset",
+          _version & {(1 << BATCH_BITS) - 1} as batch, _version >> {BATCH_BITS} as generation, _version as version,
           make_timestamptz(batch_at_us) as batch_at,
           {f"'{alert_column}'" if alert_column else "null::varchar"} as alert_column, {alert_key} as alert_key
-        from ({pairs}) join facts using (version)
+        from ({pairs}) join facts on _version = facts.version
         order by version, partition, "offset", metric, window_end""",
         batches=batches,
         facts=facts,
@@ -39,8 +40,8 @@ def late_pairs(engine: Engine, batches: pa.Table, facts: pa.Table, alert_column:
 def _metric_pairs(engine: Engine, name: str, source: str) -> str:
     metric = engine.spec.metrics[name]
     return f"""
-      select *, '{name}' as metric, {metric.window * 1000} as length_us
-      from (select events.*, {key_sql(metric)} as key, {window_ends(metric, "t")} as window_us
-            from {source} as events, range({copies(metric)}) as copies(copy))
-      where {holds(metric, "t")} and window_us + {extra_delay_us(engine.spec, name)} <= late_us
-        and window_us > {engine.bounds.after_us} and window_us <= {engine.bounds.until_us}"""
+      select *, '{name}' as _metric, {metric.window * 1000} as _length_us
+      from (select events.*, {key_sql(metric)} as _key, {window_ends(metric, "_t")} as _window_us
+            from {source} as events, range({copies(metric)}) as copies(copy) where true{counts_where(metric)})
+      where {holds(metric, "_t", "_window_us")} and _window_us + {extra_delay_us(engine.spec, name)} <= _late_us
+        and _window_us > {engine.bounds.after_us} and _window_us <= {engine.bounds.until_us}"""

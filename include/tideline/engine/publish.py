@@ -99,13 +99,14 @@ def _finish_sql(spec: StreamSpec, name: str, metric: Metric, plan: MetricPlan, w
     keys = "".join(f", key_values[{i}] as {column}" for i, column in enumerate(metric.keys, 1))
     measures = "".join(f", {sql} as {column}" for column, sql in plan.finishes.items())
     derived = "".join(f", try({sql}) as {column}" for column, sql in metric.derived.items())
-    named = "".join(f", {column}" for column in (*metric.keys, *metric.measures))
+    cut = "" if plan.is_cut is None else f", {plan.is_cut} as is_cut"
+    named = "".join(f", {column}" for column in (*metric.keys, *metric.measures, *(["is_cut"] if cut else [])))
     extra = extra_delay_us(spec, name)
     return f"""
       select strftime(window_start, '%Y-%m-%d-%H') as hour, window_start, window_end, key{named}{derived},
         is_open, revision, as_of, part_version
       from (select window_end - to_microseconds({metric.window * 1000}) as window_start, window_end, key
-              {keys}{measures}, epoch_us(window_end) + {extra} > {watermark_ms * 1000} as is_open,
+              {keys}{measures}{cut}, epoch_us(window_end) + {extra} > {watermark_ms * 1000} as is_open,
               revision, batch_at as as_of, part_version
             from (select *, from_json(key, '["VARCHAR"]') as key_values from merged where metric = '{name}'))"""
 

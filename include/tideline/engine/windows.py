@@ -21,6 +21,6 @@ def copies(metric: Metric) -> int:
     return -(-metric.window // metric.slide_ms)
 
 
-def holds(metric: Metric, time: str) -> str:
-    """Whether the window that ends at `window_us` has begun at a time."""
-    return f"window_us - {metric.window * 1000} <= {time}"
+def holds(metric: Metric, time: str, end: str = "window_us") -> str:
+    """Whether the window that ends at `end` has begun at a time."""
+    return f"{end} - {metric.window * 1000} <= {time}"

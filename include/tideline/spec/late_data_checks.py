@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tideline.spec.model import COLUMN
 from tideline.spec.problems import Problem, did_you_mean
-from tideline.spec.schema import LOG_COLUMNS
+from tideline.spec.source_checks import event_columns
 from tideline.spec.yaml_text import Text
 
 
@@ -16,6 +16,7 @@ def late_data_problems(text: Text) -> Iterator[Problem]:
     key = text.data
     for part in ("late_data", "alert", "key"):
         key = key.get(part) if isinstance(key, dict) else None
-    if isinstance(key, str) and re.fullmatch(COLUMN, key) and key not in LOG_COLUMNS:
-        hint = did_you_mean(key, LOG_COLUMNS, "columns are")
+    columns = event_columns(text)
+    if isinstance(key, str) and re.fullmatch(COLUMN, key) and key not in columns:
+        hint = did_you_mean(key, columns, "columns are")
         yield text.at_value(("late_data", "alert", "key"), f"there is no column '{key}'", hint)

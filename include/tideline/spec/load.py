@@ -92,8 +92,9 @@ def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
     from tideline.spec.model import FROM_A_FILE, StreamSpec
     from tideline.spec.model_errors import model_problems
     from tideline.spec.planning import planning_problems
+    from tideline.spec.source_checks import source_problems
 
-    problems = [*metric_problems(text), *late_data_problems(text)]
+    problems = [*source_problems(text), *metric_problems(text), *late_data_problems(text)]
     try:
         spec = StreamSpec.model_validate(text.data, context=FROM_A_FILE)
     except ValidationError as error:

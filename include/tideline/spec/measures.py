@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import Final
 
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
 
@@ -21,7 +22,12 @@ class MeasureKind(StrEnum):
     MAX = "max"
     STDDEV = "stddev"
     COUNT_DISTINCT = "count_distinct"
+    APPROX_COUNT_DISTINCT = "approx_count_distinct"
     SET = "set"
+    SEQUENCE = "sequence"
+
+
+LISTS: Final = frozenset({MeasureKind.SET, MeasureKind.SEQUENCE})
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tideline.durations import parse_duration
 from tideline.spec.duckdb_trial import is_a_word_of_sql
-from tideline.spec.expressions import check_expression
-from tideline.spec.measures import Measure, MeasureKind, parse_measure
+from tideline.spec.measures import LISTS, Measure, MeasureKind, parse_measure
 from tideline.spec.model import COLUMN, RESERVED, TABLE_NAMES
 from tideline.spec.problems import Problem, did_you_mean
-from tideline.spec.schema import LOG_COLUMNS
-from tideline.spec.yaml_text import Path, Text
+from tideline.spec.schema import ColumnType
+from tideline.spec.source_checks import event_columns
+from tideline.spec.sql_checks import argument_offset, check_condition, check_sql
+from tideline.spec.yaml_text import Path, Text, mapping, texts
 
-_NUMERIC: Final = {MeasureKind.SUM, MeasureKind.AVG, MeasureKind.MIN, MeasureKind.MAX, MeasureKind.STDDEV}
-_WHOLE: Final = {MeasureKind.COUNT, MeasureKind.COUNT_IF, MeasureKind.COUNT_DISTINCT}
+Columns = Mapping[str, str]
+_NUMERIC: Final = {MeasureKind.SUM, MeasureKind.AVG, MeasureKind.STDDEV}
+_EXTREME: Final = {MeasureKind.MIN, MeasureKind.MAX}
+_WHOLE: Final = {
+    MeasureKind.COUNT,
+    MeasureKind.COUNT_IF,
+    MeasureKind.COUNT_DISTINCT,
+    MeasureKind.APPROX_COUNT_DISTINCT,
+}
+_NUMBERS: Final = {kind for kind in ColumnType if kind.is_numeric}
+_ORDERED: Final = {kind for kind in ColumnType if kind.is_ordered}
 _STORABLE: Final = re.compile(
     r"U?(BIG|SMALL|TINY|HUGE)INT|U?INTEGER|BOOLEAN|DOUBLE|FLOAT|DECIMAL\(.*\)|VARCHAR(\[\])?|TIMESTAMP.*|DATE|BIGNUM|\"NULL\""
 )
@@ -24,17 +34,20 @@ _STORABLE: Final = re.compile(
 
 def metric_problems(text: Text) -> Iterator[Problem]:
     """All that is wrong inside `metrics`; what is not even of the right shape is left to the model."""
-    for name, metric in _mapping(text.data, "metrics").items():
+    columns = event_columns(text)
+    for name, metric in mapping(text.data, "metrics").items():
         if isinstance(metric, dict):
             path = ("metrics", name)
             yield from _table_problems(text, path, name)
             yield from _slide_problems(text, path, metric)
             yield from _name_problems(text, path, metric)
-            yield from _key_problems(text, path, metric)
-            measures = {column: _measure(written) for column, written in _texts(metric, "measures").items()}
+            yield from _key_problems(text, path, metric, columns)
+            if isinstance(metric.get("where"), str):
+                yield from check_condition(text, (*path, "where"), metric["where"], columns)
+            measures = {column: _measure(written) for column, written in texts(metric, "measures").items()}
             for column, measure in measures.items():
-                yield from _measure_problems(text, (*path, "measures", column), measure)
-            yield from _derived_problems(text, path, metric, measures)
+                yield from _measure_problems(text, (*path, "measures", column), measure, columns)
+            yield from _derived_problems(text, path, metric, measures, columns)
 
 
 def _table_problems(text: Text, path: Path, name: str) -> Iterator[Problem]:
@@ -59,7 +72,7 @@ def _name_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterato
     """Keys, measures and derived columns become columns of one table."""
     taken: set[str] = set()
     columns: list[tuple[Path, str]] = [(("keys", index), key) for index, key in enumerate(_keys(metric))]
-    columns += [((part, column), column) for part in ("measures", "derived") for column in _mapping(metric, part)]
+    columns += [((part, column), column) for part in ("measures", "derived") for column in mapping(metric, part)]
     for place, column in columns:
         whole = (*path, *place)
         if place[0] != "keys" and re.fullmatch(COLUMN, column) and is_a_word_of_sql(column):
@@ -71,10 +84,10 @@ def _name_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterato
         taken.add(column)
 
 
-def _key_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterator[Problem]:
+def _key_problems(text: Text, path: Path, metric: Mapping[str, Any], columns: Columns) -> Iterator[Problem]:
     for index, key in enumerate(_keys(metric)):
-        if key not in LOG_COLUMNS:
-            hint = did_you_mean(key, LOG_COLUMNS, "columns are")
+        if key not in columns:
+            hint = did_you_mean(key, columns, "columns are")
             yield text.at_value((*path, "keys", index), f"there is no column '{key}'", hint)
 
 
@@ -86,74 +99,48 @@ def _measure(written: str) -> Measure | str:
         return str(error)
 
 
-def _measure_problems(text: Text, path: Path, measure: Measure | str) -> Iterator[Problem]:
+def _measure_problems(text: Text, path: Path, measure: Measure | str, columns: Columns) -> Iterator[Problem]:
     if isinstance(measure, str):
         message, _, hint = measure.partition(": ")
         yield text.at_value(path, message, hint)
     elif measure.kind is MeasureKind.COUNT_IF:
-        kind = yield from _sql_problems(text, path, measure.argument or "", LOG_COLUMNS)
-        if kind not in (None, "BOOLEAN"):
-            yield text.at_value(path, f"a condition is true or false, this is {kind}", "compare it with something")
+        yield from check_condition(text, path, measure.argument or "", columns)
     elif measure.argument is not None:
-        yield from _column_problems(text, path, measure.kind, measure.argument)
+        yield from _column_problems(text, path, measure.kind, measure.argument, columns)
 
 
-def _column_problems(text: Text, path: Path, kind: MeasureKind, column: str) -> Iterator[Problem]:
-    offset = _argument_offset(text, path, column)
-    if column not in LOG_COLUMNS:
-        hint = did_you_mean(column, LOG_COLUMNS, "columns are")
-        yield text.at_word(path, offset, len(column), f"there is no column '{column}'", hint)
-    elif kind in _NUMERIC and not LOG_COLUMNS[column].is_numeric:
-        numeric = ", ".join(name for name, of in LOG_COLUMNS.items() if of.is_numeric)
-        yield text.at_word(
-            path, offset, len(column), f"{kind} needs a number, '{column}' is none", f"numbers are {numeric}"
-        )
+def _column_problems(text: Text, path: Path, kind: MeasureKind, column: str, columns: Columns) -> Iterator[Problem]:
+    offset, length = argument_offset(text, path, column), len(column)
+    fits = _NUMBERS if kind in _NUMERIC else _ORDERED if kind in _EXTREME else None
+    if column not in columns:
+        hint = did_you_mean(column, columns, "columns are")
+        yield text.at_word(path, offset, length, f"there is no column '{column}'", hint)
+    elif fits is not None and columns[column] not in fits:
+        what = "a number" if kind in _NUMERIC else "a number or a time"
+        others = ", ".join(name for name, of in columns.items() if of in fits)
+        yield text.at_word(path, offset, length, f"{kind} needs {what}, '{column}' is none", f"there are {others}")
 
 
 def _derived_problems(
-    text: Text, path: Path, metric: Mapping[str, Any], measures: Mapping[str, Measure | str]
+    text: Text, path: Path, metric: Mapping[str, Any], measures: Mapping[str, Measure | str], columns: Columns
 ) -> Iterator[Problem]:
-    columns = {key: "VARCHAR" for key in _keys(metric) if key in LOG_COLUMNS}
-    columns |= {name: _published_type(measure) for name, measure in measures.items()}
-    for name, sql in _texts(metric, "derived").items():
+    published = {key: "VARCHAR" for key in _keys(metric) if key in columns}
+    published |= {name: _published_type(measure, columns) for name, measure in measures.items()}
+    for name, sql in texts(metric, "derived").items():
         place = (*path, "derived", name)
-        kind = yield from _sql_problems(text, place, sql, columns)
+        kind, problems = check_sql(text, place, sql, published)
+        yield from problems
         if kind is not None and not _STORABLE.fullmatch(kind):
             yield text.at_value(place, f"a table cannot hold {kind}", "make it a number or a text")
 
 
-def _published_type(measure: Measure | str) -> str:
+def _published_type(measure: Measure | str, columns: Columns) -> str:
     if isinstance(measure, str) or measure.kind in _WHOLE:
         return "BIGINT"
-    return "VARCHAR[]" if measure.kind is MeasureKind.SET else "DOUBLE"
-
-
-def _sql_problems(text: Text, path: Path, sql: str, columns: Mapping[str, str]) -> Generator[Problem, None, str | None]:
-    """Yields what is wrong with an expression and returns its type, None when it has none."""
-    verdict = check_expression(sql, columns)
-    if isinstance(verdict, str):
-        return verdict
-    start = _argument_offset(text, path, sql)
-    for fault in verdict:
-        yield text.at_word(path, start + fault.offset, fault.length, fault.message, fault.hint)
-    return None
-
-
-def _argument_offset(text: Text, path: Path, argument: str) -> int:
-    """Where an argument begins inside the value that holds it."""
-    value: Any = text.data
-    for part in path:
-        value = value[part]
-    return max(0, str(value).find(argument, str(value).find("(") + 1 if str(value) != argument else 0))
-
-
-def _mapping(data: Any, key: str) -> dict[str, Any]:
-    value = data.get(key) if isinstance(data, dict) else None
-    return {k: v for k, v in value.items() if isinstance(k, str)} if isinstance(value, dict) else {}
-
-
-def _texts(data: Any, key: str) -> dict[str, str]:
-    return {name: value for name, value in _mapping(data, key).items() if isinstance(value, str)}
+    if measure.kind in LISTS:
+        return "VARCHAR[]"
+    is_time = measure.kind in _EXTREME and columns.get(measure.argument or "") == ColumnType.TIMESTAMP
+    return ColumnType.TIMESTAMP.value if is_time else "DOUBLE"
 
 
 def _keys(metric: Mapping[str, Any]) -> list[str]:

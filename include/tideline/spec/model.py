@@ -20,6 +20,7 @@ from pydantic import (
 from tideline.durations import format_duration, parse_duration
 from tideline.isolation import Isolation
 from tideline.spec.measures import Measure, parse_measure
+from tideline.spec.schema import JSON, ColumnType, Format, format_of
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
@@ -27,7 +28,7 @@ TABLE_NAMES = frozenset(
     {"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies", "unrecoverable"}
 )
 RESERVED = frozenset(
-    {"window_start", "window_end", "key", "hour", "events", "is_open", "revision", "as_of", "part_version"}
+    {"window_start", "window_end", "key", "hour", "events", "is_open", "is_cut", "revision", "as_of", "part_version"}
 )
 RECONCILE_SCHEDULE_MS: Final = 600_000
 """How often Airflow looks for late data: a stream is taken every time, or every second, third and so on."""
@@ -60,23 +61,51 @@ class Model(BaseModel):
 
 
 class Source(Model):
-    """The Kafka topic a stream reads, and how its records are to be read."""
+    """The Kafka topic a stream reads, and how its records are to be read.
+
+    `columns` declares those of the format json, `derived` adds columns that are SQL over them.
+    """
 
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-    format: Literal["log"] = "log"
-    event_time: Literal["timestamp"] = "timestamp"
+    format: Literal["log", "json-log", "apache-common", "apache-combined", "nginx", "user-event", "json"] = "log"
+    columns: dict[Column, Literal["text", "number", "integer", "boolean", "timestamp"]] = {}
+    event_time: Column = "timestamp"
+    derived: dict[Column, str] = {}
     isolation: Isolation = "read_committed"
     partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     max_future: Duration = 3_600_000
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
 
+    @property
+    def read_as(self) -> Format:
+        """How a record is read, and the columns that it has then."""
+        return format_of(self.format, self.columns)
+
+    @model_validator(mode="after")
+    def _has_an_event_time(self) -> Source:
+        if bool(self.columns) != (self.format == JSON):
+            needs = "needs its columns" if self.format == JSON else "has columns of its own"
+            raise ValueError(f"format {self.format} {needs}: columns go with `format: json`")
+        columns = self.read_as.columns
+        if columns.get(self.event_time) is not ColumnType.TIMESTAMP:
+            times = ", ".join(name for name, kind in columns.items() if kind is ColumnType.TIMESTAMP) or "none"
+            raise ValueError(f"event_time '{self.event_time}' is no timestamp of the format: timestamps are {times}")
+        doubled = sorted(columns.keys() & self.derived.keys())
+        if doubled:
+            raise ValueError(f"derived columns that the records have already: {', '.join(doubled)}")
+        return self
+
 
 class Metric(Model):
-    """One table: windows of event time, grouped by keys, with measures and columns derived from them."""
+    """One table: windows of event time, grouped by keys, with measures and columns derived from them.
+
+    `where` is a condition in SQL: events for which it is not true do not count here.
+    """
 
     window: Annotated[Duration, Field(gt=0)]
     slide: Annotated[Duration, Field(gt=0)] | None = None
     watermark: Duration | None = None
+    where: str | None = None
     keys: tuple[Column, ...] = ()
     measures: dict[Column, str] = Field(min_length=1)
     derived: dict[Column, str] = {}

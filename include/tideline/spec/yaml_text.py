@@ -143,3 +143,14 @@ def _syntax_problem(error: yaml.MarkedYAMLError, end: int) -> Problem:
         if part in what:
             what, hint = better or what, advice
     return Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what, hint=hint)
+
+
+def mapping(data: Any, key: str) -> dict[str, Any]:
+    """The mapping under a key, without keys that are no text; empty where there is none."""
+    value = data.get(key) if isinstance(data, dict) else None
+    return {k: v for k, v in value.items() if isinstance(k, str)} if isinstance(value, dict) else {}
+
+
+def texts(data: Any, key: str) -> dict[str, str]:
+    """Those values of the mapping under a key that are texts."""
+    return {name: value for name, value in mapping(data, key).items() if isinstance(value, str)}

@@ -60,10 +60,10 @@ def test_streams_hold_late_events_of_every_magnitude() -> None:
     late: Counter[int] = Counter()
     for plan in PLANS[:10]:
         newest = 0
-        for row in parsed(plan).parsed().sort_by("offset").to_pylist():
-            if row["reason"] is None:
-                newest = max(newest, row["t"])
-                late[len(str((newest - row["t"]) // 1_000_000))] += 1
+        for row in parsed(plan).parsed().sort_by("_offset").to_pylist():
+            if row["_reason"] is None:
+                newest = max(newest, row["_t"])
+                late[len(str((newest - row["_t"]) // 1_000_000))] += 1
     assert all(late[digits] > 20 for digits in range(1, 7))
 
 

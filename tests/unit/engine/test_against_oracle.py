@@ -41,9 +41,9 @@ def engine_says(values: Sequence[bytes | None]) -> list[Any]:
     """A reject's reason, or an event's values, in the order of the records."""
     engine = Engine(log_metrics())
     engine.load(at(values))
-    rows = engine.parsed().sort_by("offset").to_pylist()
+    rows = engine.parsed().sort_by("_offset").to_pylist()
     return [
-        row["reason"] or (row["t"], _millionths(row["response_time"]), row["status_code"], *(row[f] for f in FIELDS))
+        row["_reason"] or (row["_t"], _millionths(row["response_time"]), row["status_code"], *(row[f] for f in FIELDS))
         for row in rows
     ]
 

@@ -54,7 +54,7 @@ def test_a_listed_record_is_not_parsed() -> None:
     engine.load(listing((0, 0)).mark(records([log_line(1, user_id="x")])))
     row = engine.parsed().to_pylist()[0]
     assert {name for name, value in row.items() if value is not None} == {
-        "partition", "offset", "recorded", "value", "reason",
+        "_partition", "_offset", "_recorded", "_value", "_reason",
     }  # fmt: skip
 
 

@@ -1,0 +1,40 @@
+"""A source's records in SQL: a row each, an event or a reject with a reason.
+
+Reads the view `records(partition, "offset", timestamp, value)` and yields `_partition`, `_offset`, `_recorded` (Kafka's
+time in us), `_value` (the bytes), `_reason` (null for an event), `_t` (event time in us) and the format's columns: no
+name that a spec may give a column begins with an underscore.
+"""
+
+from __future__ import annotations
+
+from tideline.engine.access_format import access_events
+from tideline.engine.json_format import json_events
+from tideline.spec.model import Source
+
+
+def events_sql(source: Source) -> str:
+    """The `select`; its parameter `$max_future_us` is how far an event may lie ahead of Kafka's time."""
+    form = source.read_as
+    is_json = "starts_with(ltrim(text, E' \\t\\r\\n'), '{')" if form.line and form.reads_json else str(form.reads_json)
+    nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in form.columns.items())
+    branches = [
+        f"""select _partition, _offset, _recorded, _value,
+              case when _value is null then 'null_value' else 'not_utf8' end as _reason, null::bigint as _t, {nulls}
+            from texts where text is null"""
+    ]
+    if form.reads_json:
+        texts = "(select * from texts where text is not null and is_json)"
+        branches.append(json_events(form.columns, source.event_time, texts))
+    if form.line:
+        branches.append(access_events(form.line, "(select * from texts where text is not null and not is_json)"))
+    derived = "".join(f', try(({sql})) as "{name}"' for name, sql in source.derived.items())
+    return f"""
+      with texts as materialized (
+        select *, text is not null and {is_json} as is_json
+        from (select partition as _partition, "offset" as _offset, epoch_us("timestamp") as _recorded, value as _value,
+                try(decode(value)) as text
+              from records)),
+      rows as ({" union all by name ".join(branches)})
+      select * replace (
+        coalesce(_reason, case when _t > _recorded + $max_future_us then 'future_event' end) as _reason){derived}
+      from rows"""
