@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
 
-from tideline.lateness import EVERY_WINDOW, Bounds
+from tideline.lateness import EVERY_WINDOW, OVER_MS, Bounds
 from tideline.spec.model import StreamSpec
 from tideline.versions import version_of
 
@@ -53,10 +53,6 @@ class LastBatch(Protocol):
 
     @property
     def watermark_ms(self) -> int: ...
-
-
-OVER_MS: Final = 1 << 50
-"""A watermark that has passed every window."""
 
 
 @dataclass(frozen=True)

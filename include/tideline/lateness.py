@@ -28,6 +28,8 @@ class Bounds:
 
 
 EVERY_WINDOW: Final = Bounds(-(1 << 62), 1 << 62)
+OVER_MS: Final = 1 << 50
+"""A watermark that has passed every window."""
 
 
 def extra_delay_us(spec: StreamSpec, metric: str) -> int:

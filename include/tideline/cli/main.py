@@ -24,6 +24,7 @@ MODULES = (
     "quarantine_commands",
     "retention_commands",
     "airflow_commands",
+    "try_command",
     "bench_commands",
     "demo_command",
 )

@@ -14,9 +14,9 @@ _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _COMMON: Final = rf"(\S+) (\S+) (\S+) \[([^\]]*)\] {_QUOTED} (\d{{3}}|-) (\d+|-)"
 # The forms agree up to the size. What follows it is not read, so a cut-off user agent costs nothing where any will do.
 _REST: Final = {
-    Line.ANY: r"(?:\s.*)?()",
-    Line.COMMON: r"\s*()",
-    Line.COMBINED: rf" {_QUOTED} {_QUOTED}\s*()",
+    Line.ANY: r"(?:\s.*)?",
+    Line.COMMON: r"\s*",
+    Line.COMBINED: rf" {_QUOTED} {_QUOTED}\s*",
     Line.NGINX: rf" {_QUOTED} {_QUOTED}(?: (\d{{1,9}}(?:\.\d{{1,6}})?))?\s*",
 }
 _TIME: Final = r"\d{2}/[A-Za-z]{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]([01]\d|2[0-3])[0-5]\d"
@@ -28,8 +28,9 @@ def access_events(line: Line, source: str) -> str:
 
     `service` is the first segment of the path; nginx may put the request's time in seconds at the end.
     """
-    quoted = ["referer", "agent"] if line in (Line.COMBINED, Line.NGINX) else []
-    groups = ", ".join(f"'{name}'" for name in [*_GROUPS, *quoted, "seconds"])
+    rest = ["referer", "agent", "seconds"] if line is Line.NGINX else []
+    groups = ", ".join(f"'{name}'" for name in [*_GROUPS, *rest])
+    seconds = "try_cast(_x.seconds as decimal(18, 6))" if rest else "null::decimal(18, 6)"
     pattern = f"(?s)^{_COMMON}{_REST[line]}$"
     return f"""
       select _partition, _offset, _recorded, _value,
@@ -39,8 +40,7 @@ def access_events(line: Line, source: str) -> str:
         case when _path like '/%' then coalesce(nullif(regexp_extract(_path, '^/+([^/]*)', 1), ''), '/') end as service,
         _x.request as message, _x.client as ip_address, nullif(_x.user, '-') as user_id,
         null::varchar as request_id,
-        case when try_cast(_x.seconds as decimal(18, 6)) < {LARGEST} then try_cast(_x.seconds as decimal(18, 6)) end
-          as response_time,
+        case when {seconds} < {LARGEST} then {seconds} end as response_time,
         try_cast(_x.status as integer) as status_code, null::varchar as error_code
       from (
         select *,
