@@ -1,0 +1,69 @@
+"""What a spec may say of detectors: conditions on a window, or on a window beside those before it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class _Detector(BaseModel):
+    """A detector of one metric's closed windows; `description` says what an anomaly means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: Column
+    description: str = ""
+
+
+class Threshold(_Detector):
+    """An anomaly is a window for which the condition, SQL over the published columns, is true.
+
+    `observed` is the column that the anomaly tells.
+    """
+
+    kind: Literal["threshold"]
+    when: str
+    observed: Column
+
+    @property
+    def look_back(self) -> int:
+        return 0
+
+
+class Rise(_Detector):
+    """An anomaly is a window whose value is more than `by` above that of the key's window before it.
+
+    "Before" is the previous window that exists and has a value.
+    """
+
+    kind: Literal["rise"]
+    observed: Column
+    by: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @property
+    def look_back(self) -> int:
+        return 1
+
+
+class ZScore(_Detector):
+    """An anomaly is a window whose value lies beyond so many sample deviations from the mean of the windows before it.
+
+    Of the last `windows` of its key that exist and have a value; fewer than `at_least` give no verdict. Where they are
+    all equal the deviation is zero: any other value is an anomaly, without a score.
+    """
+
+    kind: Literal["zscore"]
+    observed: Column
+    windows: Annotated[int, Field(ge=2, le=1000)] = 10
+    at_least: Annotated[int, Field(ge=2)] = 3
+    beyond: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2
+
+    @property
+    def look_back(self) -> int:
+        return self.windows
+
+
+Detector = Annotated[Threshold | Rise | ZScore, Field(discriminator="kind")]
