@@ -37,7 +37,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def key_sql(metric: Metric) -> str:
     """A group's key as one text: the JSON array of its key columns."""
-    texts = ", ".join(f"{key}::varchar" for key in metric.keys)  # DuckDB makes no list of a text and a number
+    texts = ", ".join(f'"{key}"::varchar' for key in metric.keys)  # DuckDB makes no list of a text and a number
     return f"to_json([{texts}])::varchar" if metric.keys else "'[]'"
 
 

@@ -20,7 +20,7 @@ def late_pairs(engine: Engine, batches: pa.Table, facts: pa.Table, alert_column:
     alert_column = alert_column if alert_column in known_columns else None  # an older era may read another format
     source = f"(select * from {IN_BATCHES} where _reason is null)"
     pairs = " union all by name ".join(_metric_pairs(engine, name, source) for name in engine.plans)
-    alert_key = f"cast({alert_column} as varchar)" if alert_column else "null::varchar"
+    alert_key = f'cast("{alert_column}" as varchar)' if alert_column else "null::varchar"
     return engine.query(
         f"""
         select make_timestamptz(_t) as event_time,

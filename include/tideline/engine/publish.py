@@ -96,11 +96,11 @@ class Publisher:
 
 
 def _finish_sql(spec: StreamSpec, name: str, metric: Metric, plan: MetricPlan, watermark_ms: int) -> str:
-    keys = "".join(f", key_values[{i}] as {column}" for i, column in enumerate(metric.keys, 1))
+    keys = "".join(f', key_values[{i}] as "{column}"' for i, column in enumerate(metric.keys, 1))
     measures = "".join(f", {sql} as {column}" for column, sql in plan.finishes.items())
     derived = "".join(f", try({sql}) as {column}" for column, sql in metric.derived.items())
     cut = "" if plan.is_cut is None else f", {plan.is_cut} as is_cut"
-    named = "".join(f", {column}" for column in (*metric.keys, *metric.measures, *(["is_cut"] if cut else [])))
+    named = "".join(f', "{column}"' for column in (*metric.keys, *metric.measures, *(["is_cut"] if cut else [])))
     extra = extra_delay_us(spec, name)
     return f"""
       select strftime(window_start, '%Y-%m-%d-%H') as hour, window_start, window_end, key{named}{derived},

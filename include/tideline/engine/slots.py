@@ -151,7 +151,8 @@ def _scaled(column: str) -> str:
 
 def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
     """The SQL over slots that finishes a measure; `times` are the columns that are timestamps."""
-    column = measure.argument or ""
+    is_time = measure.argument in times
+    column = (measure.argument or "") if measure.kind is MeasureKind.COUNT_IF else f'"{measure.argument}"'
 
     def slot(kind: SlotKind, contribution: str) -> str:
         return slots.column(kind, contribution)
@@ -161,9 +162,9 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
             return "events"
         case MeasureKind.COUNT_IF:
             return slot(SlotKind.COUNT, f"count(*) filter (where try({column}))")
-        case MeasureKind.MIN if column in times:
+        case MeasureKind.MIN if is_time:
             return f"make_timestamptz({slot(SlotKind.MIN, f'min(epoch_us({column}))')})"
-        case MeasureKind.MAX if column in times:
+        case MeasureKind.MAX if is_time:
             return f"make_timestamptz({slot(SlotKind.MAX, f'max(epoch_us({column}))')})"
         case MeasureKind.MIN:
             return f"({slot(SlotKind.MIN, f'min({_scaled(column)})')} / {SCALE}::double)"

@@ -35,6 +35,7 @@ CONSTANT_ARGUMENTS: Final = {"timezone": 0, "array_length": 1}
 _EXTREMES: Final = {
     "VARCHAR": ("''", "'x'", "'-'"),
     "VARCHAR[]": ("[]", "['x']", "['x', 'y']"),
+    "BOOLEAN": ("false", "true", "false"),
     "INTEGER": ("0", "999", "1"),
     "BIGINT": ("0", "1000000000", "1"),
     "DOUBLE": ("0", "1e9", "-1e9"),

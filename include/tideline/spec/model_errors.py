@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,14 +15,17 @@ from tideline.spec.not_exact_yet import REFUSED, is_replaced
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.yaml_text import Text
 
+_METRICS: Final = ("metrics",)
 
-def model_problems(error: ValidationError, text: Text, metrics_told: bool) -> Iterator[Problem]:
-    """The model's verdict; with `metrics_told` its words on whole metrics are left out, being told with more detail."""
+
+def model_problems(error: ValidationError, text: Text, told: bool) -> Iterator[Problem]:
+    """The model's verdict; with `told` its words on the source or a metric as a whole are left out: others say more."""
     unknown = [detail["loc"] for detail in error.errors() if detail["type"] == "extra_forbidden"]
     for detail in error.errors():
-        about_a_metric = detail["type"] == "value_error" and detail["loc"][:-1] == ("metrics",)
+        place = detail["loc"]
+        about_a_whole = detail["type"] == "value_error" and (place == ("source",) or place[:-1] == _METRICS)
         replaced = detail["type"] == "missing" and is_replaced(detail["loc"], unknown)
-        if not (metrics_told and about_a_metric) and not replaced:
+        if not (told and about_a_whole) and not replaced:
             yield _problem(detail, text)
 
 

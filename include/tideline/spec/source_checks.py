@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from tideline.spec.model import COLUMN
@@ -21,9 +22,15 @@ _CAST: Final = dict.fromkeys(
 def record_columns(text: Text) -> dict[str, ColumnType]:
     """The columns of a record by the spec's format, as far as it can be read; those of `log` where it cannot."""
     source = mapping(text.data, "source")
-    declared = {name: DECLARED_TYPES[kind] for name, kind in texts(source, "columns").items() if kind in DECLARED_TYPES}
+    declared = {name: _nearest(kind) for name, kind in texts(source, "columns").items()}
     named = FORMATS.get(str(source.get("format", "log")), FORMATS["log"])
-    return declared if source.get("format") == JSON else dict(named.columns)
+    return declared or ({} if source.get("format") == JSON else dict(named.columns))
+
+
+def _nearest(kind: str) -> ColumnType:
+    """What was meant by a type, so that one wrong word is one problem."""
+    near = get_close_matches(kind, DECLARED_TYPES, 1, cutoff=0.4)
+    return DECLARED_TYPES[near[0] if near else "text"]
 
 
 def event_columns(text: Text) -> dict[str, str]:
@@ -32,8 +39,7 @@ def event_columns(text: Text) -> dict[str, str]:
     records = dict(columns)
     for name, sql in texts(mapping(text.data, "source"), "derived").items():
         kind, _ = check_sql(text, ("source", "derived", name), sql, records)
-        if kind is not None:
-            columns.setdefault(name, kind)
+        columns.setdefault(name, kind if kind in _KEPT else ColumnType.DECIMAL)
     return columns
 
 

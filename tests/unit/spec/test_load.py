@@ -281,3 +281,66 @@ def test_naming_the_specs_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+ORDERS = """\
+name: orders
+source:
+  topic: orders
+  format: json
+  columns: {at: timestamp, id: text, amount: number, items: integer, paid: boolean}
+  event_time: at
+  derived:
+    price: (amount / nullif(items, 0))::decimal(18, 6)
+watermark: 5 minutes
+metrics:
+  sales:
+    window: 1 minute
+    where: paid and amount > 0
+    keys: [id]
+    measures:
+      n: count
+      last: max(at)
+      mean: avg(price)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "underlined", "message", "hint"),
+    [
+        ("at: timestamp", "at: time", "time", "'time' is not known here", "write 'text'"),
+        ("  format: json\n", "", "columns", "format log has columns of its own", "they go with `format: json`"),
+        ("event_time: at", "event_time: id", "id", "'id' is no timestamp of the format", "timestamps are at"),
+        ("event_time: at", "event_time: att", "att", "there is no column 'att'", "did you mean 'at'?"),
+        (
+            "(amount / nullif(items, 0))::decimal(18, 6)",
+            "amount / item",
+            "item",
+            "there is no column 'item'",
+            "'items'?",
+        ),
+        (
+            "(amount / nullif(items, 0))::decimal(18, 6)",
+            "amount / items",
+            "amount / items",
+            "events cannot hold DOUBLE",
+            "cast it",
+        ),
+        ("    price:", "    paid: id = 'x'\n    price:", "paid", "the records have a column 'paid' already", ""),
+        ("paid and amount > 0", "amount", "amount", "a condition is true or false", "compare"),
+        ("paid and amount > 0", "payed", "payed", "there is no column 'payed'", "did you mean 'paid'?"),
+        ("[id]", "[service]", "service", "there is no column 'service'", ""),
+        ("avg(price)", "avg(pric)", "pric", "there is no column 'pric'", "'price'?"),
+        ("max(at)", "sum(at)", "at", "sum needs a number", "amount, items, price"),
+    ],
+)
+def test_a_fault_of_a_source_is_one_problem_at_its_place(
+    right: str, wrong: str, underlined: str, message: str, hint: str
+) -> None:
+    assert right in ORDERS
+    assert parse_spec(ORDERS, "orders.yaml").source.read_as.columns.keys() == {"at", "id", "amount", "items", "paid"}
+    text = ORDERS.replace(right, wrong, 1)
+    problem, *more = problems_of(text)
+    assert (problem.message.startswith(message), hint in (problem.hint or "")) == (True, True), problem
+    assert text.splitlines()[problem.line - 1][problem.column - 1 :].startswith(underlined)
+    assert more == []

@@ -1,0 +1,52 @@
+"""docs/spec.md says what is: its spec is valid and names every key, its tables name every format, type and measure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from support.records import CHECKOUT
+from tideline.spec.load import parse_spec
+from tideline.spec.measures import MeasureKind
+from tideline.spec.model import LateAlert, LateData, Metric, Model, Source, StreamSpec
+from tideline.spec.schema import DECLARED_TYPES, FORMATS, JSON
+
+DOCUMENT = (CHECKOUT / "docs/spec.md").read_text()
+
+
+def example() -> str:
+    (found,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    return str(found)
+
+
+def test_the_example_is_a_spec() -> None:
+    assert parse_spec(example(), "shop.yaml").name == "shop"
+
+
+def test_the_example_shows_every_key() -> None:
+    spec: dict[str, Any] = yaml.safe_load(example())
+    shown: list[tuple[type[Model], dict[str, Any]]] = [
+        (StreamSpec, spec | {"launcher": "local"}),
+        (Source, spec["source"]),
+        (Metric, spec["metrics"]["sales"]),
+        (LateData, spec["late_data"]),
+        (LateAlert, spec["late_data"]["alert"]),
+    ]
+    assert [set(kind.model_fields) - set(keys) for kind, keys in shown] == [set()] * len(shown)
+
+
+def first_cells(heading: str) -> Iterator[str]:
+    section = DOCUMENT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+        yield from re.findall(r"`([\w-]+)", row)
+
+
+def test_every_format_and_type_is_told() -> None:
+    assert set(first_cells("Formats")) == {*FORMATS, JSON, *DECLARED_TYPES}
+
+
+def test_every_measure_is_told() -> None:
+    assert set(first_cells("Measures")) == set(MeasureKind)
