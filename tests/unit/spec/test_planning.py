@@ -25,7 +25,7 @@ def test_the_engine_takes_what_is_right() -> None:
     [
         metric(keys=["nope"]),
         metric(measures={"n": "count_if(nope > 1)"}),
-        metric(measures={"n": "sum(service)"}),
+        metric(where="nope"),
         metric(derived={"d": "nope + 1"}),
     ],
 )
