@@ -47,6 +47,16 @@ def marked(text: str, problem: Problem) -> str:
     return line[problem.column - 1 : problem.column - 1 + problem.length]
 
 
+def require_one_problem(good: str, right: str, wrong: str, underlined: str, message: str, hint: str) -> None:
+    """The spec with `wrong` in place of `right` has one problem, and the caret underlines what is wrong."""
+    assert right in good
+    text = good.replace(right, wrong, 1)
+    (problem,) = problems_of(text)
+    assert message in problem.message
+    assert hint in problem.hint
+    assert marked(text, problem) == underlined
+
+
 def test_a_right_spec_loads() -> None:
     spec = parse_spec(GOOD, "shop.yaml")
     assert (spec.name, spec.watermark, next(iter(spec.metrics["traffic"].measures))) == ("shop", 300_000, "requests")
@@ -171,12 +181,7 @@ def test_the_bundled_specs_load() -> None:
 def test_one_fault_is_one_problem_at_its_place(
     right: str, wrong: str, underlined: str, message: str, hint: str
 ) -> None:
-    assert right in GOOD
-    text = GOOD.replace(right, wrong, 1)
-    (problem,) = problems_of(text)
-    assert message in problem.message
-    assert hint in problem.hint
-    assert marked(text, problem) == underlined
+    require_one_problem(GOOD, right, wrong, underlined, message, hint)
 
 
 @pytest.mark.parametrize(
@@ -337,10 +342,5 @@ metrics:
 def test_a_fault_of_a_source_is_one_problem_at_its_place(
     right: str, wrong: str, underlined: str, message: str, hint: str
 ) -> None:
-    assert right in ORDERS
     assert parse_spec(ORDERS, "orders.yaml").source.read_as.columns.keys() == {"at", "id", "amount", "items", "paid"}
-    text = ORDERS.replace(right, wrong, 1)
-    problem, *more = problems_of(text)
-    assert (problem.message.startswith(message), hint in (problem.hint or "")) == (True, True), problem
-    assert text.splitlines()[problem.line - 1][problem.column - 1 :].startswith(underlined)
-    assert more == []
+    require_one_problem(ORDERS, right, wrong, underlined, message, hint)
