@@ -19,7 +19,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Event:
-    """A log event; times are microseconds, `response_time` is millionths of a second."""
+    """A log event and where it stands; times are microseconds, `response_time` is millionths of a second."""
 
     time_us: int
     response_time: int | None = None
@@ -31,6 +31,8 @@ class Event:
     user_id: str | None = None
     request_id: str | None = None
     error_code: str | None = None
+    partition: int = 0
+    offset: int = 0
 
 
 @dataclass(frozen=True)

@@ -54,11 +54,12 @@ def parse_json(text: str) -> Event:
         fields = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise Rejected("malformed_json") from None
+    texts: dict[str, Any] = {column: _text(column, fields.get(column)) for column in TEXT_COLUMNS}
     return Event(
         _event_time(fields.get("timestamp")),
         _response_time(fields.get("response_time")),
         _status_code(fields.get("status_code")),
-        **{column: _text(column, fields.get(column)) for column in TEXT_COLUMNS},
+        **texts,
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 
 from oracle.events import Event
 
-Value = float | int | list[str] | None
+Value = float | int | list[str] | datetime | None
 Condition = Callable[[Event], bool]
 
 MILLION = 1_000_000
+LONGEST = 1_000
 _PRECISE = Context(prec=120)
 
 # What a spec says in SQL, said again in Python; null makes a condition false.
@@ -30,13 +32,23 @@ def measure(text: str, events: Sequence[Event], conditions: Mapping[str, Conditi
     name, argument = re.fullmatch(r"(\w+)\((.*)\)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     if name == "count_if":
         return sum(1 for event in events if conditions[argument](event))
+    if argument == "timestamp":
+        return _time((min if name == "min" else max)(event.time_us for event in events))
+    if name == "sequence":
+        events = sorted(events, key=lambda event: (event.time_us, event.partition, event.offset))
     present = [value for event in events if (value := getattr(event, argument)) is not None]
     if name == "count_distinct":
         return len(set(present))
     if name == "set":
-        return sorted(set(present))
+        return sorted(set(present))[:LONGEST]
+    if name == "sequence":
+        return present[:LONGEST]
     scale = MILLION if argument == "response_time" else 1
     return _number(name, [Fraction(value, scale) for value in present])
+
+
+def _time(time_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
 
 
 def _number(name: str, values: list[Fraction]) -> float | None:

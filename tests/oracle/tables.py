@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -42,7 +43,10 @@ def expected(
     for record in records:
         event = parse(record.value, record.kafka_ms, spec.source.max_future)
         if isinstance(event, Event):
+            event = replace(event, partition=record.partition, offset=record.offset)
             for name, metric in spec.metrics.items():
+                if metric.where is not None and not conditions[metric.where](event):
+                    continue
                 for start_ms in window_starts(event.time_us, metric):
                     groups[name][start_ms, key_of(event, metric)].append(event)
     return {

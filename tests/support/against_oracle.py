@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oracle.events import Record
@@ -31,9 +32,17 @@ def published_groups(tables: StreamTables, spec: StreamSpec, metric: str) -> Gro
     return {(round(row["window_start"].timestamp() * 1000), tuple(row[key] for key in keys)): row for row in rows}
 
 
-def unlike_the_oracle(tables: StreamTables, spec: StreamSpec, values: Sequence[bytes | None]) -> list[Any]:
-    """What the published tables of a log, sent a moment ago, say otherwise than the oracle: the first ten."""
-    wanted = expected([Record(value, now_ms()) for value in values], spec)
+def unlike_the_oracle(tables: StreamTables, spec: StreamSpec, sent: Iterable[tuple[int, bytes | None]]) -> list[Any]:
+    """What the published tables of a log, sent a moment ago, say otherwise than the oracle: the first ten.
+
+    `sent` are the records' partitions and values, in the order of sending.
+    """
+    offsets: Counter[int] = Counter()
+    records = []
+    for partition, value in sent:
+        records.append(Record(value, now_ms(), partition, offsets[partition]))
+        offsets[partition] += 1
+    wanted = expected(records, spec)
     found = {name: published_groups(tables, spec, name) for name in spec.metrics}
     odd: list[Any] = [(name, group) for name in spec.metrics for group in set(wanted[name]) ^ set(found[name])]
     odd += [

@@ -1,4 +1,4 @@
-"""A stream drawn at random: windows, slides, delays, keys and measures."""
+"""A stream drawn at random: windows, slides, delays, keys, conditions and measures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ _MEASURES: Final = (
     "count_distinct(ip_address)",
     "set(service)",
     "set(level)",
+    "sequence(level)",
+    "sequence(user_id)",
+    "min(timestamp)",
+    "max(timestamp)",
 )
+_WHERE: Final = ("status_code >= 400", "response_time <= 1.0")
 
 
 def random_spec(rng: Random, name: str, events: int, partitions: int) -> StreamSpec:
@@ -65,6 +70,8 @@ def _metric(rng: Random) -> dict[str, Any]:
     }
     if slides > 1:
         metric["slide"] = _seconds(slide)
+    if rng.random() < 0.2:
+        metric["where"] = rng.choice(_WHERE)
     if rng.random() < 0.5:
         metric["watermark"] = _seconds(rng.choice(_DELAYS_S))
     return metric
