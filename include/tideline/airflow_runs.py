@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from tideline.airflow_api import AirflowApi, NotFound
-from tideline.errors import UserError
+from tideline.errors import Refused
 from tideline.home import Home
 from tideline.keeper.report import recent_transitions
 from tideline.registry.rows import TransitionRow
@@ -22,7 +22,7 @@ Progress = Callable[[str], None]
 def run_dag(home: Home, settings: Settings, dag_id: str, name: str, progress: Progress, **params: object) -> str:
     """Runs a DAG for one stream and shows the stream's transitions meanwhile; returns the last one as text.
 
-    `params` are the run's beside the stream. UserError tells the reason when the run fails.
+    `params` are the run's beside the stream. Refused tells the reason when the run fails.
     """
     api = AirflowApi(settings, home)
     shown = _Shown(settings, name, progress)
@@ -31,7 +31,7 @@ def run_dag(home: Home, settings: Settings, dag_id: str, name: str, progress: Pr
     state = api.wait(dag_id, run_id, TIMEOUT_SECONDS, lambda run: progress(f"  run {run}"), shown.look)
     shown.look()
     if state != "success":
-        raise UserError(_why(api, dag_id, run_id), f"the task's log: {settings.api_url}/dags/{dag_id}/runs/{run_id}")
+        raise Refused(_why(api, dag_id, run_id), f"the task's log: {settings.api_url}/dags/{dag_id}/runs/{run_id}")
     return shown.last or f"{name}: {state}"
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tideline.backfill import recompute_windows
-from tideline.errors import UserError
+from tideline.errors import Refused
 from tideline.generations import Era, within_eras
 from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
@@ -57,7 +57,7 @@ class ReconcileResult:
         return asdict(self)
 
 
-class BooksDiffer(UserError):
+class BooksDiffer(Refused):
     """Kafka gave other late events than the ledger counted: nothing was written."""
 
     def __init__(self, version: int, counted: int, found: int) -> None:

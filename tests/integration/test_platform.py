@@ -113,7 +113,7 @@ def test_a_taken_port_is_one_line_with_its_holder(fresh_platform: Platform, name
     port = asdict(fresh_platform.settings.ports)[name]
     with socket.create_server(("127.0.0.1", port)):
         said = fresh_platform.run(*SMALL)
-    assert said.returncode == 1
+    assert said.returncode == 2
     (line,) = said.stderr.splitlines()
     assert f"port {port} is taken by process {os.getpid()}" in line
     assert f"TIDELINE_{name.upper()}_PORT" in line
@@ -123,13 +123,13 @@ def test_a_taken_port_is_one_line_with_its_holder(fresh_platform: Platform, name
 @pytest.mark.parametrize("command", [SMALL, ("status",)])
 def test_a_running_platform_refuses_another_port(platform: Platform, command: tuple[str, ...]) -> None:
     said = platform.run(*command, TIDELINE_BROKER_PORT="1024")
-    assert said.returncode == 1
+    assert said.returncode == 2
     assert f"runs with port {platform.settings.ports.broker}, and TIDELINE_BROKER_PORT says 1024" in said.stderr
 
 
 def test_an_unknown_service_is_refused(fresh_platform: Platform) -> None:
     said = fresh_platform.run("up", "--only", "brokre")
-    assert (said.returncode, "no service is called brokre" in said.stderr) == (1, True)
+    assert (said.returncode, "no service is called brokre" in said.stderr) == (2, True)
 
 
 def test_down_without_a_platform_changes_nothing(fresh_platform: Platform) -> None:

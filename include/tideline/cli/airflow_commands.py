@@ -21,10 +21,14 @@ def deploy(
         ),
     ] = False,
 ) -> None:
-    """Deploy a stream by its spec through Airflow, and wait until it is STABLE."""
-    from tideline.spec.load import find_spec, load_spec
+    """Deploy a stream by its spec through Airflow, and wait until it is STABLE; exit 1 when it is refused or fails."""
+    from tideline.errors import Refused
+    from tideline.spec.load import SpecError, find_spec, load_spec
 
-    load_spec(find_spec(name))  # its errors show file, line and caret here
+    try:
+        load_spec(find_spec(name))
+    except SpecError as error:  # shows file, line and caret here
+        raise Refused(error.message, error.fix) from None
     _run("deploy_stream", name, new_generation=new_generation)
 
 

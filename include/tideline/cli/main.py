@@ -1,8 +1,12 @@
-"""The `tideline` command: exit 0 when what was asked holds, 1 when it does not, 2 for wrong use."""
+"""The `tideline` command: exit 0 when what was asked holds, 1 when it does not.
+
+2 is for wrong use and for what could not be answered: what is stopped, unknown or broken proves nothing.
+"""
 
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -48,7 +52,10 @@ def main() -> None:
         app()
     except UserError as error:
         print_error(error)
-        sys.exit(1)
+        sys.exit(error.exit_status)
+    except Exception:  # a fault of the program is no answer either, and Python would exit 1
+        traceback.print_exc()
+        sys.exit(2)
 
 
 if __name__ == "__main__":

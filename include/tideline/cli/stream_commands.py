@@ -31,24 +31,24 @@ def register(app: typer.Typer) -> None:
 def validate(
     specs: Annotated[list[str] | None, typer.Argument(metavar="[SPEC...]", help="names or paths; all if none")] = None,
 ) -> None:
-    """Checks specs: exit 1 shows what is wrong, with file, line, caret and suggestion."""
+    """Checks specs: exit 1 shows what is wrong, with file, line, caret and suggestion; exit 2: a spec is not there."""
     from tideline.errors import UserError
     from tideline.spec.load import SpecError, find_spec, load_spec, spec_names
 
     names = specs or spec_names()
     if not names:
         raise typer.BadParameter("there are no specs to check", param_hint="SPEC")
-    failed = False
+    status = 0
     for name in names:
         try:
             out.print(_described(load_spec(find_spec(name))), markup=False)
         except SpecError as error:
             err.print(error.message, markup=False)
-            failed = True
+            status = max(status, 1)
         except UserError as error:
             print_error(error)
-            failed = True
-    raise typer.Exit(1 if failed else 0)
+            status = max(status, error.exit_status)
+    raise typer.Exit(status)
 
 
 def _described(spec: StreamSpec) -> str:
