@@ -1,18 +1,20 @@
 """The books as a person asks for them: by batch, by day, in sum. Pure.
 
-An event is counted once, as in `tideline.ledger.keep_books`: late if any of its windows lost it, corrected once its
-batch has its corrections. So `sent = rejected + counted + late` in every line.
+An event is counted once, as in `tideline.ledger.keep_books`: late if any of its windows lost it, and then pending until
+its batch is dealt with, unrecoverable if one of its windows never gets it, and else corrected. So in every line
+`sent = rejected + counted + late` and `late = corrected + pending + unrecoverable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from tideline.generations import Cut, Era
-from tideline.ledger import Books, LedgerRow, RowSource
+from tideline.ledger import Books, LedgerRow, Pane, RowSource
+from tideline.unrecoverable import Unrecoverable, lost_windows, windows_by_version
 
 _DAY_MS = 86_400_000
 
@@ -29,26 +31,62 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Fate:
+    """What became of the late events of one batch or pane."""
+
+    late: int = 0
+    corrected: int = 0
+    unrecoverable: int = 0
+
+    def __add__(self, other: Fate) -> Fate:
+        return Fate(self.late + other.late, self.corrected + other.corrected, self.unrecoverable + other.unrecoverable)
+
+
+Fates = Callable[[LedgerRow, Pane], Fate]
+"""The fate of a batch's pane."""
+
+
+def fates_of(eras: Sequence[Era], corrected: Container[int], marks: Iterable[Unrecoverable]) -> Fates:
+    """Of late panes, those with a marked window are unrecoverable once their batch is dealt with."""
+    marked, lost = windows_by_version(marks), lost_windows(eras)
+
+    def fate(row: LedgerRow, pane: Pane) -> Fate:
+        if row.version not in corrected:
+            return Fate(pane.events)
+        windows = marked.get(row.version, set())
+        is_never = bool(windows) and any(window in windows for window in lost(row, pane))
+        return Fate(pane.events, unrecoverable=pane.events) if is_never else Fate(pane.events, pane.events)
+
+    return fate
+
+
+def fate_of(eras: Sequence[Era], row: LedgerRow, fates: Fates) -> Fate:
+    """The fate of all late events of a batch."""
+    return sum((fates(row, pane) for pane in row.late_panes(eras)), Fate())
+
+
+@dataclass(frozen=True)
 class BatchView:
-    """One batch: what it read, what of it was refused or late, and the watermarks L and E in ms."""
+    """One batch: its books, the offsets it read, and the watermarks L and E in ms."""
 
     generation: int
     batch: int
     recorded: datetime
     offsets: dict[int, tuple[int, int]]
-    records: int
-    rejects: int
-    events: int
-    late: int
-    corrected: bool
+    books: Books
     late_ms: int
     watermark_ms: int
     source: RowSource
 
     @property
     def state(self) -> str:
-        """What became of its late events."""
-        return "-" if not self.late else "corrected" if self.corrected else "pending"
+        """What became of its late events; with their numbers where that is more than one thing."""
+        books = self.books
+        counts = {"corrected": books.corrected, "pending": books.pending, "unrecoverable": books.unrecoverable}
+        found = {name: count for name, count in counts.items() if count}
+        if len(found) > 1:
+            return ", ".join(f"{count} {name}" for name, count in found.items())
+        return next(iter(found), "-")
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -56,28 +94,21 @@ class BatchView:
             "batch": self.batch,
             "recorded": self.recorded.isoformat(),
             "offsets": {str(part): list(span) for part, span in self.offsets.items()},
-            "records": self.records,
-            "rejects": self.rejects,
-            "events": self.events,
-            "late": self.late,
-            "state": self.state,
+            **books_as_dict(self.books),
             "late_ms": self.late_ms,
             "watermark_ms": self.watermark_ms,
             "source": self.source.value,
         }
 
 
-def view_batch(eras: Sequence[Era], row: LedgerRow, corrected: Container[int]) -> BatchView:
+def view_batch(eras: Sequence[Era], row: LedgerRow, fates: Fates) -> BatchView:
+    account = Account(row.version, row.batch_at_ms, row.rows, row.rejects, row.events)
     return BatchView(
         generation=row.generation,
         batch=row.batch,
         recorded=_at(row.batch_at_ms),
         offsets={part.partition: (part.start, part.end) for part in row.ranges},
-        records=row.rows,
-        rejects=row.rejects,
-        events=row.events,
-        late=_late(eras, row),
-        corrected=row.version in corrected,
+        books=sum_books([account], {row.version: fate_of(eras, row, fates)}),
         late_ms=row.filtered_by_ms,
         watermark_ms=row.watermark_ms,
         source=row.source,
@@ -93,41 +124,34 @@ class Day:
     books: Books
 
 
-def late_by_version(eras: Sequence[Era], late_rows: Iterable[LedgerRow]) -> dict[int, int]:
-    """Events that lost a window, by batch; `late_rows` are the batches that dropped something."""
-    return {row.version: _late(eras, row) for row in late_rows}
-
-
-def sum_books(accounts: Iterable[Account], late: Mapping[int, int], corrected: Container[int]) -> Books:
-    """The books of these batches."""
-    sent = rejected = events = lost = mended = 0
+def sum_books(accounts: Iterable[Account], fates: Mapping[int, Fate]) -> Books:
+    """The books of these batches, with the fates of those that dropped something."""
+    sent = rejected = events = 0
+    fate = Fate()
     for account in accounts:
-        own = late.get(account.version, 0)
         sent += account.rows
         rejected += account.rejects
         events += account.events
-        lost += own
-        mended += own if account.version in corrected else 0
-    return Books(sent, rejected, events - lost, lost, mended)
+        fate += fates.get(account.version, Fate())
+    return Books(sent, rejected, events - fate.late, fate.late, fate.corrected, fate.unrecoverable)
 
 
-def by_recorded_day(accounts: Iterable[Account], late: Mapping[int, int], corrected: Container[int]) -> list[Day]:
+def by_recorded_day(accounts: Iterable[Account], fates: Mapping[int, Fate]) -> list[Day]:
     """The books by the day on which their batches were recorded."""
     days: dict[str, list[Account]] = {}
     for account in accounts:
         days.setdefault(_day(account.at_ms), []).append(account)
-    return [Day(day, len(found), sum_books(found, late, corrected)) for day, found in sorted(days.items())]
+    return [Day(day, len(found), sum_books(found, fates)) for day, found in sorted(days.items())]
 
 
-def by_event_day(eras: Sequence[Era], rows: Iterable[LedgerRow], corrected: Container[int]) -> list[Day]:
+def by_event_day(eras: Sequence[Era], rows: Iterable[LedgerRow], fates: Fates) -> list[Day]:
     """The books by the day in which the events happened; what was rejected has no event time and is in no day."""
     found: dict[str, list[tuple[int, Books]]] = {}
     for row in rows:
         lost = set(row.late_panes(eras))
-        mended = row.version in corrected
         for pane in row.panes:
-            late = pane.events if pane in lost else 0
-            books = Books(pane.events, 0, pane.events - late, late, late if mended else 0)
+            fate = fates(row, pane) if pane in lost else Fate()
+            books = Books(pane.events, 0, pane.events - fate.late, fate.late, fate.corrected, fate.unrecoverable)
             found.setdefault(_day(pane.pane // 1000), []).append((row.version, books))
     return [Day(day, len({v for v, _ in each}), _sum(b for _, b in each)) for day, each in sorted(found.items())]
 
@@ -169,11 +193,7 @@ def bound_text(cut: Cut) -> str | None:
 
 def at_text(ms: int) -> str:
     """A time to the second, UTC."""
-    return _at(ms).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _late(eras: Sequence[Era], row: LedgerRow) -> int:
-    return sum(pane.events for pane in row.late_panes(eras))
+    return _at(ms).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def _sum(books: Iterable[Books]) -> Books:
@@ -184,6 +204,7 @@ def _sum(books: Iterable[Books]) -> Books:
         sum(each.counted for each in every),
         sum(each.late for each in every),
         sum(each.corrected for each in every),
+        sum(each.unrecoverable for each in every),
     )
 
 
@@ -192,4 +213,4 @@ def _at(ms: int) -> datetime:
 
 
 def _day(ms: int) -> str:
-    return _at(ms // _DAY_MS * _DAY_MS).strftime("%Y-%m-%d")
+    return _at(ms // _DAY_MS * _DAY_MS).date().isoformat()

@@ -18,9 +18,12 @@ from tideline.ledger_view import (
     Account,
     BatchView,
     Day,
+    Fate,
+    Fates,
     by_event_day,
     by_recorded_day,
-    late_by_version,
+    fate_of,
+    fates_of,
     sum_books,
     view_batch,
 )
@@ -30,7 +33,6 @@ from tideline.tables.books import read_corrected, read_cuts, read_dropped_groups
 from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
-from tideline.unrecoverable import lost_windows, with_unrecoverable
 from tideline.versions import batch_of, generation_of
 
 _LOOKED_AT: Final = 100
@@ -55,14 +57,17 @@ class StreamLedger:
         return [row for row in read_ledger(self.tables, late_only=True) if row.version in known]
 
     @cached_property
-    def late(self) -> dict[int, int]:
-        return late_by_version(self.eras, self.late_rows)
+    def fates(self) -> Fates:
+        return fates_of(self.eras, self.corrected, read_unrecoverable(self.tables))
+
+    @cached_property
+    def fates_by_version(self) -> dict[int, Fate]:
+        """What became of the late events of each batch that dropped something."""
+        return {row.version: fate_of(self.eras, row, self.fates) for row in self.late_rows}
 
     @cached_property
     def totals(self) -> Books:
-        books = sum_books(self.accounts, self.late, self.corrected)
-        mended = (row for row in self.late_rows if row.version in self.corrected)
-        return with_unrecoverable(books, mended, read_unrecoverable(self.tables), lost_windows(self.eras))
+        return sum_books(self.accounts, self.fates_by_version)
 
     @property
     def gaps(self) -> list[Gap]:
@@ -75,7 +80,7 @@ class StreamLedger:
         """The last so many batches, oldest first."""
         shown = self.accounts[-last:]
         rows = read_ledger(self.tables, shown[0].version - 1) if shown else []
-        return [view_batch(self.eras, row, self.corrected) for row in rows if row.version <= shown[-1].version]
+        return [view_batch(self.eras, row, self.fates) for row in rows if row.version <= shown[-1].version]
 
     def alarms(self) -> list[str]:
         """What a person should look at in the newest batches: too much dropped, or Spark's counter of another mind."""
@@ -90,8 +95,8 @@ class StreamLedger:
     def days(self, event_time: bool) -> list[Day]:
         """The books by the day of their batches, or of their events."""
         if event_time:
-            return by_event_day(self.eras, read_ledger(self.tables), self.corrected)
-        return by_recorded_day(self.accounts, self.late, self.corrected)
+            return by_event_day(self.eras, read_ledger(self.tables), self.fates)
+        return by_recorded_day(self.accounts, self.fates_by_version)
 
 
 def _disagreement(check: CrossCheck) -> str:

@@ -41,15 +41,22 @@ def ledger(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the books of a stream: sent = rejected + counted + late, and what of the late is corrected.
+    """Show the books of a stream: sent = counted + rejected + late, and late = corrected + pending + unrecoverable.
 
-    Rejects are those of the time when they were read. Days do not tell unrecoverable events from corrected ones.
+    All are numbers of records, each counted once. What was rejected is as it was judged when it was read. L and E are
+    the watermarks that a batch dropped by and that it left.
 
     JSON: stream, totals {sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}, gaps
-    [{generation, first, last}], alarms (texts), and one of batches [{generation, batch, recorded, offsets {partition:
-    [start, end)}, records, rejects, events, late, state, late_ms, watermark_ms, source}], days [{day, batches,
-    ...totals}], generations [{generation, at, starts, bound, reason, fingerprint}]. Exit 1 when the books do not
-    balance.
+    [{generation, first, last}], alarms (texts), and one of
+
+    batches [{generation, batch, recorded, offsets {partition: [start, end)}, sent, rejected, counted, late, corrected,
+    pending, unrecoverable, balanced, late_ms (L), watermark_ms (E), source (driver, rebuilt or inferred)}],
+
+    days [{day, batches, sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}],
+
+    generations [{generation, at, starts {partition: offset}, bound, reason, fingerprint}].
+
+    Exit 1 when the books do not balance.
     """
     from tideline.stream_ledger import open_ledger
 
@@ -106,26 +113,23 @@ def _show_batches(views: list[BatchView]) -> None:
 
     def cells(view: BatchView) -> tuple[object, ...]:
         offsets = " ".join(f"{part}:{start}..{end - 1}" for part, (start, end) in view.offsets.items() if end > start)
-        counts = (view.records, view.rejects, view.events, view.late, view.state)
+        books = view.books
+        counts = (books.sent, books.rejected, books.counted, books.late, view.state)
         marks = (at_text(view.late_ms), at_text(view.watermark_ms), view.source.value)
         recorded = at_text(round(view.recorded.timestamp() * 1000))
         return (f"{view.generation}/{view.batch}", recorded, offsets or "-", *counts, *marks)
 
-    columns = ("batch", "recorded", "offsets", "records", "rejects", "events", "late", "corrected", "L", "E", "source")
+    columns = ("batch", "recorded", "offsets", "sent", "rejected", "counted", "late", "state", "L", "E", "source")
     print_table(out, columns, [cells(view) for view in views])
 
 
 def _show_days(days: list[Day]) -> None:
-    columns = ("day", "batches", "sent", "rejected", "counted", "late", "corrected", "pending")
-    print_table(
-        out,
-        columns,
-        [
-            (day.day, day.batches, b.sent, b.rejected, b.counted, b.late, b.corrected, b.pending)
-            for day in days
-            for b in (day.books,)
-        ],
-    )
+    from tideline.ledger_view import books_as_dict
+
+    columns = ("sent", "rejected", "counted", "late", "corrected", "pending", "unrecoverable")
+    rows = [(day.day, day.batches, books_as_dict(day.books)) for day in days]
+    cells = [(day, batches, *(books[column] for column in columns)) for day, batches, books in rows]
+    print_table(out, ("day", "batches", *columns), cells)
 
 
 def _show_states(books: StreamLedger) -> None:
@@ -139,7 +143,7 @@ def _show_states(books: StreamLedger) -> None:
         "late, pending": totals.pending,
         "late, unrecoverable": totals.unrecoverable,
     }
-    print_table(out, ("state", "events"), states.items())
+    print_table(out, ("state", "sent"), states.items())
     out.print()
     rows = [
         (
@@ -162,5 +166,6 @@ def _gap_text(gap: Gap) -> str:
 
 def totals_text(books: Books) -> str:
     """The balance in one line, as `tideline verify` says it."""
-    parts = f"counted {books.counted} + rejected {books.rejected} + late {books.late} ({books.corrected} corrected)"
-    return f"events {books.sent} = {parts}: {'balanced' if books.balanced else 'NOT BALANCED'}"
+    fates = f"{books.corrected} corrected, {books.pending} pending, {books.unrecoverable} unrecoverable"
+    parts = f"counted {books.counted} + rejected {books.rejected} + late {books.late} ({fates})"
+    return f"sent {books.sent} = {parts}: {'balanced' if books.balanced else 'NOT BALANCED'}"

@@ -113,8 +113,9 @@ def show_report(report: VerifyReport) -> None:
     _show_metrics(report.metrics)
     books = report.conservation()
     out.print(
-        f"events {books['events']} = counted {books['counted']} + rejected {books['rejected']} + late {books['late']}"
-        f" ({books['corrected']} corrected): {'balanced' if report.balanced else 'NOT BALANCED'}"
+        f"sent {books['events']} = counted {books['counted']} + rejected {books['rejected']} + late {books['late']}"
+        f" ({books['corrected']} corrected, {report.books.pending} pending, {books['unrecoverable']} unrecoverable):"
+        f" {'balanced' if report.balanced else 'NOT BALANCED'}"
     )
     if books["unrecoverable"]:
         out.print(f"{books['unrecoverable']} late events lie in windows that cannot be corrected any more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tideline.errors import UserError
 from tideline.home import Home
 from tideline.reconcile import reconcile_books
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 for module in (backfill_command, explain_command, ledger_commands, reconcile_command, verify_command):
     module.register(app)
 
@@ -71,7 +72,7 @@ def test_the_ledger_shows_the_last_batches_and_balanced_totals(home: Home) -> No
     status, output = run(home, "ledger", "small", "--last", "2")
     lines = output.splitlines()
     assert (status, [line.split()[0] for line in lines[1:3]], len(lines)) == (0, ["1/2", "1/3"], 4)
-    assert lines[-1] == "events 6 = counted 3 + rejected 1 + late 2 (1 corrected): balanced"
+    assert lines[-1] == ("sent 6 = counted 3 + rejected 1 + late 2 (1 corrected, 1 pending, 0 unrecoverable): balanced")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,40 @@ def test_the_ledger_as_json_has_totals_gaps_and_one_division(home: Home, by: str
     found = run_json(home, "ledger", "small", "--by", by)
     assert sorted(found) == sorted(["stream", "totals", "gaps", "alarms", key])
     assert (len(found[key]), found["totals"]["late"], found["totals"]["pending"]) == (count, 2, 1)
+
+
+SUMS = {"sent", "rejected", "counted", "late", "corrected", "pending", "unrecoverable", "balanced"}
+
+
+@pytest.mark.parametrize(
+    ("by", "key", "keys"),
+    [
+        (
+            "batch",
+            "batches",
+            {"generation", "batch", "recorded", "offsets", *SUMS, "late_ms", "watermark_ms", "source"},
+        ),
+        ("day", "days", {"day", "batches", *SUMS}),
+        ("state", "generations", {"generation", "at", "starts", "bound", "reason", "fingerprint"}),
+    ],
+)
+def test_the_ledgers_help_names_the_keys_of_its_json(home: Home, by: str, key: str, keys: set[str]) -> None:
+    found = run_json(home, "ledger", "small", "--by", by)
+    assert (set(found["totals"]), set(found[key][0])) == (SUMS, keys)
+    _, said = run(home, "ledger", "--help")
+    listed = re.search(rf"{key} \[\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}\]", " ".join(said.split()))
+    assert listed is not None
+    words = re.sub(r"\{[^{}]*\}|\([^()]*\)", "", listed[1])
+    assert {word.strip() for word in words.split(",")} == keys
+
+
+@pytest.mark.parametrize("by", ["batch", "day"])
+def test_the_ledgers_columns_are_called_as_in_its_json(home: Home, by: str) -> None:
+    _, output = run(home, "ledger", "small", "--by", by)
+    columns = output.splitlines()[0].split()
+    assert set(columns) & SUMS >= {"sent", "rejected", "counted", "late"}
+    assert not set(columns) & {"events", "records", "rejects"}
+    assert ("state" in columns) or set(columns) >= {"corrected", "pending", "unrecoverable"}
 
 
 def test_a_state_has_its_own_line(home: Home) -> None:
