@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tideline.errors import UserError
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROJECT_SPECS = CHECKOUT / "include" / "streams"
 
@@ -60,7 +62,12 @@ class Home:
 
     @classmethod
     def from_env(cls) -> Home:
-        return cls(Path(os.environ.get("TIDELINE_HOME") or CHECKOUT / ".tideline").resolve())
+        """UserError where a file is in the way of the folder."""
+        root = Path(os.environ.get("TIDELINE_HOME") or CHECKOUT / ".tideline").resolve()
+        file = next((place for place in (root, *root.parents) if place.exists() and not place.is_dir()), None)
+        if file is not None:
+            raise UserError(f"TIDELINE_HOME is {root}, and {file} is no folder", "set TIDELINE_HOME to a folder")
+        return cls(root)
 
     def stream(self, name: str) -> StreamHome:
         return StreamHome(self.root / "streams" / name)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tideline.dropped_share import Alarm, DroppedShare, dropped_alarm, dropped_share
+from tideline.errors import UserError
 from tideline.home import Home
+from tideline.quarantine import QUARANTINED
 from tideline.rejects import Reject, count_by_reason, newest_rejects
+from tideline.spec.model import Source
+from tideline.spec.problems import did_you_mean
 from tideline.stream_books import deployed_spec
 from tideline.tables.books import read_ledger
 from tideline.tables.schemas import StreamTables
@@ -35,3 +39,21 @@ def report_rejects(home: Home, stream: str, limit: int, reason: str | None = Non
         dropped_share(ledger),
         dropped_alarm(ledger),
     )
+
+
+def require_reason(home: Home, stream: str, reason: str | None) -> None:
+    """UserError for what nothing is ever rejected for; a reason that no record has had yet is one."""
+    spec = deployed_spec(home, stream)
+    known = reasons_of(spec.source)
+    if reason is None or reason in known:
+        return
+    known |= set(count_by_reason(StreamTables(home.tables(spec.name))))  # those of an earlier spec
+    if reason not in known:
+        raise UserError(f"nothing is rejected for '{reason}'", did_you_mean(reason, known, "reasons are"))
+
+
+def reasons_of(source: Source) -> set[str]:
+    """All that a record of the source can be rejected for."""
+    of_columns = {f"bad_{column}" for column in source.read_as.columns}
+    malformed = {"null_value", "not_utf8", "malformed_json", "malformed_line", f"missing_{source.event_time}"}
+    return {*malformed, *of_columns, "bad_timestamp", "future_event", QUARANTINED}

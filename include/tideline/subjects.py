@@ -52,7 +52,9 @@ def _values(metric: Metric, key: str) -> list[str | None]:
         try:
             found = json.loads(key)
         except ValueError as error:
-            raise UserError(f"key '{key}' is no JSON array: {error}", 'write it as ["shop", null]') from None
+            values = [value.strip().strip("'\"") for value in key.strip().strip("[]").split(",")]
+            meant = json.dumps([None if value == "null" else value for value in values], ensure_ascii=False)
+            raise UserError(f"key '{key}' is no JSON array: {error}", f"write it as '{meant}'") from None
         return [value if value is None or isinstance(value, str) else json.dumps(value) for value in found]
     return [part.strip() for part in key.split(",")] if key or metric.keys else []
 
@@ -64,6 +66,8 @@ def unknown_group(tables: StreamTables, subject: Subject) -> UserError:
     if rows is None or not len(rows):
         return _no_window(subject.metric, subject.start_us, _windows(tables, subject.metric))
     message = f"{subject.metric} has no key {subject.key} in the window that begins at {_iso(subject.start_us)}"
+    if "null" in json.loads(subject.key):
+        return UserError(f"{message}: it is the text null", "null itself is written in a JSON array, as [null]")
     return UserError(message, _near(subject.key, sorted(rows["key"].to_pylist())))
 
 

@@ -14,6 +14,8 @@ from tideline.home import Home
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
+SEEDS = 20
+
 bench = typer.Typer(help="Measure what is promised, each against another in the same run.", no_args_is_help=True)
 
 
@@ -23,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 @bench.command()
 def exactness(
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds to play, from 0.")] = 20,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds to play, from 0; 20 if it is not given.")
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -40,10 +44,12 @@ def exactness(
     """Random disorder, restarts, kill -9 and reconciliations on a real Kafka and Spark: nothing may differ."""
     from tideline.bench.exactness import run_exactness
 
+    if seed is not None and seeds is not None:
+        raise typer.BadParameter("--seed plays one seed alone: give one of the two", param_hint="--seeds")
     if keep is not None and keep.exists():
         raise typer.BadParameter(f"{keep} is there already", param_hint="--keep")
     _end_on_sigterm()
-    chosen = range(seeds) if seed is None else [seed]
+    chosen = range(seeds or SEEDS) if seed is None else [seed]
     report = run_exactness(chosen, Home.from_env().root / "jars", keep, progress)
     if as_json:
         print_json(report.as_dict())

@@ -9,6 +9,7 @@ import typer
 from tideline.cli.console import out, print_json, print_table
 from tideline.cli.names import deployed
 from tideline.durations import format_duration
+from tideline.errors import UserError
 from tideline.home import Home
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Stream = Annotated[str, typer.Argument(help="The stream's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Target = Annotated[float, typer.Option(min=0, max=1, help="The share of late events to keep to; 0.001 is 0.1 %.")]
+Target = Annotated[float, typer.Option(help="The share of late events to keep to, below 1; 0.001 is 0.1 %.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +32,8 @@ def lateness(name: Stream, target: Target = 0.001, as_json: Json = False) -> Non
     from tideline.lateness_report import lateness_report
     from tideline.tables.schemas import StreamTables
 
+    if not 0 <= target < 1:
+        raise UserError(f"--target {target:g} is no share of events from 0 to below 1", "such as 0.001, which is 0.1 %")
     home = Home.from_env()
     report = lateness_report(StreamTables(home.tables(name)), deployed(home, name), target)
     if as_json:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tideline.stream_ledger import StreamLedger
 
 
+NEWEST = 20
+
+
 class By(StrEnum):
     """How the books are divided."""
 
@@ -35,7 +38,9 @@ def register(app: typer.Typer) -> None:
 def ledger(
     name: Annotated[str, typer.Argument(help="The stream's name.")],
     by: Annotated[By, typer.Option(help="One line a batch, a day (UTC), or a state.")] = By.BATCH,
-    last: Annotated[int, typer.Option(min=1, help="So many batches or days, the newest.")] = 20,
+    last: Annotated[
+        int | None, typer.Option(min=1, help="So many batches or days, the newest; 20 if it is not given.")
+    ] = None,
     event_time: Annotated[
         bool, typer.Option("--event-time", help="With --by day: days of event time, not of the batches.")
     ] = False,
@@ -62,6 +67,9 @@ def ledger(
 
     if event_time and by is not By.DAY:
         raise UserError("--event-time divides days", "give it with --by day")
+    if last is not None and by is By.STATE:
+        raise UserError("--last divides nothing by state: all generations are shown", "give it with --by batch or day")
+    last = last or NEWEST
     home = Home.from_env()
     books = open_ledger(home, deployed(home, name))
     if as_json:

@@ -29,8 +29,9 @@ def reconcile(
 ) -> None:
     """Find what the watermark dropped, by Kafka offset, and correct the windows it belongs to.
 
-    JSON: stream, batches, late_events, records_read, corrections, rows_published; of a dry run: batches, windows,
-    late_events, records.
+    JSON: stream, batches, late_events, records_read, corrections, rows_published, unrecoverable (windows that a batch
+    never corrects, by pane: Kafka no longer has their events); of a dry run: stream, batches, windows, late_events,
+    records.
     """
     from tideline.reconcile import reconcile_stream
     from tideline.reconcile_plan import Interval
@@ -60,4 +61,4 @@ def _preview(home: Home, name: str, interval: Interval) -> dict[str, Any]:
     tables = StreamTables(home.tables(name))
     plan = plan_stream(home, name, interval)
     eras = read_eras(tables, deployed_spec(home, name))
-    return preview_reconcile(eras, read_ledger(tables, late_only=True), plan).as_dict()
+    return {"stream": name, **preview_reconcile(eras, read_ledger(tables, late_only=True), plan).as_dict()}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tideline.rejects_report import RejectsReport
     from tideline.replay import Replay
 
+NEWEST = 10
 SHOWN_BYTES = 120
 
 Stream = Annotated[str, typer.Argument(help="The stream's name.")]
@@ -29,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def rejects(
     name: Stream,
     reason: Annotated[str | None, typer.Option(help="Only rejects of this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=0, max=1000, help="How many of the newest are shown.")] = 10,
+    limit: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="How many of the newest are shown; 10 if it is not given.")
+    ] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Recompute the windows of those that are events now.")
     ] = False,
@@ -39,14 +42,17 @@ def rejects(
     """Show the records that are no events: how many by reason, and the newest with their bytes made harmless."""
     if dry_run and not replay:
         raise typer.BadParameter("it belongs to --replay", param_hint="--dry-run")
-    if replay:
-        _replay(name, reason, dry_run, as_json)
-        return
-    from tideline.rejects_report import report_rejects
+    if replay and limit is not None:
+        raise typer.BadParameter("a replay takes all rejects of a reason", param_hint="--limit")
+    from tideline.rejects_report import report_rejects, require_reason
 
     home = Home.from_env()
     deployed(home, name)
-    report = report_rejects(home, name, limit, reason)
+    require_reason(home, name, reason)
+    if replay:
+        _replay(name, reason, dry_run, as_json)
+        return
+    report = report_rejects(home, name, NEWEST if limit is None else limit, reason)
     if as_json:
         print_json({"stream": name, **_counts(report), "newest": [_as_dict(reject) for reject in report.newest]})
     else:

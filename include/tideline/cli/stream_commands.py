@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,6 +79,9 @@ def produce(
 ) -> None:
     """Sends a file's lines, or seeded traffic of which a share is late, doubled, malformed or from the future."""
     shares = (late_share, duplicate_share, malformed_share, future_share)
+    numbers = {"--rate": rate, "--seconds": seconds, "--speed": speed, "--late-after": late_after}
+    for option, number in numbers.items():
+        _refuse(number is not None and not math.isfinite(number), "it is no finite number", option)
     if file is not None:
         _refuse(seconds is not None or count is not None, "--seconds and --count are for traffic, not for --file")
         _refuse(not file.is_file(), f"there is no file {file}", "--file")

@@ -42,7 +42,8 @@ def verify(
 
     JSON: stream, holds, pinned {generation, batch}, metrics {name: {windows, rows, differences, pending}},
     conservation {events, counted, rejected, late, corrected, unrecoverable, replayable, unchecked_windows, holds}
-    (null for a sample), differences; of a sample also sample {drawn, windows, unchecked, seed, records_read}.
+    (null for a sample), differences (of the first 20 rows of each metric
+    that differ); of a sample also sample {drawn, windows, unchecked, seed, records_read}.
     """
     from tideline.verify import verify_stream
     from tideline.verify.sample import verify_stream_sample
@@ -76,9 +77,9 @@ def _draw(
 
     from tideline.verify.sample import ALWAYS_US, Draw
 
+    if seed is not None and share is None and count is None:
+        raise UserError("--seed draws windows", "give it with --sample or --windows")
     if share is None and count is None and since is None and until is None:
-        if seed is not None:
-            raise UserError("--seed draws windows", "give it with --sample or --windows")
         return None
     if share is not None and (count is not None or not 0 < share <= 1):
         raise UserError("--sample is a share above 0 and up to 1, without --windows", "such as --sample 0.05")
@@ -129,9 +130,13 @@ def show_report(report: VerifyReport) -> None:
 def _show_metrics(metrics: Mapping[str, MetricReport]) -> None:
     rows = [(name, each.windows, each.rows, each.differences, each.pending) for name, each in metrics.items()]
     print_table(out, ("metric", "windows", "rows", "differences", "pending"), rows)
-    for d in (d for metric in metrics.values() for d in metric.shown):
-        values = f"expected {d.expected}, found {d.found}"
-        out.print(f"{d.metric} {d.window_start} {d.key} {d.column}: {values}", markup=False, style="red")
+    for name, metric in metrics.items():
+        shown = len({(d.window_start, d.key) for d in metric.shown})
+        if shown < metric.differences:
+            out.print(f"{name}: the first {shown} of {metric.differences} differences", style="red")
+        for d in metric.shown:
+            values = f"expected {d.expected}, found {d.found}"
+            out.print(f"{d.metric} {d.window_start} {d.key} {d.column}: {values}", style="red")
 
 
 def _show_verdict(stream: str, holds: bool, pinned: LedgerRow | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +19,20 @@ from tideline.bench.player import Player
 from tideline.cli import (
     backfill_command,
     explain_command,
+    lateness_commands,
     ledger_commands,
     reconcile_command,
     verify_command,
 )
 from tideline.errors import UserError
 from tideline.home import Home
-from tideline.reconcile import reconcile_books
+from tideline.ledger import Books
+from tideline.reconcile import ReconcileResult, reconcile_books
+from tideline.verify.report import Difference, Kept, Log, MetricReport, VerifyReport
 
 app = typer.Typer(rich_markup_mode=None)
-for module in (backfill_command, explain_command, ledger_commands, reconcile_command, verify_command):
+COMMANDS = (backfill_command, explain_command, lateness_commands, ledger_commands, reconcile_command, verify_command)
+for module in COMMANDS:
     module.register(app)
 
 SPEC = {
@@ -148,6 +154,7 @@ def test_a_window_is_given_as_a_time_or_in_milliseconds(home: Home, window: str)
 
 def test_dry_runs_need_no_broker(home: Home) -> None:
     assert run_json(home, "reconcile", "small", "--dry-run") == {
+        "stream": "small",
         "batches": 1,
         "windows": 1,
         "late_events": 1,
@@ -179,6 +186,12 @@ def test_dry_runs_write_nothing(home: Home) -> None:
         ("reconcile small --from soon", "--from 'soon' is not a time", "2026-01-31T10:00:00Z"),
         ("verify small --sample 2", "--sample is a share", "--sample 0.05"),
         ("verify small --seed 2", "--seed draws windows", "--sample or --windows"),
+        ("verify small --seed 2 --from 1970-01-01", "--seed draws windows", "--sample or --windows"),
+        ("ledger small --by state --last 3", "--last divides nothing", "--by batch or day"),
+        ("explain small counts 0 null", "it is the text null", "[null]"),
+        ("explain small counts 0 [x]", "key '[x]' is no JSON array", """'["x"]'"""),
+        ("lateness small --target 1", "--target 1 is no share", "0.001"),
+        ("lateness small --target nan", "--target nan is no share", "0.001"),
         ("verify smal", "stream 'smal' was never deployed", "did you mean 'small'?"),
     ],
 )
@@ -187,6 +200,34 @@ def test_wrong_use_is_named_with_its_fix(home: Home, arguments: str, message: st
         run(home, *arguments.split())
     assert message in error.value.message
     assert fix in (error.value.fix or "")
+
+
+def test_a_home_that_is_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for home in (file, file / "home"):
+        monkeypatch.setenv("TIDELINE_HOME", str(home))
+        with pytest.raises(UserError, match=f"{file} is no folder"):
+            Home.from_env()
+
+
+def test_the_help_of_reconcile_names_every_key(home: Home) -> None:
+    keys = [field.name for field in fields(ReconcileResult)]
+    _, said = run(home, "reconcile", "--help")
+    assert [key for key in keys if key not in said] == []
+
+
+def report(differences: int) -> MetricReport:
+    shown = tuple(Difference("counts", "1970-01-01", f'["{n}"]', "n", "1", "2") for n in range(min(2, differences)))
+    return MetricReport(9, 9, differences, 0, shown)
+
+
+@pytest.mark.parametrize(("differences", "said"), [(2, False), (7, True)])
+def test_verify_says_when_it_names_only_some(differences: int, said: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    verify_command.show_report(
+        VerifyReport("small", None, {"counts": report(differences)}, Log(), Kept(), Books(0, 0, 0, 0, 0))
+    )
+    assert ("counts: the first 2 of 7 differences" in capsys.readouterr().out) is said
 
 
 def test_a_time_without_a_zone_is_said_to_be_utc(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,8 @@ def closed_port() -> int:
         ("--topic t --rate 5 --count 1 --late-every 3", "--late-every needs --file"),
         ("--topic t --rate 5 --count 1 --late-share 0.7 --malformed-share 0.7", "add up to more"),
         ("--topic t --rate 5 --count 1 --late-share 2", "--late-share"),
+        ("--topic t --rate inf --count 1", "no finite number"),
+        ("--topic t --rate 5 --seconds inf", "no finite number"),
     ],
 )
 def test_wrong_use_exits_2_with_the_reason(arguments: str, reason: str) -> None:

@@ -13,10 +13,13 @@ from typer.testing import CliRunner
 from support.records import log_line, small_spec
 from tideline.bench.player import Player, records
 from tideline.cli import quarantine_commands, reject_commands
+from tideline.errors import UserError
 from tideline.home import Home
+from tideline.produce.malformed import KINDS
 from tideline.quarantine import Entry, Quarantine, load_quarantine
 from tideline.quarantine_acts import effect_of
 from tideline.quarantine_list import added, change_list
+from tideline.rejects_report import reasons_of
 from tideline.spec.model import StreamSpec
 
 app = typer.Typer()
@@ -151,3 +154,22 @@ def test_a_record_that_no_batch_has_read_asks_for_nothing(tmp_path: Path, player
 def test_a_stream_that_was_never_deployed_is_refused(tmp_path: Path) -> None:
     done = CliRunner(env={"TIDELINE_HOME": str(tmp_path)}).invoke(app, ["rejects", "none"])
     assert "never deployed" in str(done.exception)
+
+
+def test_a_reason_that_is_none_is_refused_with_those_there_are(tmp_path: Path, player: Player) -> None:
+    player.play(b"junk")
+    for options in ([], ["--replay"]):
+        done = CliRunner(env={"TIDELINE_HOME": str(tmp_path)}).invoke(
+            app, ["rejects", "small", "--reason", "nope", *options]
+        )
+        assert isinstance(done.exception, UserError)
+        assert "malformed_line" in done.exception.fix
+    assert run(tmp_path, "rejects", "small", "--reason", "null_value").startswith("small: 0 rejects")
+
+
+def test_every_reason_of_malformed_records_is_one_to_ask_for() -> None:
+    assert {reason for reason, _ in KINDS} <= reasons_of(small_spec().source)
+
+
+def test_a_replay_has_no_limit(tmp_path: Path, player: Player) -> None:
+    run(tmp_path, "rejects", "small", "--replay", "--limit", "10", code=2)
