@@ -32,7 +32,7 @@ from tideline.generations import Era
 from tideline.ledger import LedgerRow
 from tideline.subjects import unknown_group
 from tideline.tables.books import read_corrected, read_inputs, read_last_row, read_ledger
-from tideline.tables.published import HOUR, read_published
+from tideline.tables.published import HOUR, hour_of, read_published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
 
@@ -123,8 +123,9 @@ def explain_group(
 def _explain(tables: StreamTables, eras: Sequence[Era], subject: Subject, newest: int) -> Explanation:
     era = next(era for era in eras if era.bounds.hold(subject.end_us))
     inputs = read_inputs(tables, era, _where(subject) & (pc.field("metric") == subject.metric))
-    hour = datetime.fromtimestamp(subject.start_us // 1_000_000, UTC).strftime("%Y-%m-%d-%H")
-    rows = read_published(tables.published(subject.metric), _where(subject) & (pc.field(HOUR) == hour))
+    rows = read_published(
+        tables.published(subject.metric), _where(subject) & (pc.field(HOUR) == hour_of(subject.start_us))
+    )
     published = rows.to_pylist() if rows is not None else []
     last = read_last_row(tables)
     watermark_ms = era.watermark_ms(last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -108,4 +109,4 @@ def late_alerts(name: Stream, as_json: Json = False) -> None:
 
 def _cell(value: object) -> str:
     """Times to the second."""
-    return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "strftime") else str(value)
+    return value.isoformat(" ", "seconds")[:19] if isinstance(value, datetime) else str(value)

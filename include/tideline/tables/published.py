@@ -42,6 +42,11 @@ class ColumnChanged(UserError):
 HOUR: Final = "hour"
 
 
+def hour_of(start_us: int) -> str:
+    """The partition of a window by its start (us), as the publisher's SQL writes it; strftime would not pad years."""
+    return datetime.fromtimestamp(start_us // 1_000_000, UTC).isoformat()[:13].replace("T", "-")
+
+
 @dataclass(frozen=True)
 class Closing:
     """The windows of one metric that a batch closes, by their ends (us), and their length (ms)."""
@@ -51,8 +56,7 @@ class Closing:
 
     def hours(self) -> set[str]:
         """The hours in which the windows begin."""
-        starts = (datetime.fromtimestamp((end - self.window_ms * 1000) // 1_000_000, UTC) for end in self.ends_us)
-        return {start.strftime("%Y-%m-%d-%H") for start in starts}
+        return {hour_of(end - self.window_ms * 1000) for end in self.ends_us}
 
 
 NOTHING_CLOSES: Final = Closing(frozenset(), 0)

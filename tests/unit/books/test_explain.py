@@ -24,7 +24,7 @@ from tideline.stream_books import StreamBooks
 from tideline.stream_explain import Explanation, explain_group
 from tideline.subjects import find_subject
 from tideline.tables.delta import open_dataset
-from tideline.tables.published import read_published
+from tideline.tables.published import Closing, read_published
 from tideline.tables.unrecoverable import commit_unrecoverable
 from tideline.unrecoverable import Unrecoverable
 
@@ -293,3 +293,15 @@ def test_whatever_happens_the_last_step_is_the_published_row(
         row = found.published
         assert found.differs == ()
         assert counting == (row["request_count"] if row else 0)
+
+
+def test_a_window_of_the_year_987_is_found_in_its_hour(tmp_path: Path) -> None:
+    """The publisher's SQL writes the partition, Python looks for it: of early years both must write four digits."""
+    start_s = -31_000_000_000
+    player = Player(tmp_path, small_spec())
+    player.play(log_line(start_s + 1), log_line(5))  # before the epoch every event is late
+    reconcile_books(player.books)
+    found = explained(player, start_s)
+    assert found.published is not None
+    assert (found.published["hour"], found.differs) == ("0987-08-25-16", ())
+    assert Closing(frozenset({(start_s + 10) * 1_000_000}), 10_000).hours() == {found.published["hour"]}
