@@ -13,6 +13,7 @@ from tideline.engine.cells import connect
 from tideline.errors import UserError
 from tideline.explain import Subject
 from tideline.generations import Era
+from tideline.lateness import windows_of
 from tideline.spec.model import Metric
 from tideline.spec.problems import did_you_mean
 from tideline.tables.published import read_published
@@ -21,19 +22,51 @@ from tideline.tables.schemas import TIME, StreamTables
 _SHOWN = 5
 
 
-def find_subject(tables: StreamTables, eras: Sequence[Era], metric: str, start_us: int, key: str) -> Subject:
+def find_subject(
+    tables: StreamTables, eras: Sequence[Era], metric: str, start_us: int, key: str, end_us: int | None = None
+) -> Subject:
     """The group of a metric, window start and key; UserError when no spec has such a metric there.
 
+    Windows of several specs may begin at the same time: then `end_us` chooses, and UserError names the ends without it.
     Whether anything is known of the group is not looked at.
     """
     known = {name for era in eras for name in era.spec.metrics}
     if metric not in known:
         raise UserError(f"there is no metric '{metric}'", did_you_mean(metric, known, "metrics are"))
-    for era in eras:
-        found = era.spec.metrics.get(metric)
-        if found is not None and era.bounds.hold(start_us + found.window * 1000):
-            return Subject(metric, start_us, start_us + found.window * 1000, key_text(found, key))
-    raise _no_window(metric, start_us, _windows(tables, metric))
+    found = _beginning_at(eras, metric, start_us)
+    if not found:
+        raise _no_window(metric, start_us, _windows(tables, metric))
+    end = _chosen(metric, start_us, sorted(found), end_us)
+    return Subject(metric, start_us, end, key_text(found[end], key))
+
+
+def _beginning_at(eras: Sequence[Era], metric: str, start_us: int) -> dict[int, Metric]:
+    """The metric as each spec has it that owns a window from then on, by the window's end (us).
+
+    A time at which no spec's windows begin is taken for one: it is then found that nothing is known of it.
+    """
+    owned = {
+        start_us + found.window * 1000: (era, found)
+        for era in eras
+        for found in (era.spec.metrics.get(metric),)
+        if found is not None and era.bounds.hold(start_us + found.window * 1000)
+    }
+    real = {end: each for end, each in owned.items() if (metric, end) in windows_of(each[0].spec, start_us)}
+    return {end: found for end, (_, found) in (real or owned).items()}
+
+
+def _chosen(metric: str, start_us: int, ends: Sequence[int], end_us: int | None) -> int:
+    if end_us is not None and end_us in ends:
+        return end_us
+    options = " or ".join(f"--until {_iso(end)}" for end in ends)
+    if end_us is not None:
+        raise UserError(f"{metric} has no window from {_iso(start_us)} to {_iso(end_us)}", f"there is {options}")
+    if len(ends) > 1:
+        raise UserError(
+            f"{metric} has {len(ends)} windows that begin at {_iso(start_us)}: its spec changed then",
+            f"choose one by its end: {options}",
+        )
+    return ends[0]
 
 
 def key_text(metric: Metric, key: str) -> str:

@@ -27,6 +27,9 @@ def explain(
     metric: Annotated[str, typer.Argument(help="The metric's name.")],
     window: Annotated[str, typer.Argument(help="The window's start: RFC 3339, or milliseconds since the epoch.")],
     key: Annotated[str, typer.Argument(help='The key values with commas between, or a JSON array: ["shop", null].')],
+    until: Annotated[
+        str | None, typer.Option(help="The window's end, where windows of two specs begin at the same time.")
+    ] = None,
     last: Annotated[int, typer.Option(min=1, help="So many parts of each generation, the newest.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -48,7 +51,9 @@ def explain(
     spec = deployed(home, name)
     tables = StreamTables(home.tables(name))
     eras = read_eras(tables, spec)
-    found = explain_group(tables, eras, find_subject(tables, eras, metric, start_us(window), key), last)
+    end_us = None if until is None else time_us(until, "--until")
+    subject = find_subject(tables, eras, metric, time_us(window, "WINDOW"), key, end_us)
+    found = explain_group(tables, eras, subject, last)
     if as_json:
         print_json({"stream": name, **found.as_dict()})
     else:
@@ -56,15 +61,14 @@ def explain(
     raise typer.Exit(1 if found.differs else 0)
 
 
-def start_us(window: str) -> int:
-    """A window's start in us; digits alone are milliseconds."""
-    if window.lstrip("-").isdecimal():
-        if not -62_135_596_800_000 <= int(window) <= 253_402_300_799_999:
-            raise UserError(
-                f"WINDOW {window} lies outside the years 1 to 9999", "give milliseconds, or an RFC 3339 time"
-            )
-        return int(window) * 1000
-    return round(parse_time(window, "WINDOW").timestamp() * 1_000_000)
+def time_us(text: str, option: str) -> int:
+    """A time in us; digits alone are milliseconds."""
+    if text.lstrip("-").isdecimal():
+        if not -62_135_596_800_000 <= int(text) <= 253_402_300_799_999:
+            fix = "give milliseconds, or an RFC 3339 time"
+            raise UserError(f"{option} {text} lies outside the years 1 to 9999", fix)
+        return int(text) * 1000
+    return round(parse_time(text, option).timestamp() * 1_000_000)
 
 
 def show(stream: str, found: Explanation) -> None:

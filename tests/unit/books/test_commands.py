@@ -188,6 +188,8 @@ def test_dry_runs_write_nothing(home: Home) -> None:
         ("verify small --seed 2", "--seed draws windows", "--sample or --windows"),
         ("verify small --seed 2 --from 1970-01-01", "--seed draws windows", "--sample or --windows"),
         ("ledger small --by state --last 3", "--last divides nothing", "--by batch or day"),
+        ("explain small counts 0 a --until soon", "--until 'soon' is not a time", "2026-01-31T10:00:00Z"),
+        ("explain small counts 0 a --until 15000", "no window from", "--until 1970-01-01T00:00:10Z"),
         ("explain small counts 0 null", "it is the text null", "[null]"),
         ("explain small counts 0 [x]", "key '[x]' is no JSON array", """'["x"]'"""),
         ("lateness small --target 1", "--target 1 is no share", "0.001"),

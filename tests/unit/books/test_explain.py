@@ -182,7 +182,7 @@ def test_a_row_that_nobody_published_is_named(tmp_path: Path) -> None:
         ("counts", 0, "aa", 'no key ["aa"]', "did you mean '[\"a\"]'?"),
         ("counts", 0, "shop-of-mine", 'no key ["shop-of-mine"]', 'known are ["a"]'),
         ("counts", 0, "a,b", "2 values, the metric has 1: service", "JSON array"),
-        ("counts", 0, '["a"', "is no JSON array", '["shop", null]'),
+        ("counts", 0, '["a"', "is no JSON array", """'["a"]'"""),
     ],
 )
 def test_what_is_not_there_is_answered_with_what_is_near(
@@ -305,3 +305,28 @@ def test_a_window_of_the_year_987_is_found_in_its_hour(tmp_path: Path) -> None:
     assert found.published is not None
     assert (found.published["hour"], found.differs) == ("0987-08-25-16", ())
     assert Closing(frozenset({(start_s + 10) * 1_000_000}), 10_000).hours() == {found.published["hour"]}
+
+
+def test_where_two_specs_have_a_window_from_then_on_the_user_chooses_by_its_end(tmp_path: Path) -> None:
+    first = Player(tmp_path, small_spec())
+    first.play(log_line(5), log_line(25), log_line(41))
+    first.play(log_line(42))
+    longer = small_spec(counts=COUNT | {"window": "20 seconds"})
+    second = Player(tmp_path, longer, 2, log=first.log)
+    second.play(log_line(26), log_line(43))
+
+    def ending(end_s: int | None, start_s: int = 20) -> Explanation:
+        end_us = None if end_s is None else end_s * 1_000_000
+        subject = find_subject(second.tables, second.eras, "counts", start_s * 1_000_000, "a", end_us)
+        return explain_group(second.tables, second.eras, subject, 20, lambda: None)
+
+    for end_s, generation in ((30, 1), (40, 2)):
+        found = ending(end_s)
+        assert (found.era.first, found.published and found.published["window_end"].timestamp()) == (generation, end_s)
+        assert found.differs == ()
+    with pytest.raises(UserError, match="2 windows that begin at 1970-01-01T00:00:20Z") as error:
+        ending(None)
+    assert "--until 1970-01-01T00:00:30Z or --until 1970-01-01T00:00:40Z" in error.value.fix
+    with pytest.raises(UserError, match="no window from 1970-01-01T00:00:20Z to 1970-01-01T00:00:50Z"):
+        ending(50)
+    assert [ending(None, start_s).subject.end_us for start_s in (0, 40)] == [10_000_000, 60_000_000]
