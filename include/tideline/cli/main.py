@@ -13,7 +13,9 @@ from importlib.util import find_spec
 import typer
 
 from tideline.cli.console import print_error
+from tideline.cli.damage import damage_of
 from tideline.errors import UserError
+from tideline.home import Home
 
 MODULES = (
     "platform_commands",
@@ -53,8 +55,12 @@ def main() -> None:
     except UserError as error:
         print_error(error)
         sys.exit(error.exit_status)
-    except Exception:  # a fault of the program is no answer either, and Python would exit 1
-        traceback.print_exc()
+    except Exception as error:  # a fault of the program is no answer either, and Python would exit 1
+        damage = damage_of(error, Home.from_env().root / "tables")
+        if damage is None:
+            traceback.print_exc()
+        else:
+            print_error(damage)
         sys.exit(2)
 
 

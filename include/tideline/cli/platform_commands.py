@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import out, print_json, progress
+from tideline.errors import UserError
 from tideline.home import Home
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ def down() -> None:
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False) -> None:
-    """Show what runs: the services, and the streams."""
+    """Show what runs: the services, and the streams; exit 2 while the database cannot tell which there are.
+
+    JSON: services {name: healthy, starting, failed or stopped}, streams [{name, desired, state, reason, epoch,
+    generation, batch, backlog, watermark}], null while the database cannot tell.
+    """
     from tideline.cli.status_view import print_status
     from tideline.platform.status import service_states
     from tideline.settings import Settings
@@ -44,11 +49,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one objec
     home = Home.from_env()
     settings = Settings.load(home)
     services = service_states(home, settings)
-    streams = _streams(home, settings) if services["database"] == "healthy" else []
+    streams = _streams(home, settings) if services["database"] == "healthy" else None
     if as_json:
         print_json({"services": services, "streams": streams})
     else:
-        print_status(services, streams)
+        print_status(services, streams or [])
+    if streams is None:
+        raise UserError(f"which streams there are is not known: the database is {services['database']}", "tideline up")
 
 
 def _streams(home: Home, settings: Settings) -> list[dict[str, object]]:

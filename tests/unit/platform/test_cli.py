@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -63,3 +64,10 @@ def test_an_error_is_two_lines_on_standard_error() -> None:
     code = "from tideline.cli.console import *; print_error(UserError('what [is] wrong', 'do this'))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (said.stdout, said.stderr) == ("", "error: what [is] wrong\n  fix: do this\n")
+
+
+def test_streams_that_cannot_be_asked_for_are_not_none(tmp_path: Path) -> None:
+    done = end("status", "--json", home=tmp_path / "home", streams=tmp_path)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["services"]["database"], found["streams"]) == (2, "stopped", None)
+    assert "the database is stopped" in done.stderr
