@@ -10,7 +10,7 @@ from typing import Any
 from oracle.events import TEXT_COLUMNS, Event, Rejected
 from oracle.times import from_epoch_ms, from_rfc_3339
 
-MAX_SECONDS = 1_000_000_000
+LARGEST = 1_000_000_000
 _EXACT = Context(prec=100)
 
 
@@ -50,20 +50,26 @@ _DECODER = json.JSONDecoder(
 
 
 def parse_json(text: str) -> Event:
+    fields = decode(text)
+    time_us = event_time(fields.get("timestamp"))
+    response_time = millionths("response_time", fields.get("response_time"))
+    status_code = _status_code(fields.get("status_code"))
+    texts: dict[str, Any] = {column: text_of(column, fields.get(column)) for column in TEXT_COLUMNS}
+    return Event(time_us, response_time, status_code, **texts)
+
+
+def decode(text: str) -> dict[str, Any]:
+    """The fields of an object; anything else is malformed."""
     try:
         fields = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise Rejected("malformed_json") from None
-    texts: dict[str, Any] = {column: _text(column, fields.get(column)) for column in TEXT_COLUMNS}
-    return Event(
-        _event_time(fields.get("timestamp")),
-        _response_time(fields.get("response_time")),
-        _status_code(fields.get("status_code")),
-        **texts,
-    )
+    if not isinstance(fields, dict):
+        raise Rejected("malformed_json")
+    return fields
 
 
-def _event_time(value: Any) -> int:
+def event_time(value: Any) -> int:
     if value is None:
         raise Rejected("missing_timestamp")
     time_us = None
@@ -76,18 +82,18 @@ def _event_time(value: Any) -> int:
     return time_us
 
 
-def _response_time(value: Any) -> int | None:
-    """Seconds as written, rounded half-even to millionths, which is what is returned."""
+def millionths(column: str, value: Any) -> int | None:
+    """A number as written, rounded half-even to millionths, which is what is returned."""
     if value is None:
         return None
     try:
         if isinstance(value, Number):
-            seconds = Decimal(value.text)
-            if abs(seconds) < MAX_SECONDS:
-                return int(seconds.quantize(Decimal("0.000001"), ROUND_HALF_EVEN, _EXACT).scaleb(6, _EXACT))
+            number = Decimal(value.text)
+            if abs(number) < LARGEST:
+                return int(number.quantize(Decimal("0.000001"), ROUND_HALF_EVEN, _EXACT).scaleb(6, _EXACT))
     except ArithmeticError:
         pass  # an exponent beyond all bounds
-    raise Rejected("bad_response_time")
+    raise Rejected(f"bad_{column}")
 
 
 def _status_code(value: Any) -> int | None:
@@ -98,7 +104,7 @@ def _status_code(value: Any) -> int | None:
     raise Rejected("bad_status_code")
 
 
-def _text(column: str, value: Any) -> str | None:
+def text_of(column: str, value: Any) -> str | None:
     """Numbers and truth values become the text they were written as."""
     match value:
         case None | str():

@@ -20,11 +20,15 @@ def parse(value: bytes | None, kafka_ms: int, max_future_ms: int = HOUR_MS) -> E
     return event
 
 
-def _parse(value: bytes | None) -> Event:
+def text_of_value(value: bytes | None) -> str:
     if value is None:
         raise Rejected("null_value")
     try:
-        text = value.decode("utf-8")
+        return value.decode("utf-8")
     except UnicodeDecodeError:
         raise Rejected("not_utf8") from None
+
+
+def _parse(value: bytes | None) -> Event:
+    text = text_of_value(value)
     return parse_json(text) if text.lstrip(" \t\r\n").startswith("{") else parse_access_line(text)

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from tideline.produce.log_events import LogWriter
-from tideline.produce.malformed import KINDS
+from tideline.produce.malformed import BAD_LOGS
 
 START_MS: Final = int(datetime(2025, 3, 3, tzinfo=UTC).timestamp()) * 1000
 """Event time begins here whenever a seed is played: a plan is a pure function of its seed."""
@@ -58,14 +58,14 @@ def random_records(rng: Random, seed: int, count: int, partitions: int) -> list[
 def _value(rng: Random, writer: LogWriter, shape: _Shape, clock_ms: int, before: list[bytes | None]) -> bytes | None:
     at = rng.random()
     if at < shape.late:
-        return writer.record(clock_ms - between(rng, *_LATE_BY_MS))[0]
+        return writer.record(clock_ms - between(rng, *_LATE_BY_MS)).value
     if at < shape.late + shape.duplicate and before:
         return rng.choice(before)
     if at < shape.late + shape.duplicate + shape.malformed:
-        return rng.choice(KINDS)[1](writer.fields(clock_ms), rng)
+        return rng.choice(BAD_LOGS)[1](writer.fields(clock_ms), rng)
     if at < shape.late + shape.duplicate + shape.malformed + shape.future:
-        return writer.record(_FUTURE_MS + rng.randrange(_HOUR_MS))[0]
-    return writer.record(clock_ms - rng.randint(0, shape.disorder_ms))[0]
+        return writer.record(_FUTURE_MS + rng.randrange(_HOUR_MS)).value
+    return writer.record(clock_ms - rng.randint(0, shape.disorder_ms)).value
 
 
 def _with_silence(rng: Random, sent: list[Sent], partitions: int) -> list[Sent]:

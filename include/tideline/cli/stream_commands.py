@@ -67,6 +67,11 @@ def produce(
     rate: Annotated[float | None, typer.Option(min=0.001, help="records a second")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="sends traffic for so long")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="sends so many records of traffic")] = None,
+    kind: Annotated[str, typer.Option(help="what traffic is made of: logs or user-events")] = "logs",
+    shape: Annotated[str, typer.Option(help="how traffic comes: steady, or bursty with quiet stretches")] = "steady",
+    late_by: Annotated[
+        list[str] | None, typer.Option(help="how late late events are, such as '15 minutes'; may be given again")
+    ] = None,
     seed: Annotated[int, typer.Option(help="the same seed gives the same traffic")] = 1,
     speed: Annotated[float, typer.Option(min=0.001, help="event time against real time, until it has caught up")] = 60,
     late_share: Share = 0.02,
@@ -90,8 +95,15 @@ def produce(
         _refuse(rate is None, "give --file, or --rate with --seconds or --count")
         _refuse((seconds is None) == (count is None), "give one of --seconds and --count")
         _refuse(sum(shares) > 1, "the shares add up to more than 1")
+    from tideline.produce.kinds import KINDS
+    from tideline.produce.pace import evenly, in_bursts
     from tideline.produce.sender import Sender, send_events, send_file
     from tideline.produce.traffic import Traffic
+
+    shapes = {"steady": evenly, "bursty": in_bursts}
+    _refuse(kind not in KINDS, f"there is no kind '{kind}': write {' or '.join(KINDS)}", "--kind")
+    _refuse(shape not in shapes, f"there is no shape '{shape}': write {' or '.join(shapes)}", "--shape")
+    late = tuple(_duration_ms(text) for text in late_by or ())
 
     address = bootstrap or _platform_bootstrap()
     with _progress() as progress:
@@ -101,10 +113,21 @@ def produce(
                 address, topic, file, late_every, rate, progress, before_held_back=pause, partitions=partitions
             )
         elif rate is not None:
-            traffic = Traffic(seed, rate, Traffic.start_before(now_ms()), *shares, speed)
+            start = Traffic.start_before(now_ms())
+            traffic = Traffic(seed, rate, start, *shares, speed, kind=KINDS[kind], late_by=late)
             with Sender(address, topic, partitions) as sender:
-                sent = send_events(sender, traffic.paced(count or max(1, round(rate * (seconds or 0)))), progress)
+                events = traffic.paced(count or max(1, round(rate * (seconds or 0))), shapes[shape])
+                sent = send_events(sender, events, progress)
     _report(topic, sent, as_json)
+
+
+def _duration_ms(text: str) -> int:
+    from tideline.durations import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--late-by") from None
 
 
 def _refuse(wrong: bool, reason: str, parameter: str | None = None) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Protocol
 
 from tideline.demo.feed import Feed, Message
-from tideline.produce.pace import paced
+from tideline.produce.pace import evenly, paced
 
 _TAIL_SHARE = 4
 
@@ -66,9 +66,9 @@ class BackgroundSender:
     def _run(self) -> None:
         try:
             messages = self._feed.on_time()
-            self._send(paced(islice(messages, head_count(self._feed.on_time_count)), self._feed.rate))
+            self._send(paced(islice(messages, head_count(self._feed.on_time_count)), evenly(self._feed.rate)))
             self._may_finish.wait()
-            self._send(paced(messages, self._feed.rate))
+            self._send(paced(messages, evenly(self._feed.rate)))
         except BaseException as failure:
             self._failure = failure
 

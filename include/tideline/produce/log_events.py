@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any, Final
 
+from tideline.produce.records import Drawn
+
 # Name, share of the traffic, median response time in seconds.
 SERVICES: Final = (
     ("gateway", 30, 0.04),
@@ -39,12 +41,12 @@ class LogWriter:
     def __init__(self, seed: int, rng: Random) -> None:
         self._seed, self._rng = seed, rng
 
-    def record(self, time_ms: int) -> tuple[bytes, int]:
+    def record(self, time_ms: int) -> Drawn:
         """A record of about that event time, and its exact event time: access lines know whole seconds only."""
         fields = self.fields(time_ms)
         if self._rng.random() < _ACCESS_SHARE:
-            return self._access_line(time_ms, fields), time_ms // 1000 * 1000
-        return json.dumps(fields).encode(), time_ms
+            return Drawn(self._access_line(time_ms, fields), time_ms // 1000 * 1000)
+        return Drawn(json.dumps(fields).encode(), time_ms)
 
     def fields(self, time_ms: int) -> dict[str, Any]:
         """The fields of a JSON log."""

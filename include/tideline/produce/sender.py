@@ -16,7 +16,7 @@ from tideline.errors import UserError
 from tideline.kafka_client import CONNECT_MS, reached
 from tideline.kafka_io import TopicMissing, ensure_topic
 from tideline.produce.lines import FileSource
-from tideline.produce.pace import paced
+from tideline.produce.pace import evenly, paced
 from tideline.produce.traffic import TrafficEvent
 
 PARTITIONS = 3
@@ -63,17 +63,25 @@ class Sender:
             raise TopicMissing(self._topic)
         return sorted(found)
 
-    def send(self, value: bytes | None, tag: str = "", partition: int | None = None) -> None:
-        """Hands one record over, to the next partition in turn unless one is named.
+    def send(
+        self,
+        value: bytes | None,
+        tag: str = "",
+        partition: int | None = None,
+        *,
+        key: bytes | None = None,
+        reason: str = "",
+    ) -> None:
+        """Hands one record over: to the partition named, or to that of its key, or else to the next in turn.
 
-        A failure of an earlier record is raised here or in `flush`.
+        `tag` and `reason` go with it as headers. A failure of an earlier record is raised here or in `flush`.
         """
         self._raise_failure()
-        headers = [("tag", tag.encode())] if tag else None
-        if partition is None:
+        headers = [(name, text.encode()) for name, text in (("tag", tag), ("reason", reason)) if text]
+        if partition is None and key is None:
             partition = self._partitions[self.sent % len(self._partitions)]
         # kafka-python sends a null value only with a key; Kafka itself does not mind an empty one.
-        key = b"" if value is None else None
+        key = b"" if value is None and key is None else key
         try:
             future = self._producer.send(self._topic, value=value, key=key, headers=headers, partition=partition)
         except MessageSizeTooLargeError as error:
@@ -143,7 +151,7 @@ def send_file(
     source = FileSource(path, late_every)
     with Sender(bootstrap, topic, partitions) as sender:
         on_time = source.on_time()
-        send_lines(sender, paced(on_time, rate) if rate else on_time, progress)
+        send_lines(sender, paced(on_time, evenly(rate)) if rate else on_time, progress)
         held = 0
         if late_every is not None:
             held_back = source.held_back()
@@ -152,7 +160,7 @@ def send_file(
                 if before_held_back:
                     before_held_back()
                 lines = chain([first], held_back)
-                held = send_lines(sender, paced(lines, rate) if rate else lines, progress)
+                held = send_lines(sender, paced(lines, evenly(rate)) if rate else lines, progress)
         return Produced(sender.sent, held)
 
 
@@ -161,7 +169,7 @@ def send_events(sender: Sender, events: Iterable[TrafficEvent], progress: Progre
     tags: dict[str, int] = {}
     before = sender.sent
     for event in events:
-        sender.send(event.value, event.tag)
+        sender.send(event.value, event.tag, key=event.key, reason=event.reason)
         tags[event.tag] = tags.get(event.tag, 0) + 1
         if progress:
             progress(sender.sent)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from random import Random
 from typing import Final
 
-from tideline.produce.log_events import LogWriter
-from tideline.produce.malformed import KINDS
-from tideline.produce.pace import paced
+from tideline.produce.kinds import LOGS
+from tideline.produce.pace import Due, evenly, paced
+from tideline.produce.records import Kind, Writer
 
 HOUR_MS: Final = 3_600_000
 MINUTE_MS: Final = 60_000
@@ -41,15 +41,16 @@ class TrafficEvent:
     tag: Tag
     event_time_ms: int | None
     reason: str = ""
+    key: bytes | None = None
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """An endless, deterministic run of log events at `rate` a second.
+    """An endless, deterministic run of events at `rate` a second.
 
     Event time begins at `start` (epoch ms), `behind_ms` before the wall clock, and runs `speed` times as fast until
-    it has caught up. Events are out of order by up to `disorder_ms`; late ones are 20 to 40 minutes behind, and come
-    only once event time has run that far.
+    it has caught up. Events are out of order by up to `disorder_ms`; late ones are 20 to 40 minutes behind, or one of
+    `late_by` (ms), and come only once event time has run that far.
     """
 
     seed: int
@@ -62,10 +63,12 @@ class Traffic:
     speed: float = 60.0
     behind_ms: int = 2 * HOUR_MS
     disorder_ms: int = 5_000
+    kind: Kind = LOGS
+    late_by: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[TrafficEvent]:
         rng = Random(self.seed)
-        writer = LogWriter(self.seed, rng)
+        writer = self.kind.writer(self.seed, rng)
         recent: deque[TrafficEvent] = deque(maxlen=_REMEMBERED)
         number = 0
         while True:
@@ -82,14 +85,18 @@ class Traffic:
         """Where event time begins for traffic that is sent from now on."""
         return now_ms - 2 * HOUR_MS
 
-    def paced(self, count: int) -> Iterator[TrafficEvent]:
+    def paced(self, count: int, shape: Callable[[float], Due] = evenly) -> Iterator[TrafficEvent]:
         """The first `count` events, each when its time has come."""
-        return paced(islice(self, count), self.rate)
+        return paced(islice(self, count), shape(self.rate))
 
     def event_clock_ms(self, number: int) -> int:
         """How far event time has come when record `number` is sent."""
         elapsed_ms = number / self.rate * 1000
         return self.start + round(min(elapsed_ms * self.speed, self.behind_ms + elapsed_ms))
+
+    @property
+    def _latest_ms(self) -> int:
+        return max(self.late_by, default=LATE_BY_MS[1])
 
     def _is_stale(self, event: TrafficEvent, number: int) -> bool:
         return self.event_clock_ms(number) - (event.event_time_ms or 0) > _COPIED_WITHIN_MS
@@ -105,27 +112,25 @@ class Traffic:
         ):
             at -= share
             if at < 0:
-                too_early = tag is Tag.LATE and self.event_clock_ms(number) - self.start < LATE_BY_MS[1]
+                too_early = tag is Tag.LATE and self.event_clock_ms(number) - self.start < self._latest_ms
                 return Tag.ON_TIME if too_early or (tag is Tag.DUPLICATE and not has_recent) else tag
         return Tag.ON_TIME
 
-    def _event(
-        self, tag: Tag, number: int, rng: Random, writer: LogWriter, recent: deque[TrafficEvent]
-    ) -> TrafficEvent:
+    def _event(self, tag: Tag, number: int, rng: Random, writer: Writer, recent: deque[TrafficEvent]) -> TrafficEvent:
         clock = self.event_clock_ms(number)
         match tag:
             case Tag.DUPLICATE:
                 original = rng.choice(recent)
-                return TrafficEvent(original.value, tag, original.event_time_ms)
+                return TrafficEvent(original.value, tag, original.event_time_ms, key=original.key)
             case Tag.MALFORMED:
-                reason, make = rng.choice(KINDS)
+                reason, make = rng.choice(self.kind.malformed)
                 return TrafficEvent(make(writer.fields(clock), rng), tag, None, reason)
             case Tag.FUTURE:
                 wall = self.start + self.behind_ms + round(number / self.rate * 1000)
                 time_ms = wall + rng.randint(*FUTURE_BY_MS)
             case Tag.LATE:
-                time_ms = clock - rng.randint(*LATE_BY_MS)
+                time_ms = clock - (rng.choice(self.late_by) if self.late_by else rng.randint(*LATE_BY_MS))
             case Tag.ON_TIME:
                 time_ms = clock - rng.randint(0, self.disorder_ms)
-        value, event_time_ms = writer.record(time_ms)
-        return TrafficEvent(value, tag, event_time_ms)
+        value, event_time_ms, key = writer.record(time_ms)
+        return TrafficEvent(value, tag, event_time_ms, key=key)

@@ -9,7 +9,7 @@ import pytest
 
 from oracle.events import Event, Reject
 from oracle.parsing import parse
-from tideline.produce.malformed import KINDS
+from tideline.produce.malformed import BAD_LOGS
 from tideline.produce.traffic import LATE_BY_MS, Tag, Traffic, TrafficEvent
 
 START = 1_800_000_000_000
@@ -47,7 +47,7 @@ def test_every_tag_is_what_the_oracle_finds() -> None:
 
 def test_all_kinds_of_malformed_records_occur() -> None:
     malformed = [event for event in sent(6000)[1] if event.tag is Tag.MALFORMED]
-    assert {event.reason for event in malformed} == {reason for reason, _ in KINDS}
+    assert {event.reason for event in malformed} == {reason for reason, _ in BAD_LOGS}
     assert None in {event.value for event in malformed}
 
 
