@@ -89,6 +89,7 @@ def produce(
         _refuse(number is not None and not math.isfinite(number), "it is no finite number", option)
     if file is not None:
         _refuse(seconds is not None or count is not None, "--seconds and --count are for traffic, not for --file")
+        _refuse(bool(late_by) or (kind, shape) != ("logs", "steady"), "--kind, --shape and --late-by are for traffic")
         _refuse(not file.is_file(), f"there is no file {file}", "--file")
     else:
         _refuse(late_every is not None, "--late-every needs --file")

@@ -15,7 +15,7 @@ from tideline.bench.player import Player, records
 from tideline.cli import quarantine_commands, reject_commands
 from tideline.errors import UserError
 from tideline.home import Home
-from tideline.produce.malformed import KINDS
+from tideline.produce.malformed import BAD_LOGS
 from tideline.quarantine import Entry, Quarantine, load_quarantine
 from tideline.quarantine_acts import effect_of
 from tideline.quarantine_list import added, change_list
@@ -168,7 +168,7 @@ def test_a_reason_that_is_none_is_refused_with_those_there_are(tmp_path: Path, p
 
 
 def test_every_reason_of_malformed_records_is_one_to_ask_for() -> None:
-    assert {reason for reason, _ in KINDS} <= reasons_of(small_spec().source)
+    assert {reason for reason, _ in BAD_LOGS} <= reasons_of(small_spec().source)
 
 
 def test_a_replay_has_no_limit(tmp_path: Path, player: Player) -> None:
