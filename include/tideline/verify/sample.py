@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tideline.backfill import windows_between
 from tideline.engine.publish import Publisher
+from tideline.engine.slots import slot_columns
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
@@ -27,7 +28,7 @@ from tideline.recompute import Pin, ReadRanges, Window, recompute, zone_map
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import deployed_spec, reader
 from tideline.tables.books import read_last_row
-from tideline.tables.schemas import StreamTables
+from tideline.tables.schemas import StreamTables, correction_schema
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import Earliest, holding_windows
 from tideline.verify.compare import compare, pending_windows, revisions_of
@@ -195,7 +196,8 @@ def _expected(snapshot: Snapshot, era: Era, windows: frozenset[Window], read: _R
     ranges = zone_map(snapshot.ledger, era.spec, windows.__contains__)
     publisher = Publisher(era.spec, era.first_version)
     groups = recompute(era, read(ranges), windows.__contains__, pin)
-    merged = publisher.merge(groups, groups.slice(0, 0))
+    none = correction_schema(slot_columns(publisher.plans.values())).empty_table()
+    merged = publisher.merge(groups, none)
     return publisher.finish(merged, era.watermark_ms(snapshot.pinned))
 
 
