@@ -11,7 +11,7 @@ from typing import Final, assert_never
 import pyarrow as pa
 
 from tideline.engine.cells import connect
-from tideline.spec.detectors import Rise, Threshold, ZScore
+from tideline.spec.detectors import AnyDetector, Rise, Threshold, ZScore
 
 ANOMALY: Final = pa.schema(
     [
@@ -25,7 +25,7 @@ ANOMALY: Final = pa.schema(
 )
 
 
-def detect(detector: Threshold | Rise | ZScore, rows: pa.Table) -> pa.Table:
+def detect(detector: AnyDetector, rows: pa.Table) -> pa.Table:
     """The anomalies (schema `ANOMALY`) among published rows of the detector's metric, by window and key.
 
     `rows` are closed windows (window_start, window_end, key, and the columns that the detector names). The first
@@ -37,7 +37,7 @@ def detect(detector: Threshold | Rise | ZScore, rows: pa.Table) -> pa.Table:
     return found.select(ANOMALY.names).cast(ANOMALY)
 
 
-def affected(detector: Threshold | Rise | ZScore, rows: pa.Table, changed: pa.Table) -> pa.Table:
+def affected(detector: AnyDetector, rows: pa.Table, changed: pa.Table) -> pa.Table:
     """The groups (window_end, key) whose verdict may change with the changed ones: these, and as many of their key's
     next windows with a value as look back upon them."""
     connection = connect()
@@ -61,7 +61,7 @@ def affected(detector: Threshold | Rise | ZScore, rows: pa.Table, changed: pa.Ta
     ).to_arrow_table()
 
 
-def _sql(detector: Threshold | Rise | ZScore) -> str:
+def _sql(detector: AnyDetector) -> str:
     match detector:
         case Threshold():
             return f"""select window_start, window_end, key, {detector.observed}::double as observed,

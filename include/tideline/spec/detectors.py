@@ -66,4 +66,5 @@ class ZScore(_Detector):
         return self.windows
 
 
-Detector = Annotated[Threshold | Rise | ZScore, Field(discriminator="kind")]
+AnyDetector = Threshold | Rise | ZScore
+Detector = Annotated[AnyDetector, Field(discriminator="kind")]

@@ -87,6 +87,7 @@ def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
     """What the columns say and what the model says; the model's word on a whole metric adds nothing to the former."""
     from pydantic import ValidationError
 
+    from tideline.spec.detector_checks import detector_problems
     from tideline.spec.late_data_checks import late_data_problems
     from tideline.spec.metric_checks import metric_problems
     from tideline.spec.model import FROM_A_FILE, StreamSpec
@@ -94,7 +95,7 @@ def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
     from tideline.spec.planning import planning_problems
     from tideline.spec.source_checks import source_problems
 
-    problems = [*source_problems(text), *metric_problems(text), *late_data_problems(text)]
+    problems = [*source_problems(text), *metric_problems(text), *detector_problems(text), *late_data_problems(text)]
     try:
         spec = StreamSpec.model_validate(text.data, context=FROM_A_FILE)
     except ValidationError as error:

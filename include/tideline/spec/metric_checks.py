@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tideline.durations import parse_duration
 from tideline.spec.duckdb_trial import is_a_word_of_sql
+from tideline.spec.expressions import check_expression
 from tideline.spec.measures import LISTS, Measure, MeasureKind, parse_measure
 from tideline.spec.model import COLUMN, RESERVED, TABLE_NAMES
 from tideline.spec.problems import Problem, did_you_mean
@@ -132,6 +133,14 @@ def _derived_problems(
         yield from problems
         if kind is not None and not _STORABLE.fullmatch(kind):
             yield text.at_value(place, f"a table cannot hold {kind}", "make it a number or a text")
+
+
+def published_columns(metric: Mapping[str, Any], columns: Columns) -> dict[str, str]:
+    """The columns that a metric publishes with DuckDB's types, as far as they can be told; keys are texts."""
+    known = {key: "VARCHAR" for key in _keys(metric) if key in columns}
+    known |= {name: _published_type(_measure(text), columns) for name, text in texts(metric, "measures").items()}
+    derived = {name: check_expression(sql, known) for name, sql in texts(metric, "derived").items()}
+    return known | {name: kind if isinstance(kind, str) else "DOUBLE" for name, kind in derived.items()}
 
 
 def _published_type(measure: Measure | str, columns: Columns) -> str:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from tideline.durations import format_duration, parse_duration
 from tideline.isolation import Isolation
+from tideline.spec.detectors import Detector
 from tideline.spec.measures import Measure, parse_measure
 from tideline.spec.schema import JSON, ColumnType, Format, format_of
 
@@ -194,6 +195,7 @@ class StreamSpec(Model):
     watermark: Duration
     trigger: Duration = 10_000
     metrics: Annotated[dict[Column, Metric], Field(min_length=1)]
+    detectors: dict[Column, Detector] = {}
     late_data: LateData = LateData()
     health: Health = Health()
     restart: Restart = Restart()

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from tideline.spec.detectors import AnyDetector
 from tideline.spec.model import StreamSpec
 from tideline.spec.not_exact_yet import REFUSED, is_replaced
 from tideline.spec.problems import Problem, did_you_mean
@@ -30,7 +31,7 @@ def model_problems(error: ValidationError, text: Text, told: bool) -> Iterator[P
 
 
 def _problem(detail: ErrorDetails, text: Text) -> Problem:
-    path, kind = detail["loc"], detail["type"]
+    path, kind = _place(detail["loc"]), detail["type"]
     where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
     match kind:
         case "extra_forbidden" if path[-1] in REFUSED:
@@ -49,6 +50,11 @@ def _problem(detail: ErrorDetails, text: Text) -> Problem:
             return text.at_value(path, message, hint)
     message, hint = _message(kind, detail["input"], detail.get("ctx", {}))
     return text.at_value(path, message, hint)
+
+
+def _place(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Where an error stands in the text: pydantic puts a detector's kind in between."""
+    return (*path[:2], *path[3:]) if path[0] == "detectors" and len(path) > 2 else path
 
 
 def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
@@ -72,6 +78,9 @@ def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, st
             return f"{shown} is out of bounds", f"write {bound} {context.get('ge', context.get('le'))}"
         case "too_short":
             return "there must be at least one", ""
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        kinds = context.get("expected_tags", "'threshold', 'rise', 'zscore'")
+        return "this is no kind of detector", f"write kind: {kinds}"
     wanted = {
         "string_type": "a text",
         "int_type": "a whole number",
@@ -106,6 +115,8 @@ def _example(key: str) -> str:
 def _keys(path: tuple[int | str, ...]) -> list[str]:
     """The keys allowed at a place of a spec, found by walking the model's own types."""
     kind: Any = StreamSpec
+    if len(path) == 2 and path[0] == "detectors":
+        return sorted({field for detector in typing.get_args(AnyDetector) for field in detector.model_fields})
     for part in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = _plain(kind.model_fields[str(part)].annotation)

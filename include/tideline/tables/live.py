@@ -15,6 +15,7 @@ from tideline.lateness import extra_delay_us
 from tideline.ledger import LedgerRow
 from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts
 from tideline.tables.delta import last_version
+from tideline.tables.detection import Detection
 from tideline.tables.publication import Publication, named, of_groups
 from tideline.tables.published import Claim, Closing, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correction_schema
@@ -32,6 +33,7 @@ class LivePublisher:
         self._tables = tables
         self._era = era_of_generation(eras, generation)
         self._publication = Publication(tables, eras)
+        self._detection = Detection(tables, eras)
         self._publisher = Publisher(self._era.spec, self._era.first_version)
         self._claim = Claim.of(self._era, eras)
         self._open: dict[str, set[int]] = {name: set() for name in self._era.spec.metrics}
@@ -50,6 +52,7 @@ class LivePublisher:
         seen = [last_version(self._tables.published(name), PUBLISHED_WRITER) or 0 for name in self._open]
         behind = pc.field("version") > max(min(seen), self._era.first_version)
         self.publish(read_parts(self._tables, self._era.spec, behind), last)
+        self._detect_again(last)
 
     def publish(self, parts: pa.Table, row: LedgerRow) -> int:
         """Publishes parts of this driver's batches, and closes the windows that E has passed; the rows changed."""
@@ -68,7 +71,23 @@ class LivePublisher:
             )
             changed += written.changed + self._publication.publish(named(written.undecided, name))
             self._open[name] = (self._open[name] - ends) | _ends(rows.filter(rows["is_open"]))
+            self._detect(name, ends | _ends(rows.filter(pc.invert(rows["is_open"]))), row)
         return changed
+
+    def _detect(self, metric: str, ends: frozenset[int] | set[int], row: LedgerRow) -> None:
+        if ends:
+            times = pa.array(sorted(ends), pa.int64()).cast(TIME)
+            self._detection.look_at_windows(metric, pc.field("window_end").isin(times), row)
+
+    def _detect_again(self, last: LedgerRow) -> None:
+        """Judges the windows that the last batch closed: its driver may have been killed before it did."""
+        self._detection.settle(last)
+        for name in self._open:
+            extra = extra_delay_us(self._era.spec, name)
+            after, until = (ms * 1000 - extra for ms in (last.late_ms, last.watermark_ms))
+            end = pc.field("window_end")
+            closed = (end > pa.scalar(after, TIME)) & (end <= pa.scalar(until, TIME))
+            self._detection.look_at_windows(name, closed, last)
 
     def _merge_shared(self, parts: pa.Table) -> pa.Table:
         """Groups of this batch that older generations know too, from all their inputs."""

@@ -16,6 +16,7 @@ from tideline.generations import Cut, Era, metric_names
 from tideline.ledger import ends_of
 from tideline.tables.books import read_cuts, read_last_row
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, stamped
+from tideline.tables.detection import Detection
 from tideline.tables.lost_ends import begins_beyond
 from tideline.tables.newer import SEEN
 from tideline.tables.publication import Publication, named
@@ -47,7 +48,9 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
     wrong = _published(tables, groups)
     changed = Publication(tables, eras, orphans.others).publish(groups, wrong)
     orphans.remove()
-    return changed + Publication(tables, eras).publish(groups)
+    changed += Publication(tables, eras).publish(groups)
+    Detection(tables, eras).look(groups, last)
+    return changed
 
 
 def _begun_before(cuts: Sequence[Cut]) -> dict[int, int]:

@@ -19,6 +19,7 @@ from tideline.generations import Era, eras_of
 from tideline.ledger import LedgerRow
 from tideline.tables.books import Inputs, read_cuts, read_groups, read_inputs, read_last_row
 from tideline.tables.delta import Superseded, last_version, stamp
+from tideline.tables.detection import Detection
 from tideline.tables.published import Claim, Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
 
@@ -45,7 +46,9 @@ class Publication:
         sequences = self._sequences()
         new = {path: last_version(path, _DONE) or 0 for path, sequence in sequences.items() if sequence}
         added = [read_groups(path, done) for path, done in new.items() if sequences[path] > done]
-        changed = self.publish(_distinct([table for table in added if table is not None]))
+        groups = _distinct([table for table in added if table is not None])
+        changed = self.publish(groups)
+        Detection(self._tables, self._eras).look(groups, read_last_row(self._tables))
         for path, done in new.items():
             if sequences[path] > done:
                 stamp(path, _DONE, sequences[path])

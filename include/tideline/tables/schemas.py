@@ -63,6 +63,10 @@ class StreamTables:
         return self.root / "late_alerts"
 
     @property
+    def anomalies(self) -> Path:
+        return self.root / "anomalies"
+
+    @property
     def unrecoverable(self) -> Path:
         return self.root / "unrecoverable"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tideline.engine.detection import affected, detect
-from tideline.spec.detectors import Detector, Rise, Threshold, ZScore
+from tideline.spec.detectors import AnyDetector, Detector, Rise, Threshold, ZScore
 
 MINUTE = timedelta(minutes=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def table(rows: Sequence[Row], **more: list[Any]) -> pa.Table:
     return pa.table(columns | {name: pa.array(values) for name, values in more.items()})
 
 
-def found(detector: Threshold | Rise | ZScore, rows: Sequence[Row]) -> list[tuple[int, str]]:
+def found(detector: AnyDetector, rows: Sequence[Row]) -> list[tuple[int, str]]:
     anomalies = detect(detector, table(rows)).to_pylist()
     return [(round((each["window_start"] - START) / MINUTE), each["key"]) for each in anomalies]
 
@@ -106,7 +106,7 @@ ROWS = st.lists(
 )
 
 
-def rule(detector: Threshold | Rise | ZScore, rows: Sequence[Row]) -> list[tuple[int, str]]:
+def rule(detector: AnyDetector, rows: Sequence[Row]) -> list[tuple[int, str]]:
     """The same in plain Python."""
     anomalies = []
     for number, key, value in sorted(rows):
