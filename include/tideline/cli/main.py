@@ -31,6 +31,7 @@ MODULES = (
     "retention_commands",
     "airflow_commands",
     "try_command",
+    "anomaly_commands",
     "bench_commands",
     "demo_command",
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
 from support.records import CHECKOUT
+from tideline.spec.detectors import AnyDetector
 from tideline.spec.load import parse_spec
 from tideline.spec.measures import MeasureKind
 from tideline.spec.model import LateAlert, LateData, Metric, Model, Source, StreamSpec
@@ -18,8 +19,8 @@ DOCUMENT = (CHECKOUT / "docs/spec.md").read_text()
 
 
 def example() -> str:
-    (found,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
-    return str(found)
+    found: list[str] = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+    return found[0]
 
 
 def test_the_example_is_a_spec() -> None:
@@ -46,6 +47,14 @@ def first_cells(heading: str) -> Iterator[str]:
 
 def test_every_format_and_type_is_told() -> None:
     assert set(first_cells("Formats")) == {*FORMATS, JSON, *DECLARED_TYPES}
+
+
+def test_every_detector_is_told_with_its_own_keys() -> None:
+    kinds = {get_args(each.model_fields["kind"].annotation)[0]: each for each in get_args(AnyDetector)}
+    assert set(first_cells("Detectors")) == set(kinds)
+    section = DOCUMENT.split("\n## Detectors\n")[1].split("\n## ")[0]
+    own = {name for kind in kinds.values() for name in kind.model_fields} - {"kind", "metric", "description"}
+    assert own <= set(re.findall(r"`(\w+)`", section))
 
 
 def test_every_measure_is_told() -> None:
