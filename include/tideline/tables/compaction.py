@@ -94,6 +94,7 @@ def tidy(tables: StreamTables, metrics: Sequence[str]) -> None:
         tables.rejects,
         tables.late_events,
         tables.late_alerts,
+        tables.anomalies,
     )
     for path in (*appended, *(tables.published(name) for name in metrics)):
         try:
