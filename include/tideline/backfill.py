@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -22,6 +22,7 @@ from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
 from tideline.tables.publication import Publication
+from tideline.times import iso_us
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import holding_windows
 
@@ -42,7 +43,7 @@ class BackfillResult:
     gone_windows: tuple[Window, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        gone = [{"metric": name, "window_end": _text(end)} for name, end in self.gone_windows]
+        gone = [{"metric": name, "window_end": iso_us(end)} for name, end in self.gone_windows]
         return asdict(self) | {"gone_windows": gone}
 
 
@@ -144,10 +145,6 @@ def windows_between(
         for name, end in windows_of(era.spec, pane.pane, row.pane_ms * 1000)
         if era.bounds.hold(end) and since_us <= end - era.spec.metrics[name].window * 1000 < until_us
     )
-
-
-def _text(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat()
 
 
 def _us(at: datetime) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tideline.generations import Cut, Era
 from tideline.ledger import Books, LedgerRow, Pane, RowSource
+from tideline.times import at_us, iso, iso_ms, iso_us, iso_watermark
 from tideline.unrecoverable import Unrecoverable, lost_windows, windows_by_version
 
 _DAY_MS = 86_400_000
@@ -92,11 +93,11 @@ class BatchView:
         return {
             "generation": self.generation,
             "batch": self.batch,
-            "recorded": self.recorded.isoformat(),
+            "recorded": iso(self.recorded),
             "offsets": {str(part): list(span) for part, span in self.offsets.items()},
             **books_as_dict(self.books),
-            "late_ms": self.late_ms,
-            "watermark_ms": self.watermark_ms,
+            "late_watermark": iso_watermark(self.late_ms),
+            "watermark": iso_watermark(self.watermark_ms),
             "source": self.source.value,
         }
 
@@ -106,7 +107,7 @@ def view_batch(eras: Sequence[Era], row: LedgerRow, fates: Fates) -> BatchView:
     return BatchView(
         generation=row.generation,
         batch=row.batch,
-        recorded=_at(row.batch_at_ms),
+        recorded=at_us(row.batch_at_ms * 1000),
         offsets={part.partition: (part.start, part.end) for part in row.ranges},
         books=sum_books([account], {row.version: fate_of(eras, row, fates)}),
         late_ms=row.filtered_by_ms,
@@ -173,7 +174,7 @@ def cut_as_dict(cut: Cut) -> dict[str, Any]:
     """A generation's beginning: since when, from which offsets, the bound of its windows, its spec and the reason."""
     return {
         "generation": cut.generation,
-        "at": _at(cut.at_ms).isoformat(),
+        "at": iso_ms(cut.at_ms),
         "starts": {str(part): offset for part, offset in sorted(cut.starts.items())},
         "bound": bound_text(cut),
         "reason": cut.reason,
@@ -186,14 +187,14 @@ def bound_text(cut: Cut) -> str | None:
     if cut.bound_us is None:
         return None
     try:
-        return _at(cut.bound_us // 1000).isoformat()
-    except (OverflowError, ValueError, OSError):  # nothing had closed: the cut takes over every window
+        return iso_us(cut.bound_us)
+    except OverflowError:  # nothing had closed: the cut takes over every window
         return "every window"
 
 
 def at_text(ms: int) -> str:
     """A time to the second, UTC."""
-    return _at(ms).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return iso_ms(ms // 1000 * 1000)
 
 
 def _sum(books: Iterable[Books]) -> Books:
@@ -208,9 +209,5 @@ def _sum(books: Iterable[Books]) -> Books:
     )
 
 
-def _at(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
 def _day(ms: int) -> str:
-    return _at(ms // _DAY_MS * _DAY_MS).date().isoformat()
+    return at_us(ms // _DAY_MS * _DAY_MS * 1000).date().isoformat()

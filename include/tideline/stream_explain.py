@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -35,6 +34,7 @@ from tideline.tables.books import read_corrected, read_inputs, read_last_row, re
 from tideline.tables.published import HOUR, hour_of, read_published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
+from tideline.times import iso_us
 
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.25
@@ -70,8 +70,8 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         return {
             "metric": self.subject.metric,
-            "window_start": _iso(self.subject.start_us),
-            "window_end": _iso(self.subject.end_us),
+            "window_start": iso_us(self.subject.start_us),
+            "window_end": iso_us(self.subject.end_us),
             "key": json.loads(self.subject.key),
             "era": {"first": self.era.first, "last": self.era.last, "fingerprint": self.era.spec.fingerprint()},
             "steps": [self._step(step) for step in self.steps],
@@ -90,8 +90,8 @@ class Explanation:
         return {
             "input": step.input.kind.value,
             "batch": place_of(step.input.version),
-            "recorded": _iso(step.input.recorded_ms * 1000),
-            "came": None if step.input.came_ms is None else _iso(step.input.came_ms * 1000),
+            "recorded": iso_us(step.input.recorded_ms * 1000),
+            "came": None if step.input.came_ms is None else iso_us(step.input.came_ms * 1000),
             "events": step.input.events,
             "counts": step.counts,
             "instead": step.instead,
@@ -201,7 +201,3 @@ def _lost(tables: StreamTables, subject: Subject, order: Sequence[Input]) -> tup
 def _seen(order: Sequence[Input]) -> int:
     """The batch up to which an override holds every event; -1 without one."""
     return max((each.version for each in order if each.kind is Kind.OVERRIDE), default=-1)
-
-
-def _iso(us: int) -> str:
-    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat()

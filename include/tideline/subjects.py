@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +17,7 @@ from tideline.spec.model import Metric
 from tideline.spec.problems import did_you_mean
 from tideline.tables.published import read_published
 from tideline.tables.schemas import TIME, StreamTables
+from tideline.times import iso_us
 
 _SHOWN = 5
 
@@ -58,12 +58,12 @@ def _beginning_at(eras: Sequence[Era], metric: str, start_us: int) -> dict[int, 
 def _chosen(metric: str, start_us: int, ends: Sequence[int], end_us: int | None) -> int:
     if end_us is not None and end_us in ends:
         return end_us
-    options = " or ".join(f"--until {_iso(end)}" for end in ends)
+    options = " or ".join(f"--until {iso_us(end)}" for end in ends)
     if end_us is not None:
-        raise UserError(f"{metric} has no window from {_iso(start_us)} to {_iso(end_us)}", f"there is {options}")
+        raise UserError(f"{metric} has no window from {iso_us(start_us)} to {iso_us(end_us)}", f"there is {options}")
     if len(ends) > 1:
         raise UserError(
-            f"{metric} has {len(ends)} windows that begin at {_iso(start_us)}: its spec changed then",
+            f"{metric} has {len(ends)} windows that begin at {iso_us(start_us)}: its spec changed then",
             f"choose one by its end: {options}",
         )
     return ends[0]
@@ -98,7 +98,7 @@ def unknown_group(tables: StreamTables, subject: Subject) -> UserError:
     rows = read_published(tables.published(subject.metric), end)
     if rows is None or not len(rows):
         return _no_window(subject.metric, subject.start_us, _windows(tables, subject.metric))
-    message = f"{subject.metric} has no key {subject.key} in the window that begins at {_iso(subject.start_us)}"
+    message = f"{subject.metric} has no key {subject.key} in the window that begins at {iso_us(subject.start_us)}"
     if "null" in json.loads(subject.key):
         return UserError(f"{message}: it is the text null", "null itself is written in a JSON array, as [null]")
     return UserError(message, _near(subject.key, sorted(rows["key"].to_pylist())))
@@ -117,9 +117,5 @@ def _windows(tables: StreamTables, metric: str) -> list[int]:
 
 def _no_window(metric: str, start_us: int, windows: list[int]) -> UserError:
     nearest = sorted(sorted(windows, key=lambda at: abs(at - start_us))[:_SHOWN])
-    hint = f"the nearest begin at {', '.join(map(_iso, nearest))}" if nearest else "it has no window yet"
-    return UserError(f"{metric} has no window that begins at {_iso(start_us)}", hint)
-
-
-def _iso(us: int) -> str:
-    return datetime.fromtimestamp(us / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+    hint = f"the nearest begin at {', '.join(map(iso_us, nearest))}" if nearest else "it has no window yet"
+    return UserError(f"{metric} has no window that begins at {iso_us(start_us)}", hint)

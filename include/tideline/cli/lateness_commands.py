@@ -29,7 +29,12 @@ def register(app: typer.Typer) -> None:
 
 
 def lateness(name: Stream, target: Target = 0.001, as_json: Json = False) -> None:
-    """Show how late events were, what each watermark delay would have lost and costs, and which one to choose."""
+    """Show how late events were, what each watermark delay would have lost and costs, and which one to choose.
+
+    JSON, spans in ms: stream, topic, batches, resolution_ms, events, late, late_share, lateness_ms {p50, p90, p99,
+    p99.9, max}, partitions [{partition, events, late, late_share, lateness_ms}], advice {target, present_ms, choices
+    [{delay_ms, late, share, later_ms, groups_mean, groups_most}], advised_ms}, verdict, note.
+    """
     from tideline.lateness_report import lateness_report
     from tideline.tables.schemas import StreamTables
 
@@ -89,7 +94,11 @@ def _span(milliseconds: int) -> str:
 
 
 def late_alerts(name: Stream, as_json: Json = False) -> None:
-    """Show the keys that had too many late events, by the alert that the spec declares."""
+    """Show the keys that had too many late events, by the alert that the spec declares.
+
+    JSON: stream, declared {key, more_than, within} (null: none), alerts [{alert_column, alert_key, window_start,
+    window_end, late_event_count, earliest_late_event, more_than, raised_at, as_of}].
+    """
     from tideline.tables.late_alerts import read_late_alerts
     from tideline.tables.schemas import StreamTables
 

@@ -49,13 +49,14 @@ def ledger(
     """Show the books of a stream: sent = counted + rejected + late, and late = corrected + pending + unrecoverable.
 
     All are numbers of records, each counted once. What was rejected is as it was judged when it was read. L and E are
-    the watermarks that a batch dropped by and that it left.
+    the watermarks that a batch dropped by and that it closed windows by: its L is the E of the batch before it.
 
     JSON: stream, totals {sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}, gaps
     [{generation, first, last}], alarms (texts), and one of
 
     batches [{generation, batch, recorded, offsets {partition: [start, end)}, sent, rejected, counted, late, corrected,
-    pending, unrecoverable, balanced, late_ms (L), watermark_ms (E), source (driver, rebuilt or inferred)}],
+    pending, unrecoverable, balanced, late_watermark (L), watermark (E; both null before the first), source
+    (driver, rebuilt or inferred)}],
 
     days [{day, batches, sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}],
 

@@ -41,7 +41,10 @@ def add(
     who: Annotated[str | None, typer.Option(help="Who lists it; by default the account.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Put a record on the list: a driver that starts from now on never parses it."""
+    """Put a record on the list: a driver that starts from now on never parses it.
+
+    JSON: stream, read_by (a batch, null: none), windows [{metric, window_end}], open_windows (likewise), from, to.
+    """
     from tideline.quarantine import Entry
     from tideline.quarantine_acts import put_on_list
 
@@ -53,7 +56,10 @@ def add(
 
 @quarantine.command()
 def remove(context: typer.Context, partition: Partition, offset: Offset, as_json: Json = False) -> None:
-    """Take a record off the list: it counts again for what it holds."""
+    """Take a record off the list: it counts again for what it holds.
+
+    JSON: as of `add`.
+    """
     from tideline.quarantine_acts import take_off_list
 
     home = Home.from_env()
@@ -63,7 +69,10 @@ def remove(context: typer.Context, partition: Partition, offset: Offset, as_json
 
 @quarantine.command("list")
 def show_list(context: typer.Context, as_json: Json = False) -> None:
-    """Show the list, and what became of each record: unread, rejected, or counted before it was listed."""
+    """Show the list, and what became of each record: unread, rejected, or counted before it was listed.
+
+    JSON: stream, records [{partition, offset, why, who, at, state}].
+    """
     from tideline.quarantine_acts import listed
     from tideline.shown_bytes import shown
 
@@ -114,8 +123,7 @@ def _account() -> str:
 
 
 def _now() -> str:
-    from datetime import UTC, datetime
-
     from tideline.clock import now_ms
+    from tideline.times import iso_ms
 
-    return datetime.fromtimestamp(now_ms() // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return iso_ms(now_ms() // 1000 * 1000)

@@ -10,6 +10,7 @@ from tideline.cli.console import out, print_json, print_table, progress
 from tideline.cli.names import deployed
 from tideline.cli.windows_view import needs_as_dict, needs_as_text
 from tideline.home import Home
+from tideline.times import iso
 
 if TYPE_CHECKING:
     from tideline.recompute import Window
@@ -39,7 +40,12 @@ def rejects(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --replay: show what it would do.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; values are base64.")] = False,
 ) -> None:
-    """Show the records that are no events: how many by reason, and the newest with their bytes made harmless."""
+    """Show the records that are no events: how many by reason, and the newest with their bytes made harmless.
+
+    JSON: stream, records, rejects {reason: count}, dropped {batches, events, dropped, share}, alarm, newest [{topic,
+    partition, offset, timestamp, generation, batch, reason, size, value_base64}]; of a replay: stream, events_now
+    {reason: count}, windows [{metric, window_end}], open_windows (likewise), from, to, rows_changed (null: dry run).
+    """
     if dry_run and not replay:
         raise typer.BadParameter("it belongs to --replay", param_hint="--dry-run")
     if replay and limit is not None:
@@ -125,7 +131,7 @@ def _as_dict(reject: Reject) -> dict[str, object]:
         "topic": reject.topic,
         "partition": reject.partition,
         "offset": reject.offset,
-        "timestamp": reject.timestamp.isoformat(),
+        "timestamp": iso(reject.timestamp),
         "generation": generation_of(reject.version),
         "batch": batch_of(reject.version),
         "reason": reject.reason,

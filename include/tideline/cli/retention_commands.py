@@ -21,7 +21,11 @@ def retention(
     name: Annotated[str, typer.Argument(help="The stream's name.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show whether Kafka keeps what the stream still needs; exit 1 when something needed is gone."""
+    """Show whether Kafka keeps what the stream still needs; exit 1 when something needed is gone.
+
+    JSON: stream, topic, holds, retention_ms, retention_bytes, timestamp_type, compacts, partitions [{partition, level,
+    needed, earliest, age_ms, share, missing [[start, end)], reason}], unrecoverable {windows, events}.
+    """
     from tideline.home import Home
     from tideline.retention_report import stream_retention
     from tideline.settings import Settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from tideline.cli.console import out, print_json, print_table, progress
 from tideline.shown_bytes import shown
+from tideline.times import iso
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,11 +66,7 @@ def _as_dict(trial: Trial, tables: dict[str, pa.Table]) -> dict[str, Any]:
 
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _time(value) if hasattr(value, "isoformat") else value for name, value in row.items()}
-
-
-def _time(value: Any) -> str:
-    return str(value.isoformat()).replace("+00:00", "Z")
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _show(trial: Trial, tables: dict[str, pa.Table], last: int) -> None:
@@ -93,4 +91,4 @@ def _cell(value: Any) -> str:
             return f"{value:.6g}"
         case list():
             return ", ".join(value)
-    return _time(value) if hasattr(value, "isoformat") else str(value)
+    return iso(value) if isinstance(value, datetime) else str(value)

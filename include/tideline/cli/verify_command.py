@@ -42,8 +42,8 @@ def verify(
 
     JSON: stream, holds, pinned {generation, batch}, metrics {name: {windows, rows, differences, pending}},
     conservation {events, counted, rejected, late, corrected, unrecoverable, replayable, unchecked_windows, holds}
-    (null for a sample), differences (of the first 20 rows of each metric that differ); of a sample also sample
-    {drawn, windows, unchecked, seed, records_read}.
+    (null for a sample), differences [{metric, window_start, key, column, expected, found}] (of the first 20 rows of
+    each metric that differ); of a sample also sample {drawn, windows, unchecked, seed, records_read}.
     """
     from tideline.verify import verify_stream
     from tideline.verify.sample import verify_stream_sample

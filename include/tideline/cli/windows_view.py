@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from tideline.times import iso_us
 
 if TYPE_CHECKING:
     from tideline.event_windows import Recomputation
@@ -14,7 +15,7 @@ def needs_as_text(stream: str, needs: Recomputation) -> list[str]:
     lines = []
     closed, still_open = len(needs.closed), len(needs.still_open)
     if needs.covers:
-        start, end = map(_at, needs.covers)
+        start, end = map(iso_us, needs.covers)
         lines.append(f"windows to recompute: {closed}; run: tideline backfill {stream} --from {start} --to {end}")
     if still_open:
         lines.append(f"windows still open: {still_open}; recompute them once they are closed")
@@ -23,7 +24,7 @@ def needs_as_text(stream: str, needs: Recomputation) -> list[str]:
 
 def needs_as_dict(needs: Recomputation) -> dict[str, object]:
     """Closed and open windows as {"metric", "window_end"}, and the event time that the closed ones cover."""
-    start, end = map(_at, needs.covers) if needs.covers else (None, None)
+    start, end = map(iso_us, needs.covers) if needs.covers else (None, None)
     return {
         "windows": [_window(*window) for window in sorted(needs.closed)],
         "open_windows": [_window(*window) for window in sorted(needs.still_open)],
@@ -33,11 +34,4 @@ def needs_as_dict(needs: Recomputation) -> dict[str, object]:
 
 
 def _window(metric: str, end_us: int) -> dict[str, str]:
-    return {"metric": metric, "window_end": _at(end_us)}
-
-
-def _at(time_us: int) -> str:
-    """UTC, to the second where it is whole."""
-    seconds, rest = divmod(time_us, 1_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest).isoformat()
-    return text.replace("+00:00", "Z")
+    return {"metric": metric, "window_end": iso_us(end_us)}

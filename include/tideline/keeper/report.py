@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from sqlalchemy.exc import OperationalError
 
@@ -16,6 +15,7 @@ from tideline.keeper.evidence import CheckpointView, backlog_of
 from tideline.registry.rows import StreamRow, TransitionRow
 from tideline.registry.store import Registry
 from tideline.settings import Settings
+from tideline.times import iso_watermark
 
 
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
@@ -54,7 +54,7 @@ def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
         "generation": row.generation,
         "batch": seen.last_commit,
         "backlog": _backlog(settings, topic, seen),
-        "watermark": _moment(seen.watermark),
+        "watermark": iso_watermark(seen.watermark),
     }
 
 
@@ -65,8 +65,3 @@ def _backlog(settings: Settings, topic: str, seen: CheckpointView) -> int | None
         return backlog_of(seen, end_offsets(settings.bootstrap_servers, topic))
     except UserError:
         return None
-
-
-def _moment(milliseconds: int | None) -> str | None:
-    """A watermark of 0 is none yet."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat() if milliseconds else None

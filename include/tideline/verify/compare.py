@@ -13,6 +13,7 @@ from tideline.engine.cells import GROUP, connect
 from tideline.generations import Era
 from tideline.ledger import LedgerRow
 from tideline.tables.schemas import TIME
+from tideline.times import iso
 from tideline.verify.report import Difference, MetricReport
 
 _SHOWN = 20
@@ -94,7 +95,7 @@ def _register_revisions(connection: duckdb.DuckDBPyConnection, name: str, revisi
 
 
 def _describe(name: str, row: dict[str, Any], values: list[str]) -> list[Difference]:
-    at, key = row["window_start"].isoformat(), row["key"]
+    at, key = iso(row["window_start"]), row["key"]
     if row["copies"] is not None and row["copies"] > 1:
         return [Difference(name, at, key, "*", "1 row", f"{row['copies']} rows")]
     if row["missing"] or row["surplus"]:

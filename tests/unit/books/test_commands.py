@@ -99,7 +99,7 @@ SUMS = {"sent", "rejected", "counted", "late", "corrected", "pending", "unrecove
         (
             "batch",
             "batches",
-            {"generation", "batch", "recorded", "offsets", *SUMS, "late_ms", "watermark_ms", "source"},
+            {"generation", "batch", "recorded", "offsets", *SUMS, "late_watermark", "watermark", "source"},
         ),
         ("day", "days", {"day", "batches", *SUMS}),
         ("state", "generations", {"generation", "at", "starts", "bound", "reason", "fingerprint"}),

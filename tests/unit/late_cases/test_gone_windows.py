@@ -72,7 +72,7 @@ def test_case_20_a_backfill_leaves_the_windows_that_lost_an_event(
 def test_case_20_a_backfill_says_which_windows_it_left(tmp_path: Path) -> None:
     player = played(tmp_path)
     said = recompute_windows(kept_from(player, 1), frozenset({("counts", 10 * S)})).as_dict()
-    assert said["gone_windows"] == [{"metric": "counts", "window_end": "1970-01-01T00:00:10+00:00"}]
+    assert said["gone_windows"] == [{"metric": "counts", "window_end": "1970-01-01T00:00:10Z"}]
     assert len(read_overrides(player.tables, player.spec)) == 0
 
 
