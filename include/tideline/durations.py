@@ -37,3 +37,11 @@ def format_duration(milliseconds: int) -> str:
         if count and not rest:
             return f"{count} {unit}" + ("s" if count != 1 else "")
     return f"{milliseconds} milliseconds"
+
+
+def format_span(milliseconds: int) -> str:
+    """A measured span in hours, minutes and seconds, rounded up: `format_span(594_000) == "9 min 54 s"`."""
+    minutes, seconds = divmod(-(-milliseconds // 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (seconds, "s")) if count]
+    return " ".join(parts) or "0 s"

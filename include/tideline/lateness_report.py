@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tideline.durations import format_duration
+from tideline.durations import format_span
 from tideline.lateness import pane_ms
 from tideline.lateness_stats import Lateness, by_partition, lateness_of, measure
 from tideline.spec.model import StreamSpec
@@ -24,6 +24,8 @@ class LatenessReport:
     stream: str
     topic: str
     batches: int
+    other_batches: int
+    """Batches that ran by another spec: they are left out."""
     resolution_ms: int
     total: Lateness
     partitions: dict[int, Lateness]
@@ -34,12 +36,13 @@ class LatenessReport:
         """The advice in a sentence."""
         advice = self.advice
         if not self.total.events:
-            return "no events yet: nothing can be advised"
+            others = f" by this spec; {self.other_batches} batches ran by another" if self.other_batches else ""
+            return f"no events yet{others}: nothing can be advised"
         share = f"{advice.target:.6%}".rstrip("0%").rstrip(".") + " %"
         if advice.advised_ms is None:
             return f"no delay keeps late events at {share} or less: events before the epoch are always late"
-        now = f"now {format_duration(advice.present_ms)}"
-        return f"the smallest delay with at most {share} late events is {format_duration(advice.advised_ms)} ({now})"
+        now = f"now {format_span(advice.present_ms)}"
+        return f"the smallest delay with at most {share} late events is {format_span(advice.advised_ms)} ({now})"
 
     def as_dict(self) -> dict[str, Any]:
         partitions = [{"partition": number, **_fields(each)} for number, each in self.partitions.items()]
@@ -47,6 +50,7 @@ class LatenessReport:
             "stream": self.stream,
             "topic": self.topic,
             "batches": self.batches,
+            "other_batches": self.other_batches,
             "resolution_ms": self.resolution_ms,
             **_fields(self.total),
             "partitions": partitions,
@@ -67,7 +71,8 @@ def _fields(lateness: Lateness) -> dict[str, Any]:
 
 def lateness_report(tables: StreamTables, spec: StreamSpec, target: float) -> LatenessReport:
     """The report from the batches that ran by `spec`: those of another one had other panes and delays."""
-    ledger = [row for row in read_ledger(tables) if row.fingerprint == spec.fingerprint()]
+    every = read_ledger(tables)
+    ledger = [row for row in every if row.fingerprint == spec.fingerprint()]
     measured = measure(spec, ledger)
     delay = spec.smallest_delay_ms
     groups = read_window_groups(tables, spec.metrics)
@@ -75,6 +80,7 @@ def lateness_report(tables: StreamTables, spec: StreamSpec, target: float) -> La
         spec.name,
         spec.source.topic,
         len(ledger),
+        len(every) - len(ledger),
         max((row.pane_ms for row in ledger), default=pane_ms(spec)),
         lateness_of(measured, delay),
         {partition: lateness_of(panes, delay) for partition, panes in by_partition(measured).items()},

@@ -9,7 +9,7 @@ import typer
 
 from tideline.cli.console import out, print_json, print_table
 from tideline.cli.names import deployed
-from tideline.durations import format_duration
+from tideline.durations import format_span
 from tideline.errors import UserError
 from tideline.home import Home
 
@@ -31,9 +31,10 @@ def register(app: typer.Typer) -> None:
 def lateness(name: Stream, target: Target = 0.001, as_json: Json = False) -> None:
     """Show how late events were, what each watermark delay would have lost and costs, and which one to choose.
 
-    JSON, spans in ms: stream, topic, batches, resolution_ms, events, late, late_share, lateness_ms {p50, p90, p99,
-    p99.9, max}, partitions [{partition, events, late, late_share, lateness_ms}], advice {target, present_ms, choices
-    [{delay_ms, late, share, later_ms, groups_mean, groups_most}], advised_ms}, verdict, note.
+    JSON, spans in ms: stream, topic, batches, other_batches (by another spec, left out), resolution_ms, events, late,
+    late_share, lateness_ms {p50, p90, p99, p99.9, max}, partitions [{partition, events, late, late_share,
+    lateness_ms}], advice {target, present_ms, choices [{delay_ms, late, share, later_ms, groups_mean, groups_most}],
+    advised_ms}, verdict, note.
     """
     from tideline.lateness_report import lateness_report
     from tideline.tables.schemas import StreamTables
@@ -53,8 +54,10 @@ def show_report(report: LatenessReport) -> None:
     from tideline.lateness_report import DEPLOY
     from tideline.lateness_stats import QUANTILES
 
-    resolution = format_duration(report.resolution_ms)
+    resolution = format_span(report.resolution_ms)
     out.print(f"{report.stream}: {report.total.events} events in {report.batches} batches of topic {report.topic}")
+    if report.other_batches:
+        out.print(f"{report.other_batches} batches ran by another spec and are left out")
     out.print(f"lateness behind the greatest event time known to a batch, at most {resolution} too high:")
     rows = [_lateness_row(str(partition), each) for partition, each in report.partitions.items()]
     columns = ("partition", "events", "late", "share", *QUANTILES)
@@ -68,29 +71,21 @@ def show_report(report: LatenessReport) -> None:
 
 
 def _lateness_row(name: str, lateness: Lateness) -> list[object]:
-    quantiles = ["-" if value is None else _span(value) for value in lateness.quantiles.values()]
+    quantiles = ["-" if value is None else format_span(value) for value in lateness.quantiles.values()]
     return [name, lateness.events, lateness.late, f"{lateness.share:.3%}", *quantiles]
 
 
 def _choice_row(report: LatenessReport, choice: Choice) -> list[object]:
     marks = {report.advice.present_ms: "present", report.advice.advised_ms: "advised"}
     if choice.later_ms:
-        final = f"{_span(abs(choice.later_ms))} {'later' if choice.later_ms > 0 else 'sooner'}"
+        final = f"{format_span(abs(choice.later_ms))} {'later' if choice.later_ms > 0 else 'sooner'}"
     else:
         final = "as now"
     held = ["-", "-"] if choice.groups_mean is None else [f"{choice.groups_mean:.0f}", choice.groups_most]
     mark = marks.get(choice.delay_ms, "")
     if report.advice.present_ms == report.advice.advised_ms == choice.delay_ms:
         mark = "present, advised"
-    return [_span(choice.delay_ms), choice.late, f"{choice.share:.3%}", final, *held, mark]
-
-
-def _span(milliseconds: int) -> str:
-    """Hours, minutes and seconds, rounded up to the second."""
-    minutes, seconds = divmod(-(-milliseconds // 1000), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (seconds, "s")) if count]
-    return " ".join(parts) or "0 s"
+    return [format_span(choice.delay_ms), choice.late, f"{choice.share:.3%}", final, *held, mark]
 
 
 def late_alerts(name: Stream, as_json: Json = False) -> None:

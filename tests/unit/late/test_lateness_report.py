@@ -51,19 +51,13 @@ def test_the_report_measures_and_advises(tmp_path: Path) -> None:
     report = report_of(tmp_path, 0.001)
     assert (report.total.events, report.total.late, report.resolution_ms) == (5, 2, 10_000)
     assert report.total.quantiles["max"] == 57_000
-    assert report.verdict == "the smallest delay with at most 0.1 % late events is 48 seconds (now 10 seconds)"
+    assert report.verdict == "the smallest delay with at most 0.1 % late events is 48 s (now 10 s)"
 
 
 def test_groups_held_are_those_of_the_windows_in_parts(tmp_path: Path) -> None:
     """[50, 60) holds `a` and `b`; the window of the late events has no part."""
     choices = {choice.delay_ms: choice for choice in report_of(tmp_path, 0.001).advice.choices}
     assert (choices[10_000].groups_mean, choices[10_000].groups_most) == (2.0, 2)
-
-
-def test_batches_of_another_spec_are_left_out(tmp_path: Path) -> None:
-    player = played(Home(tmp_path))
-    other = player.spec.model_copy(update={"watermark": 99_000})
-    assert lateness_report(player.tables, other, 0.001).verdict == "no events yet: nothing can be advised"
 
 
 def tideline(home: Home, *arguments: str) -> str:
@@ -96,3 +90,12 @@ def test_late_alerts_are_listed(home: Home) -> None:
     assert "user_id  u      2 " in tideline(home, "late-alerts", "small")
     (alert,) = json.loads(tideline(home, "late-alerts", "small", "--json"))["alerts"]
     assert (alert["alert_key"], alert["late_event_count"]) == ("u", 2)
+
+
+def test_after_a_changed_deploy_the_batches_left_out_are_told(tmp_path: Path) -> None:
+    player = played(Home(tmp_path))
+    changed = StreamSpec.model_validate({**SPEC, "watermark": "20 seconds"})
+    Player(player.root, changed, 2, log=player.log)
+    report = lateness_report(player.tables, changed, 0.001)
+    assert report.verdict == "no events yet by this spec; 3 batches ran by another: nothing can be advised"
+    assert (report.as_dict()["batches"], report.as_dict()["other_batches"]) == (0, 3)
