@@ -32,14 +32,19 @@ def register(app: typer.Typer) -> None:
 def validate(
     specs: Annotated[list[str] | None, typer.Argument(metavar="[SPEC...]", help="names or paths; all if none")] = None,
 ) -> None:
-    """Checks specs: exit 1 shows what is wrong, with file, line, caret and suggestion; exit 2: a spec is not there."""
-    from tideline.errors import UserError
-    from tideline.spec.load import SpecError, find_spec, load_spec, spec_names
+    """Checks specs: exit 1 shows what is wrong, with file, line, caret and suggestion; exit 2: a spec is not there.
 
-    names = specs or spec_names()
-    if not names:
+    Without SPEC a file of the folder that is left out for its name is named, and counts as wrong.
+    """
+    from tideline.errors import UserError
+    from tideline.spec.load import SpecError, find_spec, load_spec, misnamed_specs, spec_names
+
+    names, misnamed = specs or spec_names(), [] if specs else misnamed_specs()
+    if not names and not misnamed:
         raise typer.BadParameter("there are no specs to check", param_hint="SPEC")
-    status = 0
+    for path in misnamed:
+        print_error(UserError(f"{path.name} is no spec by its name", "call it NAME.yaml: a-z, then a-z, 0-9, - and _"))
+    status = 1 if misnamed else 0
     for name in names:
         try:
             out.print(_described(load_spec(find_spec(name))), markup=False)

@@ -29,7 +29,17 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 def spec_names(folder: Path | None = None) -> list[str]:
     """The streams there are, by the names of their files; no file is opened."""
     specs = (folder or spec_folder()).glob(f"*{SUFFIX}")
-    return sorted(path.stem for path in specs if _NAME.fullmatch(path.stem))
+    return sorted(path.stem for path in specs if _is_spec(path))
+
+
+def misnamed_specs(folder: Path | None = None) -> list[Path]:
+    """Files that look like specs and are none for their names: another ending, or a name no stream can have."""
+    found = (folder or spec_folder()).glob("*")
+    return sorted(path for path in found if path.suffix.lower() in (".yaml", ".yml") and not _is_spec(path))
+
+
+def _is_spec(path: Path) -> bool:
+    return path.suffix == SUFFIX and _NAME.fullmatch(path.stem) is not None
 
 
 def find_spec(name: str, folder: Path | None = None) -> Path:

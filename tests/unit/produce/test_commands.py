@@ -93,3 +93,13 @@ def test_validate_shows_the_problem_and_exits_1(tmp_path: Path) -> None:
 
 def test_validate_without_specs_is_wrong_use(tmp_path: Path) -> None:
     assert run("validate", streams=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("name", ["b.yml", "Big.yaml", "b.YAML", "two words.yaml"])
+def test_validate_names_files_that_no_stream_is_made_of(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.yaml").write_text(Path(BUNDLED).read_text().replace("name: log-metrics", "name: a"))
+    (tmp_path / name).touch()
+    (tmp_path / "notes.txt").touch()
+    done = run("validate", streams=tmp_path)
+    assert (done.returncode, done.stdout.split(":")[0]) == (1, "a")
+    assert [line for line in done.stderr.splitlines() if "error" in line] == [f"error: {name} is no spec by its name"]
