@@ -10,6 +10,8 @@ from tideline.errors import UserError
 from tideline.home import Home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tideline.spec.model import StreamSpec
 
 
@@ -22,7 +24,16 @@ def deployed(home: Home, name: str) -> StreamSpec:
         known = sorted(path.parent.name for path in home.stream(name).root.parent.glob("*/spec.yaml"))
         hint = did_you_mean(name, known, "deployed are") if known else f"tideline deploy {name}"
         raise UserError(f"stream '{name}' was never deployed", hint)
+    _require_logs(home.tables(name))
     return deployed_spec(home, name)
+
+
+def _require_logs(tables: Path) -> None:
+    """A table without its log would be taken for one without rows."""
+    for table in sorted(tables.glob("*/")):
+        if not (table / "_delta_log").is_dir() and any(table.rglob("*.parquet")):
+            fix = "put its files back from a copy, then run `tideline verify`"
+            raise UserError(f"the table {table} has files and no log, _delta_log", fix)
 
 
 def parse_time(text: str, option: str) -> datetime:

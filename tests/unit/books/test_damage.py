@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.cli.damage import damage_of
+from tideline.cli.names import deployed
+from tideline.errors import UserError
 from tideline.home import Home
 
 
@@ -54,3 +57,14 @@ def test_a_damaged_table_is_named(tmp_path: Path, damage: Callable[[Path], None]
 
 def test_any_other_fault_is_none_of_a_table(tmp_path: Path) -> None:
     assert damage_of(ValueError("no-such.parquet"), tmp_path) is None
+
+
+def test_a_table_whose_log_is_gone_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.stream("small").root.mkdir(parents=True)
+    home.stream("small").spec.write_text(small_spec().model_dump_json(exclude_none=True))
+    Player(home.tables("small"), small_spec()).play(log_line(5), log_line(15))
+    deployed(home, "small")
+    shutil.rmtree(home.tables("small") / "parts" / "_delta_log")
+    with pytest.raises(UserError, match="parts has files and no log"):
+        deployed(home, "small")
