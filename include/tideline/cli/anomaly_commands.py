@@ -11,6 +11,7 @@ from tideline.cli.console import out, print_json, print_table
 from tideline.cli.names import deployed
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.times import iso
 
 
 def register(app: typer.Typer) -> None:
@@ -55,11 +56,7 @@ def anomalies(
 
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _time(value) if isinstance(value, datetime) else value for name, value in row.items()}
-
-
-def _time(value: datetime) -> str:
-    return value.isoformat().replace("+00:00", "Z")
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
 def _cell(value: object) -> str:
@@ -69,5 +66,5 @@ def _cell(value: object) -> str:
         case float():
             return f"{value:.6g}"
         case datetime():
-            return _time(value)
+            return iso(value)
     return str(value)
