@@ -13,7 +13,7 @@ from itertools import chain
 
 from tideline.clock import now_ms
 from tideline.errors import UserError
-from tideline.generations import Cut, Era, eras_of, metric_names
+from tideline.generations import Cut, Era, eras_of, metric_names, with_spec
 from tideline.lateness import EVERY_WINDOW, extra_delay_us
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges, outside, ranges_text
@@ -61,7 +61,7 @@ def begin_generation(
     Superseded when a later generation has begun, SpecChanged when this one was begun by another spec.
     """
     cut = _cut(tables, start)
-    eras = eras_of(read_cuts(tables))
+    eras = with_spec(eras_of(read_cuts(tables)), start.spec)
     remove_orphans(tables, eras, cut)
     era = eras[-1]
     if _wants_rebuild(tables, era):
@@ -83,9 +83,10 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
             return there
         require_same_log(cuts, start.spec)
         require_same_types(tables, start.spec)
-        cut = plan_cut(start, cuts, read_last_row(tables))
+        last = read_last_row(tables)
+        cut = plan_cut(start, cuts, last)
         require_rebuildable(tables, start, eras_of([*cuts, cut])[-1], cut)
-        if commit_cut(tables, cut, after):
+        if commit_cut(tables, cut, after, -1 if last is None else last.version):
             return cut
     raise RuntimeError(f"the cut of generation {start.generation} met other commits {_TRIES} times")
 

@@ -8,7 +8,7 @@ older windows stay with the spec before, which from then on only corrects them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
@@ -95,6 +95,14 @@ def eras_of(cuts: Iterable[Cut]) -> tuple[Era, ...]:
             bounds = Bounds(after, EVERY_WINDOW.until_us)
             begun.append(Era(cut.spec, cut.generation, cut.generation, bounds, cut.closed_ms))
     return tuple(reversed(list(_bounded(begun))))
+
+
+def with_spec(eras: tuple[Era, ...], spec: StreamSpec) -> tuple[Era, ...]:
+    """The eras, the newest with the spec as it is deployed: what does not change a number may have changed since."""
+    newest = eras[-1] if eras else None
+    if newest is None or newest.spec.fingerprint() != spec.fingerprint():
+        return eras
+    return (*eras[:-1], replace(newest, spec=spec))
 
 
 def _bounded(begun: list[Era]) -> Iterable[Era]:

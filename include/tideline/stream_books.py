@@ -129,7 +129,7 @@ def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: b
     if rows:
         behind = min(row.version for row in rows) - 1
         look_again_after(books.tables, behind)
-        add_ledger_rows(books.tables, rows, frozenset(versions))
+        add_ledger_rows(books.tables, rows, frozenset(versions), cuts[-1].version if cuts else -1)
         look_again_after(books.tables, behind)  # a reconciler may have moved the mark before it saw the rows
     return list(filled)
 

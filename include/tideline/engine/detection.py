@@ -13,6 +13,10 @@ import pyarrow as pa
 from tideline.engine.cells import connect
 from tideline.spec.detectors import AnyDetector, Rise, Threshold, ZScore
 
+FARTHEST_US: Final = 30 * 86_400_000_000
+"""No verdict looks further back than this, in us."""
+_NEAR: Final = f"to_microseconds({FARTHEST_US})"
+
 ANOMALY: Final = pa.schema(
     [
         ("window_start", pa.timestamp("us", "UTC")),
@@ -69,9 +73,10 @@ def _sql(detector: AnyDetector) -> str:
                        from closed where coalesce(try(({detector.when})::boolean), false)"""
         case Rise():
             return f"""select window_start, window_end, key, observed, before as expected, observed - before as score
-                       from (select *, lag(observed) over (partition by key order by window_end) as before
-                             from ({_valued(detector.observed)}))
-                       where observed - before > {detector.by!r}::double"""
+                       from (select *, lag(observed) over last as before, lag(window_end) over last as end_before
+                             from ({_valued(detector.observed)})
+                             window last as (partition by key order by window_end))
+                       where observed - before > {detector.by!r}::double and end_before >= window_end - {_NEAR}"""
         case ZScore():
             return _z_scores(detector)
     assert_never(detector)
@@ -94,9 +99,14 @@ def _z_scores(detector: ZScore) -> str:
         from (
           select *, list_sum(before) / len(before) as mean
           from (
-            select *, list(observed) over (partition by key order by window_end
-                                           rows between {detector.windows} preceding and 1 preceding) as before
-            from ({_valued(detector.observed)}))
+            select * exclude (earlier), list_transform(
+                list_filter(earlier, lambda one: one.window_end >= window_end - {_NEAR}), lambda one: one.observed
+              ) as before
+            from (
+              select *, list({{'window_end': window_end, 'observed': observed}}) over (
+                  partition by key order by window_end rows between {detector.windows} preceding and 1 preceding
+                ) as earlier
+              from ({_valued(detector.observed)})))
           where len(before) >= {detector.at_least}))
       where case when deviation > 0 then abs(observed - mean) / deviation > {detector.beyond!r}::double
                  else observed <> mean end"""

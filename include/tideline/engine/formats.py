@@ -8,7 +8,7 @@ name that a spec may give a column begins with an underscore.
 from __future__ import annotations
 
 from tideline.engine.access_format import access_events
-from tideline.engine.json_format import json_events
+from tideline.engine.json_format import LARGEST, json_events
 from tideline.spec.model import Source
 
 
@@ -27,7 +27,7 @@ def events_sql(source: Source) -> str:
         branches.append(json_events(form.columns, source.event_time, texts))
     if form.line:
         branches.append(access_events(form.line, "(select * from texts where text is not null and not is_json)"))
-    derived = "".join(f', try(({sql})) as "{name}"' for name, sql in source.derived.items())
+    derived = "".join(f', {_bounded(sql)} as "{name}"' for name, sql in source.derived.items())
     return f"""
       with texts as materialized (
         select *, text is not null and {is_json} as is_json
@@ -38,3 +38,10 @@ def events_sql(source: Source) -> str:
       select * replace (
         coalesce(_reason, case when _t > _recorded + $max_future_us then 'future_event' end) as _reason){derived}
       from rows"""
+
+
+def _bounded(sql: str) -> str:
+    """An expression's value; null where it fails, and where it is a number too large for sums of squares."""
+    value = f"try(({sql}))"
+    is_number = f"typeof({value}) in ('INTEGER', 'DECIMAL(18,6)')"
+    return f"(case when {is_number} and abs(try_cast({value} as double)) >= {LARGEST} then null else {value} end)"

@@ -24,14 +24,15 @@ def late_pairs(engine: Engine, batches: pa.Table, facts: pa.Table, alert_column:
     return engine.query(
         f"""
         select make_timestamptz(_t) as event_time,
-          known_ms - (_t - {floor_rest("_t", 1000)}) // 1000 as lateness_ms, _metric as metric,
+          _known_ms - (_t - {floor_rest("_t", 1000)}) // 1000 as lateness_ms, _metric as metric,
           make_timestamptz(_window_us - _length_us) as window_start, make_timestamptz(_window_us) as window_end,
           _key as key, '{engine.spec.source.topic}' as topic, _partition as partition, _offset as "offset",
           _version & {(1 << BATCH_BITS) - 1} as batch, _version >> {BATCH_BITS} as generation, _version as version,
-          make_timestamptz(batch_at_us) as batch_at,
+          make_timestamptz(_batch_at_us) as batch_at,
           {f"'{alert_column}'" if alert_column else "null::varchar"} as alert_column, {alert_key} as alert_key
-        from ({pairs}) join facts on _version = facts.version
-        order by version, partition, "offset", metric, window_end""",
+        from ({pairs})
+        join (select version as _of, known_ms as _known_ms, batch_at_us as _batch_at_us from facts) on _version = _of
+        order by _version, _partition, _offset, _metric, _window_us""",
         batches=batches,
         facts=facts,
     )
@@ -41,7 +42,7 @@ def _metric_pairs(engine: Engine, name: str, source: str) -> str:
     metric = engine.spec.metrics[name]
     return f"""
       select *, '{name}' as _metric, {metric.window * 1000} as _length_us
-      from (select events.*, {key_sql(metric)} as _key, {window_ends(metric, "_t")} as _window_us
-            from {source} as events, range({copies(metric)}) as copies(copy) where true{counts_where(metric)})
+      from (select events.*, {key_sql(metric)} as _key, {window_ends(metric, "_t", "_copy")} as _window_us
+            from {source} as events, range({copies(metric)}) as copies(_copy) where true{counts_where(metric)})
       where {holds(metric, "_t", "_window_us")} and _window_us + {extra_delay_us(engine.spec, name)} <= _late_us
         and _window_us > {engine.bounds.after_us} and _window_us <= {engine.bounds.until_us}"""

@@ -10,10 +10,10 @@ def floor_rest(column: str, step: int) -> str:
     return f"((({column} % {step}) + {step}) % {step})"
 
 
-def window_ends(metric: Metric, time: str) -> str:
-    """The end of the window number `copy` that holds a time; both in us, see `copies` and `holds`."""
+def window_ends(metric: Metric, time: str, copy: str = "copy") -> str:
+    """The end of the window number `copy` (a column) that holds a time; both in us, see `copies` and `holds`."""
     window, slide = metric.window * 1000, metric.slide_ms * 1000
-    return f"{time} - {floor_rest(f'({time} - {window})', slide)} + {slide} + copy * {slide}"
+    return f"{time} - {floor_rest(f'({time} - {window})', slide)} + {slide} + {copy} * {slide}"
 
 
 def copies(metric: Metric) -> int:

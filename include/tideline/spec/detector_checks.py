@@ -12,7 +12,7 @@ from tideline.spec.source_checks import event_columns
 from tideline.spec.sql_checks import check_condition
 from tideline.spec.yaml_text import Path, Text, mapping
 
-_NUMBER: Final = re.compile(r"(U?(BIG|SMALL|TINY|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL.*|BIGNUM)$")
+_NUMBER: Final = re.compile(r"BIGINT|DOUBLE")
 
 
 def detector_problems(text: Text) -> Iterator[Problem]:
@@ -33,6 +33,8 @@ def _problems(
         hint = did_you_mean(metric, metrics, "metrics are")
         yield text.at_value((*path, "metric"), f"there is no metric '{metric}'", hint)
         return
+    if not isinstance(metrics[metric], dict):
+        return
     published = published_columns(metrics[metric], columns)
     yield from _observed_problems(text, path, detector.get("observed"), metric, published)
     if isinstance(detector.get("when"), str):
@@ -48,7 +50,7 @@ def _observed_problems(
 ) -> Iterator[Problem]:
     if not isinstance(observed, str):
         return
-    numbers = [name for name, kind in published.items() if _NUMBER.match(kind)]
+    numbers = [name for name, kind in published.items() if _NUMBER.fullmatch(kind)]
     if observed not in published:
         hint = did_you_mean(observed, published, "columns are")
         yield text.at_value((*path, "observed"), f"{metric} has no column '{observed}'", hint)

@@ -29,7 +29,7 @@ _WHOLE: Final = {
 _NUMBERS: Final = {kind for kind in ColumnType if kind.is_numeric}
 _ORDERED: Final = {kind for kind in ColumnType if kind.is_ordered}
 _STORABLE: Final = re.compile(
-    r"U?(BIG|SMALL|TINY|HUGE)INT|U?INTEGER|BOOLEAN|DOUBLE|FLOAT|DECIMAL\(.*\)|VARCHAR(\[\])?|TIMESTAMP.*|DATE|BIGNUM|\"NULL\""
+    r"(BIG|HUGE|U?SMALL|U?TINY)INT|U?INTEGER|BOOLEAN|DOUBLE|FLOAT|DECIMAL\(.*\)|VARCHAR(\[\])?|TIMESTAMP.*|DATE|\"NULL\""
 )
 
 
@@ -140,7 +140,16 @@ def published_columns(metric: Mapping[str, Any], columns: Columns) -> dict[str, 
     known = {key: "VARCHAR" for key in _keys(metric) if key in columns}
     known |= {name: _published_type(_measure(text), columns) for name, text in texts(metric, "measures").items()}
     derived = {name: check_expression(sql, known) for name, sql in texts(metric, "derived").items()}
-    return known | {name: kind if isinstance(kind, str) else "DOUBLE" for name, kind in derived.items()}
+    return known | {name: _stored(kind) if isinstance(kind, str) else "DOUBLE" for name, kind in derived.items()}
+
+
+def _stored(kind: str) -> str:
+    """What a table makes of a type, see `tideline.engine.publish`."""
+    if kind.startswith("TIMESTAMP"):
+        return ColumnType.TIMESTAMP.value
+    if kind in ("VARCHAR", "VARCHAR[]", "BOOLEAN", "DATE"):
+        return kind
+    return "BIGINT" if kind.endswith(("INT", "INTEGER")) and kind != "HUGEINT" else "DOUBLE"
 
 
 def _published_type(measure: Measure | str, columns: Columns) -> str:

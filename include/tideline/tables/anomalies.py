@@ -24,14 +24,15 @@ from tideline.tables.schemas import TIME, StreamTables
 ANOMALIES_WRITER: Final = "tideline-anomalies"
 _DETECTORS: Final = "tideline-detectors"
 """The transaction that tells by which detectors all closed windows were judged."""
-_IDENTITY: Final = ("kind", "window_end", "key")
+_IDENTITY: Final = ("kind", "metric", "window_end", "key")
+_ROUNDS: Final = 20
 
 
 def commit_anomalies(tables: StreamTables, judge: Callable[[], Sequence[Judgement]], now: Moment) -> int:
     """Revises the anomalies that `judge` speaks of; returns the rows that changed.
 
-    `judge` reads the published tables, and is asked again whenever another writer came first: so the last one to write
-    has seen what every other published.
+    `judge` reads the published tables, and is asked again until nothing changes: one who found nothing to write leaves
+    no trace, so a row may have changed between the reading and the commit.
     """
 
     def commit(table: DeltaTable) -> int:
@@ -42,7 +43,13 @@ def commit_anomalies(tables: StreamTables, judge: Callable[[], Sequence[Judgemen
         return len(changed)
 
     open_table(tables.anomalies, ANOMALIES, [])
-    return commit_on_fresh_handle(tables.anomalies, commit)
+    total = 0
+    for _ in range(_ROUNDS):
+        changed = commit_on_fresh_handle(tables.anomalies, commit)
+        total += changed
+        if not changed:
+            return total
+    raise RuntimeError(f"the anomalies under {tables.root} still changed after {_ROUNDS} rounds")
 
 
 def judged_by(tables: StreamTables) -> int | None:
@@ -75,7 +82,8 @@ def _known(tables: StreamTables, table: DeltaTable, judgement: Judgement) -> lis
     ends = pa.array(sorted({end for end, _ in judgement.judged}), pa.int64()).cast(TIME)
     found = dataset_of(tables.anomalies, table).to_table(filter=pc.field("window_end").isin(ends))
     rows = found.select(ANOMALIES.names).cast(ANOMALIES)  # after a merge a text may be of another Arrow type
-    return in_microseconds(rows.filter(pc.equal(rows["kind"], judgement.kind)))
+    own = pc.and_(pc.equal(rows["kind"], judgement.kind), pc.equal(rows["metric"], judgement.metric))
+    return in_microseconds(rows.filter(own))
 
 
 def in_microseconds(rows: pa.Table) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
 from tideline.generations import Cut, cut_to_struct
@@ -41,11 +42,11 @@ def commit_batch(
     return append_once(tables.parts, table, PARTS_WRITER, row.version, _PARTITION_BY)
 
 
-def add_ledger_rows(tables: StreamTables, rows: list[LedgerRow], known: frozenset[int]) -> None:
+def add_ledger_rows(tables: StreamTables, rows: list[LedgerRow], known: frozenset[int], cut: int = -1) -> bool:
     """Adds rows that are missing, in one commit that leaves the driver's last version as it is.
 
-    `known` are the versions that had rows when the missing ones were found: if others have appeared since, nothing
-    is added, and the caller looks again.
+    `known` are the versions that had rows when the missing ones were found, `cut` that of the newest cut: if others
+    have appeared since, nothing is added, the answer is False, and the caller looks again.
     """
     schema = part_schema([])
     missing = pa.Table.from_pylist([_ledger_fields(row) for row in rows], schema=schema)
@@ -54,24 +55,27 @@ def add_ledger_rows(tables: StreamTables, rows: list[LedgerRow], known: frozense
         dataset = dataset_of(tables.parts, table, pruned_by=[("kind", "=", LEDGER_KIND)])
         if not known.issuperset(dataset.to_table(columns=["version"])["version"].to_pylist()):
             return False
+        if _newest(tables, table, CUT_KIND) > cut:  # its generation reads the records of the missing rows again
+            return False
         properties = stamped(PARTS_WRITER, table.transaction_version(PARTS_WRITER) or 0)
         write_deltalake(table, missing, mode="append", schema_mode="merge", commit_properties=properties)
         return True
 
-    commit_on_fresh_handle(tables.parts, commit)
+    return commit_on_fresh_handle(tables.parts, commit)
 
 
-def commit_cut(tables: StreamTables, cut: Cut, after: int | None) -> bool:
-    """Commits the cut of a new generation, which keeps older drivers out; `after` is the last version it was made from.
+def commit_cut(tables: StreamTables, cut: Cut, after: int | None, ledgered: int = -1) -> bool:
+    """Commits the cut of a new generation, which keeps older drivers out.
 
-    False when something was committed in between: the cut must be made again.
+    `after` is the driver's last version and `ledgered` that of the last ledger row (-1 for none) that it was made from.
+    False when something was committed in between, a lost row that came back too: the cut must be made again.
     """
     schema = part_schema([])
     fields = {"kind": CUT_KIND, "version": cut.version, "batch_at": cut.at_ms * 1000, "cut": cut_to_struct(cut)}
     row = pa.Table.from_pylist([fields], schema=schema)
 
     def commit(table: DeltaTable) -> bool:
-        if table.transaction_version(PARTS_WRITER) != after:
+        if table.transaction_version(PARTS_WRITER) != after or _newest(tables, table, LEDGER_KIND) != ledgered:
             return False
         properties = stamped(PARTS_WRITER, cut.version)
         write_deltalake(table, row, mode="append", schema_mode="merge", commit_properties=properties)
@@ -79,6 +83,15 @@ def commit_cut(tables: StreamTables, cut: Cut, after: int | None) -> bool:
 
     open_table(tables.parts, schema, _PARTITION_BY)
     return commit_on_fresh_handle(tables.parts, commit)
+
+
+def _newest(tables: StreamTables, table: DeltaTable, kind: str) -> int:
+    """The greatest version among the rows of a kind, as a handle sees them; -1 where there is none."""
+    rows = dataset_of(tables.parts, table, pruned_by=[("kind", "=", kind)]).to_table(
+        columns=["version"], filter=pc.field("kind") == kind
+    )
+    newest = pc.max(rows["version"]).as_py()
+    return -1 if newest is None else int(newest)
 
 
 def _ledger_fields(row: LedgerRow) -> dict[str, Any]:

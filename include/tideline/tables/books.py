@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from tideline.engine.slots import slot_columns, stream_plans
-from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era
+from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era, with_spec
 from tideline.lateness import EVERY_WINDOW
 from tideline.ledger import Corrected, LedgerRow, from_struct
 from tideline.spec.model import StreamSpec
@@ -52,7 +52,7 @@ def read_cuts(tables: StreamTables) -> list[Cut]:
 
 def read_eras(tables: StreamTables, spec: StreamSpec) -> tuple[Era, ...]:
     """The eras that the cuts make; before the first cut the given spec owns every window."""
-    return eras_of(read_cuts(tables)) or only_era(spec)
+    return with_spec(eras_of(read_cuts(tables)), spec) or only_era(spec)
 
 
 def read_ledger(tables: StreamTables, after: int = -1, late_only: bool = False) -> list[LedgerRow]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tideline.anomalies import Group, Judgement, Moment
-from tideline.engine.detection import affected, detect
+from tideline.engine.detection import FARTHEST_US, affected, detect
 from tideline.engine.publish import published_schema
 from tideline.engine.relations import within
 from tideline.generations import Era
@@ -22,10 +22,6 @@ from tideline.spec.detectors import AnyDetector
 from tideline.tables.anomalies import commit_anomalies, in_microseconds, judged_by, mark_judged, read_anomalies
 from tideline.tables.published import read_published
 from tideline.tables.schemas import TIME, StreamTables
-
-_FARTHEST_US: Final = 30 * 86_400_000_000
-"""No verdict looks further back than this."""
-_WIDER: Final = 8
 
 
 class Detection:
@@ -54,10 +50,10 @@ class Detection:
         for era in self._every:
             own = within(raised, era.bounds)
             for kind, metric in sorted(kinds - {(kind, d.metric) for kind, d in era.spec.detectors.items()}):
-                yield Judgement(kind, metric, _groups(own.filter(pc.equal(own["kind"], kind))), [])
+                yield Judgement(kind, metric, _groups(_of(own, kind, metric)), [])
             for kind, detector in era.spec.detectors.items():
                 closed = self._rows(era, detector, ~pc.field("is_open"))
-                judged = _groups(closed) | _groups(own.filter(pc.equal(own["kind"], kind)))
+                judged = _groups(closed) | _groups(_of(own, kind, detector.metric))
                 yield Judgement(kind, detector.metric, judged, in_microseconds(detect(detector, closed)))
 
     def look(self, changed: pa.Table, last: LedgerRow | None) -> int:
@@ -65,16 +61,19 @@ class Detection:
 
         Open windows among them are left. Returns the anomalies that were raised, changed or withdrawn.
         """
-        wanted = [
+        if last is None or not self._wanted(changed):
+            return 0
+        now = Moment(last.batch_at_ms * 1000, last.generation)
+        return commit_anomalies(self._tables, lambda: list(self.judgements(changed)), now)
+
+    def _wanted(self, changed: pa.Table) -> list[tuple[Era, str, AnyDetector, pa.Table]]:
+        """The detectors that judge some of the groups, each with those."""
+        return [
             (era, kind, detector, groups)
             for era in self._eras
             for kind, detector in era.spec.detectors.items()
             if len(groups := within(changed.filter(pc.equal(changed["metric"], detector.metric)), era.bounds))
         ]
-        if not wanted or last is None:
-            return 0
-        now = Moment(last.batch_at_ms * 1000, last.generation)
-        return commit_anomalies(self._tables, lambda: list(self._judgements(wanted)), now)
 
     def look_at_windows(self, metric: str, where: pc.Expression, last: LedgerRow) -> int:
         """Judges every group of a metric's windows that have just closed."""
@@ -86,8 +85,9 @@ class Detection:
         groups = rows.select(["window_end", "key"])
         return self.look(groups.append_column("metric", pa.repeat(metric, len(groups))), last)
 
-    def _judgements(self, wanted: Sequence[tuple[Era, str, AnyDetector, pa.Table]]) -> Iterator[Judgement]:
-        for era, kind, detector, groups in wanted:
+    def judgements(self, changed: pa.Table) -> Iterator[Judgement]:
+        """What the detectors say of the groups, and of the windows that look back upon them, as published now."""
+        for era, kind, detector, groups in self._wanted(changed):
             closed = self._closed(era, detector, groups)
             reached = affected(detector, closed, groups)
             judged = _groups(reached)
@@ -100,18 +100,22 @@ class Detection:
         return frozenset() if rows is None else _groups(rows)
 
     def _closed(self, era: Era, detector: AnyDetector, groups: pa.Table) -> pa.Table:
-        """The closed windows of the groups' keys, from far enough before the first of them to the newest."""
+        """The closed windows of the groups' keys, from far enough before the first of them to the newest.
+
+        Most keys have their windows one after the other; only of those that have not is all read that may count.
+        """
         first_us = pc.min(groups["window_end"].cast(pa.int64())).as_py()
-        reach = era.spec.metrics[detector.metric].slide_ms * 1000 * detector.look_back * 2
-        while True:
-            since = max(first_us - reach, era.bounds.after_us + 1)
-            of_keys = pc.field("key").isin(pc.unique(groups["key"]))
-            late_enough = pc.field("window_end") >= pa.scalar(since, TIME)
-            rows = self._rows(era, detector, ~pc.field("is_open") & of_keys & late_enough)
-            is_whole = since > first_us - reach or reach >= _FARTHEST_US
-            if is_whole or _has_enough(detector, rows, groups, first_us):
-                return rows
-            reach = min(reach * _WIDER, _FARTHEST_US)
+        near_us = first_us - era.spec.metrics[detector.metric].slide_ms * 1000 * detector.look_back * 2
+        rows = self._since(era, detector, pc.unique(groups["key"]), near_us)
+        sparse = _without_enough(detector, rows, first_us)
+        if not detector.look_back or not len(sparse):
+            return rows
+        more = self._since(era, detector, sparse, first_us - FARTHEST_US)
+        return pa.concat_tables([rows.filter(pc.invert(pc.is_in(rows["key"], value_set=sparse))), more])
+
+    def _since(self, era: Era, detector: AnyDetector, keys: pa.Array, since_us: int) -> pa.Table:
+        late_enough = pc.field("window_end") >= pa.scalar(max(since_us, era.bounds.after_us + 1), TIME)
+        return self._rows(era, detector, ~pc.field("is_open") & pc.field("key").isin(keys) & late_enough)
 
     def _rows(self, era: Era, detector: AnyDetector, where: pc.Expression) -> pa.Table:
         """Published rows of the era's windows; a column that the table has not seen yet is null."""
@@ -125,14 +129,18 @@ class Detection:
         return within(pa.table(columns, schema=schema), era.bounds)
 
 
-def _has_enough(detector: AnyDetector, rows: pa.Table, groups: pa.Table, first_us: int) -> bool:
-    """Whether every key has as many windows with a value before the first as are looked back upon."""
-    if not detector.look_back:
-        return True
-    before = pc.less(rows["window_end"].cast(pa.int64()), first_us)
-    valued = rows.filter(pc.and_(before, pc.is_valid(rows[detector.observed])))
-    counts = {row["key"]: row["key_count"] for row in valued.group_by("key").aggregate([("key", "count")]).to_pylist()}
-    return all(counts.get(key, 0) >= detector.look_back for key in pc.unique(groups["key"]).to_pylist())
+def _without_enough(detector: AnyDetector, rows: pa.Table, first_us: int) -> pa.Array:
+    """The keys with a value from the first window on that have fewer windows before it than are looked back upon."""
+    valued = rows.filter(pc.is_valid(rows[detector.observed]))
+    is_before = pc.less(valued["window_end"].cast(pa.int64()), first_us)
+    before = valued.filter(is_before).group_by("key").aggregate([("key", "count")])
+    enough = before.filter(pc.greater_equal(before["key_count"], detector.look_back))["key"]
+    judged = pc.unique(valued.filter(pc.invert(is_before))["key"])
+    return judged.filter(pc.invert(pc.is_in(judged, value_set=enough.combine_chunks())))
+
+
+def _of(rows: pa.Table, kind: str, metric: str) -> pa.Table:
+    return rows.filter(pc.and_(pc.equal(rows["kind"], kind), pc.equal(rows["metric"], metric)))
 
 
 def _groups(rows: pa.Table) -> frozenset[Group]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tideline.engine.cells import GROUP
 from tideline.engine.publish import Publisher
 from tideline.engine.relations import restrict, within
-from tideline.generations import Era, eras_of
+from tideline.generations import Era, eras_of, with_spec
 from tideline.ledger import LedgerRow
 from tideline.tables.books import Inputs, read_cuts, read_groups, read_inputs, read_last_row
 from tideline.tables.delta import Superseded, last_version, stamp
@@ -85,7 +85,7 @@ class Publication:
 
     def _later(self) -> Publication:
         """This one, or one that knows the generations that have begun since."""
-        eras = eras_of(read_cuts(self._tables))
+        eras = with_spec(eras_of(read_cuts(self._tables)), self._eras[-1].spec)
         return self if not eras or eras[-1].last <= self._eras[-1].last else Publication(self._tables, eras)
 
     def _write(self, groups: pa.Table, wrong: pa.Table | None) -> tuple[int, pa.Table]:

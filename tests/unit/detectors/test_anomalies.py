@@ -6,13 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from support.records import log_line, small_spec
+from tideline.anomalies import Judgement, Moment
 from tideline.bench.player import Player
 from tideline.reconcile import reconcile_books
 from tideline.spec.model import StreamSpec
-from tideline.tables.anomalies import read_anomalies
+from tideline.tables.anomalies import commit_anomalies, read_anomalies
+from tideline.tables.books import read_eras
+from tideline.tables.detection import Detection
+from tideline.tables.schemas import TIME
 
 COUNTS = {"window": "10 seconds", "keys": ["service"], "measures": {"requests": "count"}}
 SPIKE = {"kind": "rise", "metric": "counts", "observed": "requests", "by": 2}
@@ -104,14 +109,57 @@ def test_a_driver_killed_before_it_judged_is_made_up_for(tmp_path: Path, publish
     assert anomalies(player) == [("spike", 10, '["a"]', 4, 1, False, 0)]
 
 
+def started_again(player: Player, spec: StreamSpec) -> Player:
+    """Another driver of the same generation, by the spec as it is deployed now."""
+    return Player(player.root, spec, player.generation, log=player.log)
+
+
 def test_other_detectors_judge_all_closed_windows_again(tmp_path: Path) -> None:
     player = played(tmp_path, spike=SPIKE)
-    player.spec = spec_with(many=MANY | {"when": "requests = 1"})
-    player.eras = tuple(replace(era, spec=player.spec) for era in player.eras)
-    player.restart()
-    assert anomalies(player) == [("many", 0, '["a"]', 1, None, False, 0), ("spike", 10, '["a"]', 4, 1, True, 1)]
-    player.restart()
-    assert len(anomalies(player)) == 2
+    again = started_again(player, spec_with(many=MANY | {"when": "requests = 1"}))
+    assert anomalies(again) == [("many", 0, '["a"]', 1, None, False, 0), ("spike", 10, '["a"]', 4, 1, True, 1)]
+    started_again(again, again.spec)
+    assert len(anomalies(again)) == 2
+
+
+def test_a_detector_that_moves_to_another_metric_judges_there(tmp_path: Path) -> None:
+    metrics = {"counts": COUNTS, "all": COUNTS | {"keys": []}}
+    player = Player(tmp_path, spec_with(metrics, many=MANY))
+    player.play(*lines(1, 1), *lines(11, 4))
+    player.play(*lines(52, 9))
+    player.play(log_line(53))
+    again = started_again(player, spec_with(metrics, many=MANY | {"metric": "all"}))
+    assert anomalies(again) == [("many", 10, '["a"]', 4, None, True, 1), ("many", 10, "[]", 4, None, False, 0)]
+
+
+def test_a_reconciler_reads_the_detectors_of_the_deployed_spec(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    player.play(*lines(2, 5), log_line(54))
+    deployed = spec_with(many=MANY)
+    reconcile_books(replace(player.books, spec=deployed, eras=read_eras(player.tables, deployed)))
+    assert anomalies(player) == [("many", 0, '["a"]', 6, None, False, 0)]
+
+
+def test_who_raises_beside_a_correction_looks_again(tmp_path: Path) -> None:
+    """A reconciler that had nothing to write leaves no trace on the table, though it corrected what was looked at."""
+    player = played(tmp_path)
+    tables, eras = player.tables, read_eras(player.tables, spec_with(spike=SPIKE))
+    last = player.books.ledger[-1]
+    detection = Detection(tables, eras)
+    groups = pa.table({"metric": ["counts"], "window_end": pa.array([20_000_000]).cast(TIME), "key": ['["a"]']})
+    asked: list[int] = []
+
+    def judge_beside_a_correction() -> list[Judgement]:
+        found = list(detection.judgements(groups))
+        asked.append(len(found))
+        if len(asked) == 1:
+            player.play(*lines(2, 3), log_line(54))
+            reconcile_books(replace(player.books, eras=eras))
+        return found
+
+    commit_anomalies(tables, judge_beside_a_correction, Moment(last.batch_at_ms * 1000, 1))
+    assert len(asked) == 3
+    assert [row[-2:] for row in anomalies(player)] == [(True, 1)]
 
 
 def test_windows_that_a_new_spec_takes_over_are_judged_by_its_detectors(tmp_path: Path) -> None:

@@ -165,6 +165,16 @@ def test_as_many_windows_as_look_back_are_affected() -> None:
     assert (ends, set(groups["key"].to_pylist())) == ([1, 2, 5], {"a"})
 
 
+DAY = 24 * 60
+
+
+@pytest.mark.parametrize(("days", "found_there"), [(29, True), (31, False)])
+def test_no_verdict_looks_back_further_than_thirty_days(days: int, found_there: bool) -> None:
+    later = days * DAY
+    assert bool(found(RISE, [(0, "a", 1.0), (later, "a", 50.0)])) is found_there
+    assert bool(found(Z, [(0, "a", 1.0), (1, "a", 2.0), (2, "a", 3.0), (later, "a", 50.0)])) is found_there
+
+
 def test_a_detector_is_read_by_its_kind() -> None:
     read = TypeAdapter(Detector).validate_python
     assert read({"kind": "zscore", "metric": "m", "observed": "x"}) == Z

@@ -76,6 +76,23 @@ def test_a_fault_is_one_problem_at_its_place(right: str, wrong: str, line: int, 
     assert (problem.line, message in problem.message, hint in problem.hint) == (line, True, True), problem
 
 
+@pytest.mark.parametrize("sql", ["requests * 100.0", "1.5::float", "requests::hugeint", "make_date(2026, 1, 1)"])
+def test_a_threshold_may_stand_beside_any_derived_column(sql: str) -> None:
+    parse_spec(GOOD.replace("half: requests / 2.0", f"half: requests / 2.0\n      other: {sql}"), "shop.yaml")
+
+
+@pytest.mark.parametrize("sql", ["hash(service)", "requests::bignum"])
+def test_what_a_table_cannot_hold_is_refused(sql: str) -> None:
+    with pytest.raises(SpecError, match="a table cannot hold"):
+        parse_spec(GOOD.replace("half: requests / 2.0", f"half: requests / 2.0\n      other: {sql}"), "shop.yaml")
+
+
+def test_a_detector_of_a_metric_that_is_none_is_left_to_the_model() -> None:
+    wrong = "  none: 5\ndetectors:\n  x: {kind: rise, metric: none, observed: a, by: 1}\n"
+    with pytest.raises(SpecError, match="this must be a mapping"):
+        parse_spec(GOOD.replace("detectors:\n", wrong), "shop.yaml")
+
+
 def test_the_command_shows_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home(tmp_path)
     home.stream("shop").spec.parent.mkdir(parents=True)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
 from support.records import CHECKOUT
 from tideline.bench.player import records
 from tideline.engine.cells import Engine
+from tideline.engine.late_pairs import late_pairs
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
 
@@ -142,6 +144,30 @@ def test_a_derived_column_is_like_any_other() -> None:
     )
     (cell,) = engine.cells().to_pylist()
     assert (cell["key"], cell["events"], cell["count_0"], cell["sum_0"]) == ('["A"]', 2, 1, Decimal(2_500_000))
+
+
+def test_a_derived_number_too_large_for_its_sums_is_null() -> None:
+    metric = {"window": "1 minute", "measures": {"spread": "stddev(large)", "n": "count"}}
+    derived = {"large": "(items * 1000)::decimal(18, 6)"}
+    engine = Engine(spec_of({**ORDERS, "derived": derived}, {"n": metric}))
+    engine.load(records([order(items=999_999_999)] * 150 + [order(items=2)]))
+    (cell,) = engine.cells().to_pylist()
+    assert (cell["events"], cell["count_0"], cell["sum_0"]) == (151, 1, Decimal(2_000_000_000))
+
+
+@pytest.mark.parametrize("name", ["copy", "known_ms", "batch_at_us", "version", "window_us", "late_us", "at"])
+def test_no_column_of_a_record_is_in_the_way_of_the_engines_own(name: str) -> None:
+    metric = {"window": "1 minute", "keys": [name], "measures": {"n": "count", "most": f"max({name})"}}
+    engine = Engine(
+        spec_of({"format": "json", "event_time": "t0", "columns": {"t0": "timestamp", name: "integer"}}, {"m": metric})
+    )
+    engine.load(records([json.dumps({"t0": 1000, name: 7}).encode()]))
+    assert [cell["key"] for cell in engine.cells().to_pylist()] == ['["7"]']
+    batches = pa.table({"version": [1], "partition": [0], "start": [0], "end": [1], "late_us": [10**15]})
+    facts = pa.table({"version": [1], "known_ms": [5_000], "batch_at_us": [0]})
+    (pair,) = late_pairs(engine, batches, facts, name).to_pylist()
+    assert (pair["lateness_ms"], pair["key"], pair["alert_key"]) == (4_000, '["7"]', "7")
+    assert len(engine.late_cells(batches)) == 1
 
 
 @pytest.mark.parametrize(

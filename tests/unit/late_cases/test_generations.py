@@ -11,12 +11,16 @@ from deltalake import DeltaTable
 from oracle.tables import expected
 from support.late_player import books, counts, differences, log_of, published_tables, reconcile, require_exact
 from support.records import log_line, small_spec
+from tideline.begin import Start, plan_cut
 from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog
 from tideline.home import Home
 from tideline.ledger import FILTERS_WITH_L, RowSource
 from tideline.stream_books import close_gaps
-from tideline.tables.books import read_cuts, read_ledger
+from tideline.tables.batch import add_ledger_rows, commit_cut
+from tideline.tables.books import read_cuts, read_last_row, read_ledger
+from tideline.tables.delta import last_version
+from tideline.tables.schemas import PARTS_WRITER
 from tideline.verify import verify_tables
 from tideline.versions import version_of
 
@@ -125,6 +129,27 @@ def test_case_10_rows_of_a_generation_whose_windows_are_taken_over_whole_come_ba
     third.play(log_line(5), log_line(60))
     reconcile(third)
     assert verify_tables(third.tables, third.spec, third.read).holds
+
+
+@pytest.mark.parametrize("row_first", [True, False])
+def test_case_10_a_row_that_comes_back_and_a_cut_do_not_pass_each_other(tmp_path: Path, row_first: bool) -> None:
+    player = Player(tmp_path / "tables", small_spec())
+    player.play(log_line(1))
+    lost = player.play(log_line(2))
+    DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and version = {lost.version}")
+    (first_cut,), known = read_cuts(player.tables), frozenset({version_of(1, 0)})
+    start = Start(2, player.spec, "id", {0: 0}, 9_000)
+    cut = plan_cut(start, [first_cut], read_last_row(player.tables))
+    writer = last_version(player.tables.parts, PARTS_WRITER)
+
+    def bring_back() -> bool:
+        return add_ledger_rows(player.tables, [lost], known, first_cut.version)
+
+    def make_cut() -> bool:
+        return commit_cut(player.tables, cut, writer, version_of(1, 0))
+
+    acts = [bring_back, make_cut] if row_first else [make_cut, bring_back]
+    assert [act() for act in acts] == [True, False]
 
 
 def test_case_17_a_ledger_that_recorded_another_rule_is_honoured(tmp_path: Path) -> None:
