@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tideline.cli.console import out, print_json, print_table
+from tideline.cli.console import cell, out, print_json, print_table
 from tideline.cli.names import deployed
 from tideline.errors import UserError
 from tideline.home import Home
@@ -50,21 +50,10 @@ def anomalies(
     if not known:
         out.print(f"{name} declares no detectors: see docs/spec.md")
     columns = ("window_start", "kind", "key", "observed", "expected", "score", "raised_at", "withdrawn_at")
-    print_table(out, columns, [[_cell(row[column]) for column in columns] for row in found[:last]])
+    print_table(out, columns, [[cell(row[column]) for column in columns] for row in found[:last]])
     if len(found) > last:
         out.print(f"the newest {last} of {len(found)}")
 
 
 def _texts(row: dict[str, Any]) -> dict[str, Any]:
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case float():
-            return f"{value:.6g}"
-        case datetime():
-            return iso(value)
-    return str(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tideline.cli.console import out, print_json, print_table, progress
+from tideline.cli.console import cell, out, print_json, print_table, progress
 from tideline.shown_bytes import shown
 from tideline.times import iso
 
@@ -80,15 +80,4 @@ def _show(trial: Trial, tables: dict[str, pa.Table], last: int) -> None:
         newest = rows.slice(max(0, len(rows) - last))
         left = f", the newest {len(newest)}" if len(newest) < len(rows) else ""
         out.print(f"\n{name}: {len(rows)} rows{left}")
-        print_table(out, newest.column_names, [list(map(_cell, row.values())) for row in newest.to_pylist()])
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case float():
-            return f"{value:.6g}"
-        case list():
-            return ", ".join(value)
-    return iso(value) if isinstance(value, datetime) else str(value)
+        print_table(out, newest.column_names, [list(map(cell, row.values())) for row in newest.to_pylist()])
