@@ -127,6 +127,14 @@ def only_era(spec: StreamSpec) -> tuple[Era, ...]:
     return (Era(spec, 1, 1, EVERY_WINDOW, 0),)
 
 
+def counts_every_event(eras: Sequence[Era], window: tuple[str, int]) -> bool:
+    """Whether the metric of a window (its end in us) has no condition: what it lost of a pane is then what it lacks."""
+    name, end = window
+    return all(
+        era.spec.metrics[name].where is None for era in eras if name in era.spec.metrics and era.bounds.hold(end)
+    )
+
+
 def era_of_generation(eras: Sequence[Era], generation: int) -> Era:
     """The era whose spec a generation's stream runs; LookupError when a later era has swallowed it."""
     for era in eras:

@@ -6,6 +6,7 @@ published row is replaced only by one made from more of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from tideline.backfill import recompute_windows
 from tideline.errors import Refused
-from tideline.generations import Era, within_eras
+from tideline.generations import Era, counts_every_event, within_eras
 from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
@@ -137,7 +138,7 @@ def reconcile_books(
     late = LateRecord(books.spec.late_data.alert, books.eras, readable.spans)
     read, found = compute(books, readable, late)
     corrections = withhold(found, marks)
-    require_all_found(readable, corrections)
+    require_all_found(books.eras, readable, corrections)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables)
     recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
@@ -152,10 +153,14 @@ def reconcile_books(
     return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published, marked)
 
 
-def require_all_found(plan: ReconcilePlan, corrections: pa.Table) -> None:
+def require_all_found(eras: Sequence[Era], plan: ReconcilePlan, corrections: pa.Table) -> None:
     """BooksDiffer unless each batch's corrections hold as many pairs as the ledger says it dropped."""
-    found = corrections.group_by("version").aggregate([("events", "sum")])
-    pairs = dict(zip(found["version"].to_pylist(), found["events_sum"].to_pylist(), strict=True))
+    by_window = corrections.group_by(["version", "metric", "window_end"]).aggregate([("events", "sum")])
+    pairs: Counter[int] = Counter()
+    ends = by_window["window_end"].cast(pa.int64()).to_pylist()
+    for row, end in zip(by_window.to_pylist(), ends, strict=True):
+        if counts_every_event(eras, (row["metric"], end)):
+            pairs[row["version"]] += row["events_sum"]
     for version, counted in plan.pairs.items():
-        if pairs.get(version, 0) != counted:
-            raise BooksDiffer(version, counted, pairs.get(version, 0))
+        if pairs[version] != counted:
+            raise BooksDiffer(version, counted, pairs[version])

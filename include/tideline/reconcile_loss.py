@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from tideline.generations import counts_every_event
+from tideline.ledger import LedgerRow, Pane
 from tideline.reconcile_plan import ReconcilePlan, plan_reconcile
 from tideline.stream_books import StreamBooks
 from tideline.tables.books import read_corrected
@@ -38,5 +41,9 @@ def without_lost(books: StreamBooks, plan: ReconcilePlan, marks: tuple[Unrecover
     lost = lost_windows(books.eras)
     rows = correctable(books.rows(plan.versions), marks, lost)
     rest = plan_reconcile(books.eras, rows, frozenset())
-    pairs = {row.version: rest.pairs[row.version] - unrecoverable_pairs([row], marks, lost) for row in rows}
+
+    def counted(row: LedgerRow, pane: Pane) -> Iterator[Window]:
+        return (window for window in lost(row, pane) if counts_every_event(books.eras, window))
+
+    pairs = {row.version: rest.pairs[row.version] - unrecoverable_pairs([row], marks, counted) for row in rows}
     return replace(rest, pairs=pairs)

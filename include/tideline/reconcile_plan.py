@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tideline.generations import Era
+from tideline.generations import Era, counts_every_event
 from tideline.ledger import LedgerRow, Pane
 from tideline.offset_ranges import OffsetRanges, merged
 from tideline.versions import generation_of
@@ -30,7 +30,10 @@ class LateSpan:
 
 @dataclass(frozen=True)
 class ReconcilePlan:
-    """Late spans by batch, the events in them that lost a window, and how many windows each batch's events lost."""
+    """Late spans by batch, the events in them that lost a window, and how many windows each batch's events lost.
+
+    `pairs` leaves out the windows of metrics with a condition: the ledger does not know for which events it is true.
+    """
 
     spans: tuple[LateSpan, ...]
     events: int
@@ -80,7 +83,12 @@ def plan_reconcile(
             spans += _spans(row, late)
             doubtful |= {window for pane in row.panes for window in row.doubtful_windows(eras, pane)}
             if late:
-                pairs[row.version] = sum(pane.events * len(list(row.lost_windows(eras, pane))) for pane in late)
+                pairs[row.version] = sum(
+                    pane.events
+                    for pane in late
+                    for window in row.lost_windows(eras, pane)
+                    if counts_every_event(eras, window)
+                )
     return ReconcilePlan(tuple(spans), events, pairs, frozenset(doubtful))
 
 
