@@ -23,6 +23,7 @@ from tideline.keeper.report import recent_transitions
 from tideline.platform.supervisor import Supervisor
 from tideline.platform.waiting import wait_until
 from tideline.tables.schemas import StreamTables
+from tideline.times import iso
 
 STREAM = "log-metrics"
 KILLS = 5
@@ -79,7 +80,7 @@ def test_a_row_changed_by_hand_is_named(whole: Platform, told: dict[str, Any]) -
     code, report = verdict(whole)
     change_total(path, changed, row["total_requests"])
     named = [(d["metric"], d["window_start"], d["column"], d["found"]) for d in report["differences"]]
-    assert (code, named) == (1, [("system_health", row["window_start"].isoformat(), "total_requests", str(changed))])
+    assert (code, named) == (1, [("system_health", iso(row["window_start"]), "total_requests", str(changed))])
     assert verdict(whole)[0] == 0
 
 
