@@ -69,7 +69,7 @@ class Publisher:
         inputs = {
             "parts": parts,
             "corrections": corrections,
-            "overrides": corrections.slice(0, 0) if overrides is None else overrides,
+            "overrides": _none_of(corrections) if overrides is None else overrides,
         }
         for name, table in inputs.items():
             self._connection.register(name, table)
@@ -93,6 +93,12 @@ class Publisher:
         }
         self._connection.unregister("merged")
         return finished
+
+
+def _none_of(corrections: pa.Table) -> pa.Table:
+    """No overrides, of the same slots; corrections that were never stored have no sequence yet."""
+    empty = corrections.slice(0, 0)
+    return empty if "sequence" in empty.column_names else empty.append_column("sequence", pa.array([], pa.int64()))
 
 
 def _finish_sql(spec: StreamSpec, name: str, metric: Metric, plan: MetricPlan, watermark_ms: int) -> str:
