@@ -19,9 +19,11 @@ import pytest
 from deltalake import DeltaTable
 
 from support.platform import Platform
+from tideline.home import PROJECT_SPECS
 from tideline.keeper.report import recent_transitions
 from tideline.platform.supervisor import Supervisor
 from tideline.platform.waiting import wait_until
+from tideline.spec.load import find_spec, load_spec
 from tideline.tables.schemas import StreamTables
 from tideline.times import iso
 
@@ -59,7 +61,7 @@ def test_every_window_is_that_of_a_batch_computation(told: dict[str, Any]) -> No
 def test_verify_holds_and_says_how(whole: Platform, told: dict[str, Any]) -> None:
     code, report = verdict(whole)
     assert (code, report["holds"], report["conservation"]["holds"]) == (0, True, True)
-    assert set(report["metrics"]) == {"response_time", "error_rate", "system_health", "ip_patterns"}
+    assert set(report["metrics"]) == set(load_spec(find_spec(STREAM, PROJECT_SPECS)).metrics)
     assert report["conservation"]["events"] == told["sent"]
 
 

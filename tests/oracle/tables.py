@@ -19,16 +19,21 @@ Tables = dict[str, dict[tuple[int, Key], Row]]
 Derived = Callable[[Mapping[str, Any]], Value]
 
 
-def _error_rate(row: Mapping[str, Any]) -> float:
-    return float(Fraction(100 * row["error_count"], row["total_requests"]))
-
-
 def _health_score(row: Mapping[str, Any]) -> int:
     percent = Fraction(100 * row["error_count"], row["total_requests"])
     return 100 if percent < 1 else 80 if percent < 5 else 60 if percent < 10 else 40
 
 
-DERIVED: Mapping[str, Derived] = {"error_rate": _error_rate, "health_score": _health_score}
+def _percent(column: str) -> Derived:
+    return lambda row: float(Fraction(100 * row[column], row["total_requests"]))
+
+
+DERIVED: Mapping[str, Derived] = {
+    "error_rate": _percent("error_count"),
+    "health_score": _health_score,
+    "availability": _percent("successful_requests"),
+    "performance": _percent("fast_requests"),
+}
 """By the column's name: what the bundled spec derives, said again in Python."""
 
 

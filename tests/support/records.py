@@ -19,6 +19,10 @@ def log_metrics() -> StreamSpec:
     return StreamSpec.model_validate(yaml.safe_load((CHECKOUT / "include/streams/log-metrics.yaml").read_text()))
 
 
+LONGER = frozenset({"ip_patterns", "user_services"})
+"""Its metrics of five minutes that wait ten; the others are of one minute and wait five."""
+
+
 def small_spec(**metrics: dict[str, Any]) -> StreamSpec:
     """A stream with a watermark delay of 10 s and by default one count by service in windows of 10 s."""
     counts = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
