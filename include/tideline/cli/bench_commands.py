@@ -105,6 +105,32 @@ def reconcile(
         )
 
 
+@bench.command()
+def engine(
+    events: Annotated[int, typer.Option(min=300_000, help="Records of the log; a third of them warms up.")] = 3_000_000,
+    as_json: Json = False,
+) -> None:
+    """The metrics of log-metrics as one query, against the same metrics written as one Spark query each."""
+    from tempfile import TemporaryDirectory
+
+    from tideline.bench.batch_cost import bench_spec
+    from tideline.bench.engine_speed import measure_engine
+    from tideline.bench.place import new_place, start_broker
+
+    _end_on_sigterm()
+    jars = Home.from_env().root / "jars"
+    with TemporaryDirectory(prefix="tideline-bench-") as folder, new_place(Path(folder), jars) as home:
+        speed = measure_engine(home, start_broker(home).bootstrap_servers, bench_spec(), events, progress)
+    if as_json:
+        print_json(speed.as_dict())
+    else:
+        out.print(
+            f"{speed.metrics} metrics as one query: {speed.one_query_events_per_s} events a second, as a query each: "
+            f"{speed.query_each_events_per_s}, ratio {speed.ratio}; of {speed.rows} rows {speed.differences} differ"
+        )
+    raise typer.Exit(1 if speed.differences else 0)
+
+
 def _end_on_sigterm() -> None:
     """Or broker and drivers would outlive the bench."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -1,0 +1,175 @@
+"""How fast a stream's one query is, against its metrics written as one query each: the same log, windows, watermarks,
+state and tables for both, one after the other on the same broker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from tideline.bench.driver_host import host_environment
+from tideline.bench.drivers import Drivers
+from tideline.bench.same_tables import count_differences
+from tideline.bench.traffic_log import send
+from tideline.checkpoint import CheckpointLog
+from tideline.home import CHECKOUT, Home
+from tideline.platform.processes import end_all
+from tideline.platform.waiting import wait_until
+from tideline.spec.model import StreamSpec
+from tideline.tables.schemas import StreamTables
+
+EVENTS: Final = 3_000_000
+BATCH: Final = 400_000
+AT_MOST_S: Final = 1_800.0
+TOPIC: Final = "traffic"
+_SCRIPT: Final = CHECKOUT / "jobs" / "run_bench_queries.py"
+
+Commit = tuple[float, int]
+"""When a batch was committed, in seconds since the epoch, and how many events the query had read by then."""
+
+
+@dataclass(frozen=True)
+class EngineSpeed:
+    """Events a second of both in the steady state, and the rows of their tables that are not the same."""
+
+    ratio: float
+    one_query_events_per_s: int
+    query_each_events_per_s: int
+    metrics: int
+    events: int
+    rows: int
+    differences: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure_engine(
+    home: Home, bootstrap: str, spec: StreamSpec, events: int = EVENTS, progress: Callable[[str], None] = lambda _: None
+) -> EngineSpeed:
+    """Sends the log, runs both to its end, compares what they published."""
+    spec = _of_topic(spec, min(BATCH, events // 6))
+    progress(f"sending {events} records")
+    send(events, bootstrap, TOPIC, lambda sent: progress(f"{sent} records sent") if sent % 1_000_000 == 0 else None)
+    progress(f"{len(spec.metrics)} metrics as one query")
+    one = events_per_s([run_one_query(home, bootstrap, spec, events)])
+    progress(f"{one:.0f} events a second; now as a query each")
+    each = events_per_s(run_query_each(home, bootstrap, spec, events))
+    progress(f"{each:.0f} events a second; now comparing the tables")
+    rows, differences = count_differences(spec, StreamTables(home.tables(spec.name)), _plain_tables(home))
+    return EngineSpeed(round(one / each, 2), round(one), round(each), len(spec.metrics), events, rows, differences)
+
+
+def events_per_s(queries: Sequence[Sequence[Commit]]) -> float:
+    """What queries that ran together read a second and each, once a third of all was read: until then they warm up.
+
+    Each query is given as its commits; the time goes on until the last of them has read all.
+    """
+    steps = sorted(
+        (at, read - before)
+        for commits in queries
+        for (at, read), before in zip(commits, [0, *(read for _, read in commits)], strict=False)
+    )
+    total, done = sum(read for _, read in steps), 0
+    for at, read in steps:
+        done += read
+        if done * 3 >= total:
+            return (total - done) / (steps[-1][0] - at) / len(queries)
+    raise ValueError("nothing was read")
+
+
+def commits_of(checkpoint: Path) -> list[Commit]:
+    """Of the batches that read something, by the offset log and the times of the commit log's files."""
+    log, found = CheckpointLog(checkpoint), list[Commit]()
+    last = log.last_commit()
+    for batch in range(0 if last is None else last + 1):
+        entry = log.offsets(batch)
+        if entry is None:
+            raise RuntimeError(f"{checkpoint}: the entry of batch {batch} is gone: fewer batches must do")
+        read = sum(end for ends in entry.ends.values() for end in ends.values())
+        if not found or read > found[-1][1]:
+            found.append(((checkpoint / "commits" / str(batch)).stat().st_mtime, read))
+    return found
+
+
+def run_one_query(home: Home, bootstrap: str, spec: StreamSpec, events: int) -> list[Commit]:
+    """The stream as it is deployed: its own driver, books and tables."""
+    stream = home.stream(spec.name)
+    stream.root.mkdir(parents=True)
+    stream.spec.write_text(spec.model_dump_json(exclude_none=True))
+    drivers = Drivers(home, bootstrap)
+    try:
+        drivers.start(spec.name, 1)
+        checkpoint = stream.checkpoint(1)
+        drivers.wait(stream, lambda: _has_read(checkpoint, events), "all events were read", AT_MOST_S)
+        drivers.stop(stream)
+    finally:
+        drivers.close()
+    return commits_of(checkpoint)
+
+
+def run_query_each(home: Home, bootstrap: str, spec: StreamSpec, events: int) -> list[list[Commit]]:
+    """The same metrics as Spark's own queries, side by side in one driver."""
+    folder = _plain_folder(home)
+    folder.mkdir()
+    (folder / "spec.yaml").write_text(spec.model_dump_json(exclude_none=True))
+    with (home.logs / "queries.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(_SCRIPT), "--folder", str(folder), "--bootstrap", bootstrap],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=host_environment(home),
+            cwd=home.root,
+            start_new_session=True,
+        )
+    checkpoints = [folder / "checkpoints" / name for name in spec.metrics]
+    try:
+        if not wait_until(lambda: _all_have_read(checkpoints, events) or _has_ended(process), AT_MOST_S, every=0.5):
+            raise RuntimeError(f"the queries did not read {events} events within {AT_MOST_S:g} s")
+        if not _all_have_read(checkpoints, events):
+            raise RuntimeError(f"the queries ended with {process.returncode}: read {log.name}")
+    finally:
+        end_all(_family(process), seconds=2)
+        process.wait()
+    return [commits_of(checkpoint) for checkpoint in checkpoints]
+
+
+def _of_topic(spec: StreamSpec, batch: int) -> StreamSpec:
+    source = spec.source.model_copy(update={"topic": TOPIC, "max_offsets_per_trigger": batch})
+    return spec.model_copy(update={"name": "one-query", "source": source})
+
+
+def _plain_folder(home: Home) -> Path:
+    return home.root / "query-each"
+
+
+def _plain_tables(home: Home) -> StreamTables:
+    return StreamTables(_plain_folder(home) / "tables")
+
+
+def _all_have_read(checkpoints: Iterable[Path], events: int) -> bool:
+    return all(_has_read(checkpoint, events) for checkpoint in checkpoints)
+
+
+def _has_read(checkpoint: Path, events: int) -> bool:
+    log = CheckpointLog(checkpoint)
+    last = log.last_commit()
+    entry = None if last is None else log.offsets(last)
+    return entry is not None and sum(end for ends in entry.ends.values() for end in ends.values()) >= events
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
+
+
+def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        leader = psutil.Process(process.pid)
+        return [leader, *leader.children(recursive=True)]
+    except psutil.Error:
+        return []
