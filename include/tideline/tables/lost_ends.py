@@ -19,8 +19,9 @@ from tideline.versions import batch_of, generation_of, version_of
 
 
 def begins_beyond(starts: Mapping[int, int], ends: Mapping[int, int]) -> bool:
-    """Whether records lie between what is ledgered and where a generation began, of the partitions that both know."""
-    return any(starts.get(partition, 0) > end for partition, end in ends.items())
+    """Whether records lie between what is ledgered and where a generation began: a partition that the ledger does not
+    know was read from 0 on."""
+    return any(start > ends.get(partition, 0) for partition, start in starts.items())
 
 
 def find_lost_ends(tables: StreamTables, cuts: Sequence[Cut], versions: Iterable[int]) -> dict[Gap, Cut]:
@@ -29,7 +30,8 @@ def find_lost_ends(tables: StreamTables, cuts: Sequence[Cut], versions: Iterable
     `versions` are those of the ledger, read after the cuts. A gap ends with the last batch of which something is left.
     """
     last = {generation_of(version): version for version in sorted(versions)}
-    ends = {row.generation: ends_of(row) for row in read_rows(tables, last.values())}
+    begun = {cut.generation: cut.starts for cut in cuts}
+    ends = {row.generation: {**begun[row.generation], **ends_of(row)} for row in read_rows(tables, last.values())}
     found: dict[Gap, Cut] = {}
     reach: Mapping[int, int] = {}
     for cut, following in reversed(list(pairwise(cuts))):

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from tideline.engine.cells import GROUP
 from tideline.engine.relations import restrict
 from tideline.generations import Cut, Era, metric_names
-from tideline.ledger import ends_of
+from tideline.ledger import LedgerRow, ends_of
 from tideline.tables.books import read_cuts, read_last_row
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, stamped
 from tideline.tables.detection import Detection
@@ -36,7 +36,7 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
     cuts = [each for each in read_cuts(tables) if each.version <= cut.version]
     last = read_last_row(tables, up_to=cut.version)
     ledgered = -1 if last is None else last.version
-    if begins_beyond(cut.starts, ends_of(last) if last else _begun_before(cuts)):
+    if begins_beyond(cut.starts, _ends(cuts, last)):
         remove_orphaned_rejects(tables, cut.version, cut.version)
         return 0
     remove_orphaned_rejects(tables, ledgered, cut.version)
@@ -53,9 +53,12 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
     return changed
 
 
-def _begun_before(cuts: Sequence[Cut]) -> dict[int, int]:
-    """Where the generation before the newest of the cuts began."""
-    return cuts[-2].starts if len(cuts) > 1 else {}
+def _ends(cuts: Sequence[Cut], last: LedgerRow | None) -> dict[int, int]:
+    """Up to where the ledger knows each partition: by its last row, else from where that one's generation began."""
+    if last is None:
+        return cuts[-2].starts if len(cuts) > 1 else {}
+    begun = next((cut.starts for cut in cuts if cut.generation == last.generation), {})
+    return {**begun, **ends_of(last)}
 
 
 class _Orphans:

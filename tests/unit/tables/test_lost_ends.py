@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from oracle.tables import expected
-from support.late_player import differences, log_of, published_tables, reconcile
+from support.late_player import counts, differences, log_of, published_tables, reconcile
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
 from tideline.begin import Start, begin_generation
@@ -260,3 +260,14 @@ def test_a_reconciler_that_did_not_see_the_rows_come_back_does_not_pass_them_ove
     player.play(log_line(60))
     close_gaps(home, replace(player.books, tables=BesideAReconciler(player.root)), "id")
     assert corrected_through(player.tables) == version_of(1, 0)
+
+
+def test_a_partition_that_only_the_lost_row_knew_is_missed(home: Home) -> None:
+    player = started(home)
+    player.play(log_line(1))
+    player.play_partitions({1: [log_line(2), log_line(3)]})
+    later = Player(player.root, player.spec, 2, logs=player.logs, log=player.log)
+    lose_rows(later, 1)
+    assert [(gap.first, gap.last) for gap in begin_again(home, later)] == [(1, 1)]
+    require_exact(later)
+    assert counts(later) == {(0, "a"): 3}
