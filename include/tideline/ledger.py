@@ -189,6 +189,14 @@ class Books:
 
 
 @dataclass(frozen=True)
+class DealtWith:
+    """All batches up to `version` are dealt with; `rows` is how many of them had a ledger row when that was planned."""
+
+    version: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Corrected:
     """The batches that are dealt with: all up to `through`, and those in `versions`."""
 

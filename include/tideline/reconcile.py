@@ -6,6 +6,7 @@ published row is replaced only by one made from more of them.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,13 +20,14 @@ from tideline.generations import Era, counts_every_event, within_eras
 from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
+from tideline.ledger import DealtWith
 from tideline.quarantine import Quarantine
 from tideline.reconcile_loss import find_lost, find_lost_in_doubt, without_lost
 from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
 from tideline.retention_guard import unwatched
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
-from tideline.tables.books import read_corrected, read_eras, read_ledger
+from tideline.tables.books import read_corrected, read_eras, read_ledger, read_versions
 from tideline.tables.corrections import commit_corrections
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
@@ -75,13 +77,18 @@ def plan_stream(home: Home, stream: str, interval: Interval = ALL) -> ReconcileP
     return plan_tables(tables, read_eras(tables, deployed_spec(home, stream)), interval)[0]
 
 
-def plan_tables(tables: StreamTables, eras: Sequence[Era], interval: Interval) -> tuple[ReconcilePlan, int | None]:
-    """The plan, and the version up to which all batches are dealt with when it is carried out."""
+def plan_tables(
+    tables: StreamTables, eras: Sequence[Era], interval: Interval
+) -> tuple[ReconcilePlan, DealtWith | None]:
+    """The plan, and the batches that are dealt with when it is carried out."""
+    versions = read_versions(tables)  # before the ledger: a row that comes back in between is one too many
     corrected = read_corrected(tables)
     ledger = within_eras(eras, read_ledger(tables, corrected.through, late_only=True))
     given_up = without_more(ledger, read_unrecoverable(tables), missing_windows(eras))
     rest = [row for row in ledger if row.version not in given_up]
-    return plan_reconcile(eras, rest, corrected, interval), dealt_with(ledger, interval)
+    through = dealt_with(ledger, interval)
+    done = None if through is None else DealtWith(through, bisect_right(versions, through))
+    return plan_reconcile(eras, rest, corrected, interval), done
 
 
 def compute_in_process(books: StreamBooks, plan: ReconcilePlan, record: LateRecord) -> tuple[int, pa.Table]:

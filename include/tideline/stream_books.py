@@ -34,7 +34,6 @@ from tideline.tables.books import (
     read_rows,
     read_versions,
 )
-from tideline.tables.corrections import look_again_after
 from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
@@ -127,10 +126,7 @@ def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: b
             _log.warning("%s: no books can be made of its batches: %s", gap, gone.message)
     rows = [row for found in filled.values() for row in found]
     if rows:
-        behind = min(row.version for row in rows) - 1
-        look_again_after(books.tables, behind)
         add_ledger_rows(books.tables, rows, frozenset(versions), cuts[-1].version if cuts else -1)
-        look_again_after(books.tables, behind)  # a reconciler may have moved the mark before it saw the rows
     return list(filled)
 
 

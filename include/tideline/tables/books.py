@@ -18,7 +18,7 @@ from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era, w
 from tideline.lateness import EVERY_WINDOW
 from tideline.ledger import Corrected, LedgerRow, from_struct
 from tideline.spec.model import StreamSpec
-from tideline.tables.corrections import corrected_through
+from tideline.tables.corrections import read_dealt_with
 from tideline.tables.delta import dataset_of, exists, open_dataset, statistics_of
 from tideline.tables.schemas import (
     CUT_KIND,
@@ -192,9 +192,18 @@ def _end_by_files(files: pa.Table, era: Era, before: int) -> int | None:
 
 def read_corrected(tables: StreamTables) -> Corrected:
     """The batches whose dropped pairs are all in `corrections`: one commit holds a whole batch."""
-    through = corrected_through(tables)
+    through = _dealt_with(tables)
     rows = _read(tables.corrections, pc.field("version") > through, ["version"])
     return Corrected(through, frozenset() if rows is None else frozenset(pc.unique(rows["version"]).to_pylist()))
+
+
+def _dealt_with(tables: StreamTables) -> int:
+    """The version up to which planning need not look; -1 where rows came back that nobody had seen when it was told."""
+    told = read_dealt_with(tables)
+    if told is None or not exists(tables.parts):
+        return -1
+    known = (pc.field("kind") == LEDGER_KIND) & (pc.field("version") <= told.version)
+    return told.version if open_dataset(tables.parts).count_rows(filter=known) == told.rows else -1
 
 
 def read_dropped_groups(tables: StreamTables, eras: Sequence[Era], after: int) -> list[int]:

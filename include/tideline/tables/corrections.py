@@ -11,28 +11,31 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from tideline.clock import now_ms
 from tideline.engine.relations import restrict
+from tideline.ledger import DealtWith
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, last_version, open_table
 from tideline.tables.schemas import BY_COMMIT, CORRECTIONS_WRITER, OVERRIDES_WRITER, StreamTables
 
 _THROUGH = "tideline-corrected-through"
 """The transaction on `corrections` that tells up to which version every batch is dealt with."""
+_ROWS = "tideline-corrected-rows"
+"""The one beside it: how many ledger rows there were up to that version."""
 
 _REBUILT = "tideline-rebuilt"
 """The transaction on `overrides` that tells which generation's windows were last rebuilt for its spec."""
 
 
-def corrected_through(tables: StreamTables) -> int:
-    """All batches up to this version are dealt with, so that planning need not look at them; -1 at first."""
-    last = last_version(tables.corrections, _THROUGH)
-    return -1 if last is None else last
+def read_dealt_with(tables: StreamTables) -> DealtWith | None:
+    """Up to where planning need not look, if the ledger still has as many rows up to there; None at first."""
+    version, rows = (last_version(tables.corrections, mark) for mark in (_THROUGH, _ROWS))
+    return None if version is None or rows is None else DealtWith(version, rows)
 
 
 def commit_corrections(
-    tables: StreamTables, corrections: pa.Table, through: int | None = None, clock: Callable[[], int] = now_ms
+    tables: StreamTables, corrections: pa.Table, through: DealtWith | None = None, clock: Callable[[], int] = now_ms
 ) -> int:
     """Appends the corrections (`group_schema`) of batches that have none yet, in one commit; returns the rows written.
 
-    `through`: with these, all batches up to this version are dealt with.
+    `through`: with these, all those batches are dealt with.
     """
     written = 0
 
@@ -43,10 +46,8 @@ def commit_corrections(
         )
         fresh = restrict(corrections, known, ("version",), present=False)
         written = len(fresh)
-        last = table.transaction_version(_THROUGH)
-        moves = through is not None and (last is None or through > last)
-        if written or moves:
-            marks = {_THROUGH: through} if moves and through is not None else {}
+        marks = _moved(table, through)
+        if written or marks:
             _append(table, fresh, CORRECTIONS_WRITER, marks, clock)
         return True
 
@@ -57,18 +58,12 @@ def commit_corrections(
     return written
 
 
-def look_again_after(tables: StreamTables, version: int) -> None:
-    """Takes back that batches after `version` are dealt with: their ledger rows were missing and come back."""
-
-    def commit(table: DeltaTable) -> bool:
-        last = table.transaction_version(_THROUGH)
-        if last is not None and last > version:
-            nothing = pa.schema(table.schema().to_arrow()).empty_table()
-            _append(table, nothing, CORRECTIONS_WRITER, {_THROUGH: version}, now_ms)
-        return True
-
-    if last_version(tables.corrections, CORRECTIONS_WRITER) is not None:
-        commit_on_fresh_handle(tables.corrections, commit)
+def _moved(table: DeltaTable, through: DealtWith | None) -> dict[str, int]:
+    """The marks as they must be written: none where they would go back, or stay."""
+    last, rows = (table.transaction_version(mark) for mark in (_THROUGH, _ROWS))
+    if through is None or (last is not None and (through.version, through.rows) == (last, rows)):
+        return {}
+    return {} if last is not None and through.version < last else {_THROUGH: through.version, _ROWS: through.rows}
 
 
 def rebuilt_generation(tables: StreamTables) -> int:

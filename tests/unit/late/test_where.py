@@ -10,7 +10,7 @@ from support.against_oracle import unlike_the_oracle
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.reconcile import BooksDiffer, reconcile_books
-from tideline.tables.corrections import corrected_through
+from tideline.tables.books import read_corrected
 from tideline.verify import verify_tables
 
 ALL = {"window": "10 seconds", "keys": ["service"], "measures": {"n": "count"}}
@@ -42,7 +42,7 @@ def test_a_batch_of_which_no_late_event_counts_is_dealt_with(tmp_path: Path) -> 
     row = player.play(log_line(6, status_code=200), log_line(43))
     assert row.late_events == 1
     reconcile_books(player.books)
-    assert corrected_through(player.tables) == row.version
+    assert read_corrected(player.tables).through == row.version
     assert verify_tables(player.tables, player.spec, player.read).holds
 
 

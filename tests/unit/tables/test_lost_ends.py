@@ -20,14 +20,24 @@ from tideline.bench.player import Player
 from tideline.gaps import Gap
 from tideline.home import Home
 from tideline.kafka_io import OffsetsGone
+from tideline.late_record import LateRecord
 from tideline.ledger import LedgerRow, RowSource
 from tideline.offset_ranges import OffsetRanges
+from tideline.reconcile import compute_in_process, reconcile_books
+from tideline.reconcile_plan import ReconcilePlan
 from tideline.spec.model import StreamSpec
-from tideline.stream_books import close_gaps
+from tideline.stream_books import StreamBooks, close_gaps
 from tideline.stream_ledger import open_ledger
-from tideline.tables.books import read_corrections, read_cuts, read_ledger, read_overrides, read_parts
-from tideline.tables.corrections import commit_corrections, corrected_through
-from tideline.tables.schemas import StreamTables, correction_schema
+from tideline.tables.batch import add_ledger_rows
+from tideline.tables.books import (
+    read_corrected,
+    read_corrections,
+    read_cuts,
+    read_ledger,
+    read_overrides,
+    read_parts,
+    read_versions,
+)
 from tideline.verify import verify_tables
 from tideline.versions import version_of
 
@@ -243,23 +253,26 @@ def test_a_gap_that_kafka_no_longer_holds_is_named_and_stays(home: Home, caplog:
     assert "Gap(generation=1, first=2, last=2)" in caplog.text and "partition 0: 4 to 7" in caplog.text
 
 
-class BesideAReconciler(StreamTables):
-    """Whenever somebody looks at the parts, a reconciler has just dealt with all batches that it knows."""
-
-    @property
-    def parts(self) -> Path:
-        commit_corrections(StreamTables(self.root), correction_schema([]).empty_table(), through=version_of(1, 3))
-        return super().parts
-
-
-def test_a_reconciler_that_did_not_see_the_rows_come_back_does_not_pass_them_over(home: Home) -> None:
+@pytest.mark.parametrize("reconciled", [False, True], ids=["pending", "reconciled"])
+def test_rows_that_came_back_behind_a_reconcilers_back_are_looked_at(home: Home, reconciled: bool) -> None:
     player = played(home)
-    reconcile(player)
-    lose_rows(player, 1)
-    player.batch = 4
-    player.play(log_line(60))
-    close_gaps(home, replace(player.books, tables=BesideAReconciler(player.root)), "id")
-    assert corrected_through(player.tables) == version_of(1, 0)
+    if reconciled:
+        reconcile(player)
+    player.play(log_line(8), log_line(70))
+    (lost,) = lose_rows(player, 4)
+    player.play(log_line(9), log_line(71))
+
+    def compute(books: StreamBooks, plan: ReconcilePlan, record: LateRecord) -> tuple[int, pa.Table]:
+        """Between the plan and its corrections another process writes the row again."""
+        assert add_ledger_rows(
+            player.tables, [lost], frozenset(read_versions(player.tables)), read_cuts(player.tables)[-1].version
+        )
+        return compute_in_process(books, plan, record)
+
+    reconcile_books(player.books, compute=compute)
+    assert read_corrected(player.tables).through == -1
+    require_exact(player)
+    assert read_corrected(player.tables).through == version_of(1, 5)
 
 
 def test_a_partition_that_only_the_lost_row_knew_is_missed(home: Home) -> None:
