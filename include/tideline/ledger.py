@@ -116,9 +116,14 @@ class LedgerRow:
         """
         for era in eras:
             if era.ran(self.generation):
-                yield from dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds)
+                yield from self._certain(era, pane)
             elif self.generation > era.last and self.doubt_ms is None:
                 yield from self._within(era, pane)
+
+    def _certain(self, era: Era, pane: Pane) -> Iterator[tuple[str, int]]:
+        """Of an inferred row without a watermark nothing is: a window before the epoch may be corrected already."""
+        if self.doubt_ms is None or self.late_ms:
+            yield from dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds)
 
     def _within(self, era: Era, pane: Pane) -> Iterator[tuple[str, int]]:
         return (window for window in windows_of(era.spec, pane.pane) if era.bounds.hold(window[1]))
@@ -129,7 +134,7 @@ class LedgerRow:
             return
         for era in eras:
             if era.ran(self.generation):
-                certain = set(dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds))
+                certain = set(self._certain(era, pane))
                 possible = dropped_windows(era.spec, pane.pane, self.doubt_ms, era.bounds)
                 yield from (window for window in possible if window not in certain)
             elif self.generation > era.last:

@@ -21,6 +21,7 @@ from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import ReadRanges
+from tideline.rejects import rejected_in
 from tideline.retention_guard import Guard, look, unwatched
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
@@ -119,7 +120,7 @@ def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: b
     for gap in (*find_gaps(versions, newest, committed), *went_on):
         log = CheckpointLog(checkpoint(gap.generation))
         spec = next((cut.spec for cut in cuts if cut.generation == gap.generation), books.spec)
-        repair = Repair(books.eras, spec, log, books.read, identity)
+        repair = Repair(books.eras, spec, log, _read_as_then(books, gap), identity)
         try:
             filled[gap] = _fill(repair, books.tables, gap, cuts, went_on.get(gap))
         except OffsetsGone as gone:
@@ -128,6 +129,13 @@ def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: b
     if rows:
         add_ledger_rows(books.tables, rows, frozenset(versions), cuts[-1].version if cuts else -1)
     return list(filled)
+
+
+def _read_as_then(books: StreamBooks, gap: Gap) -> ReadRanges:
+    """Reads as the gap's batches did: what they rejected stays a reject, whatever the list holds by now."""
+    versions = (version_of(gap.generation, batch) for batch in range(gap.first, gap.last + 1))
+    refused = Quarantine(rejected_in(books.tables, versions))
+    return lambda ranges: map(refused.mark, books.read(ranges))
 
 
 def _fill(repair: Repair, tables: StreamTables, gap: Gap, cuts: Sequence[Cut], went_on: Cut | None) -> list[LedgerRow]:

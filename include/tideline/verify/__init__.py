@@ -20,6 +20,7 @@ from tideline.ledger import Books, keep_books, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import ReadRanges, Window
+from tideline.rejects import kept_outside
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import deployed_spec, reader
 from tideline.tables.books import read_last_row
@@ -67,7 +68,13 @@ def verify_tables(
     gone = unchecked(snapshot.ledger, earliest, holding_windows(snapshot.eras)).windows
     whole = countable(snapshot.ledger, earliest)
     expected = compute_expected(
-        snapshot.eras, snapshot.pinned, read(ranges), lambda done: progress(done, total), _counted(ranges, whole), gone
+        snapshot.eras,
+        snapshot.pinned,
+        read(ranges),
+        lambda done: progress(done, total),
+        _counted(ranges, whole),
+        gone,
+        kept_outside(tables, ranges, snapshot.pinned.version, quarantine),
     )
     refused = frozenset(place for place in snapshot.refused if place[1] >= whole.starts.get(place[0], place[1] + 1))
     kept = Kept(whole.rows, whole.rejects, snapshot.hidden_events(gone), refused)

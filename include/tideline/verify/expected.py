@@ -41,10 +41,12 @@ def compute_expected(
     progress: Callable[[int], None] = lambda _: None,
     counted: Counted = MappingProxyType({}),
     unchecked: Set[Window] = frozenset(),
+    kept: Iterable[pa.Table] = (),
 ) -> Expected:
     """Computes the records as one batch, each era by its own spec; windows close by the last ledgered watermark.
 
-    `unchecked` windows have lost events to retention: they are left out.
+    `unchecked` windows have lost events to retention: they are left out. `kept` are rejects that Kafka need not have
+    any more, and that may be events by now: they count in their windows, not in the log.
     """
     batches = [_Batch(era, unchecked) for era in eras]
     newest = Engine(eras[-1].spec)
@@ -58,6 +60,9 @@ def compute_expected(
         for batch in batches:
             batch.add(records)
         progress(read)
+    for records in kept:
+        for batch in batches:
+            batch.add(records)
     log = Log(events, frozenset(refused), sum(batch.pairs for batch in batches))
     return Expected(log, tuple(batch.rows(last) for batch in batches))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from itertools import chain
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -23,8 +24,10 @@ from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
-from tideline.quarantine import load_quarantine
+from tideline.offset_ranges import OffsetRanges
+from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import Pin, ReadRanges, Window, recompute, zone_map
+from tideline.rejects import kept_outside
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import deployed_spec, reader
 from tideline.tables.books import read_last_row
@@ -108,8 +111,9 @@ def verify_stream_sample(
     last = read_last_row(tables)
     require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
     require_isolation([last] if last else [], spec.source.isolation)
-    read = reader(bootstrap, spec, load_quarantine(home.stream(stream).quarantine))
-    return verify_sample(tables, spec, read, draw, progress, earliest_offsets(bootstrap, spec.source.topic))
+    quarantine = load_quarantine(home.stream(stream).quarantine)
+    earliest = earliest_offsets(bootstrap, spec.source.topic)
+    return verify_sample(tables, spec, reader(bootstrap, spec, quarantine), draw, progress, earliest, quarantine)
 
 
 def verify_sample(
@@ -119,6 +123,7 @@ def verify_sample(
     draw: Draw,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     earliest: Earliest = MappingProxyType({}),
+    quarantine: Quarantine = NOTHING,
 ) -> SampleReport:
     """Compares the drawn windows with what the log holds at the offsets that the zone map gives for them.
 
@@ -136,9 +141,13 @@ def verify_sample(
         )
     drawn = frozenset(draw.draw(windows))
     reading = _Reading(read, progress)
+
+    def read_all(ranges: OffsetRanges) -> Iterable[pa.Table]:
+        return chain(reading(ranges), kept_outside(tables, ranges, snapshot.pinned.version, quarantine))
+
     reports: dict[str, list[MetricReport]] = {name: [] for name in snapshot.published}
     for era, merged in zip(snapshot.eras, snapshot.merged, strict=True):
-        for name, report in _compare_era(snapshot, era, merged, drawn, reading):
+        for name, report in _compare_era(snapshot, era, merged, drawn, read_all):
             reports[name].append(report)
     metrics = {name: sum_reports(found) for name, found in reports.items() if found}
     return SampleReport(spec.name, snapshot.pinned, draw, len(drawn), len(windows), len(gone), reading.records, metrics)
@@ -173,7 +182,7 @@ class _Reading:
 
 
 def _compare_era(
-    snapshot: Snapshot, era: Era, merged: pa.Table, drawn: frozenset[Window], read: _Reading
+    snapshot: Snapshot, era: Era, merged: pa.Table, drawn: frozenset[Window], read: ReadRanges
 ) -> Iterable[tuple[str, MetricReport]]:
     """A report for each metric, of the era's spec or left over in the tables, that has drawn windows in the era."""
     own = frozenset(window for window in drawn if era.bounds.hold(window[1]))
@@ -190,7 +199,7 @@ def _compare_era(
             yield name, compare(name, found.slice(0, 0), found)
 
 
-def _expected(snapshot: Snapshot, era: Era, windows: frozenset[Window], read: _Reading) -> dict[str, pa.Table]:
+def _expected(snapshot: Snapshot, era: Era, windows: frozenset[Window], read: ReadRanges) -> dict[str, pa.Table]:
     """The rows that the era's spec makes of the records, by metric."""
     pin = Pin(snapshot.pinned.version, snapshot.pinned.batch_at_ms)
     ranges = zone_map(snapshot.ledger, era.spec, windows.__contains__)

@@ -19,6 +19,7 @@ from tideline.bench.player import Player
 from tideline.home import Home
 from tideline.kafka_io import OffsetsGone
 from tideline.offset_ranges import OffsetRanges, outside
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.reconcile import ALL, plan_tables, reconcile_books
 from tideline.retention import TopicRetention
 from tideline.retention_guard import Guard
@@ -27,6 +28,7 @@ from tideline.tables.books import read_cuts, read_overrides
 from tideline.tables.unrecoverable import commit_unrecoverable, read_unrecoverable
 from tideline.unrecoverable import lost_windows, split
 from tideline.verify import verify_tables
+from tideline.verify.sample import Draw, verify_sample
 from tideline.versions import version_of
 
 S = 1_000_000
@@ -142,3 +144,21 @@ def test_case_20_a_spec_that_takes_over_what_kafka_no_longer_has_is_refused_befo
     assert len(read_cuts(player.tables)) == 1
     begin_generation(player.tables, starts[1], player.read)
     assert len(read_cuts(player.tables)) == 2
+
+
+@pytest.mark.parametrize("sampled", [False, True], ids=["whole", "sampled"])
+def test_a_kept_reject_that_is_an_event_by_now_counts_without_kafka(tmp_path: Path, sampled: bool) -> None:
+    player = Player(tmp_path, small_spec(), quarantine=Quarantine(frozenset({(0, 0)})))
+    player.play(log_line(1))
+    player.play(log_line(2), log_line(100))
+    player.play()
+    player.quarantine = NOTHING
+    books = kept_from(player, 1)
+    assert recompute_windows(books, frozenset({("counts", 10 * S)})).rows_changed == 1
+    assert counts(player) == {(0, "a"): 2, (100, "a"): 1}
+    report = (
+        verify_sample(player.tables, player.spec, books.read, Draw(1), earliest={0: 1})
+        if sampled
+        else verify_tables(player.tables, player.spec, books.read, earliest={0: 1})
+    )
+    assert report.holds, report.as_dict()

@@ -23,6 +23,7 @@ from tideline.kafka_io import OffsetsGone
 from tideline.late_record import LateRecord
 from tideline.ledger import LedgerRow, RowSource
 from tideline.offset_ranges import OffsetRanges
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.reconcile import compute_in_process, reconcile_books
 from tideline.reconcile_plan import ReconcilePlan
 from tideline.spec.model import StreamSpec
@@ -284,3 +285,35 @@ def test_a_partition_that_only_the_lost_row_knew_is_missed(home: Home) -> None:
     assert [(gap.first, gap.last) for gap in begin_again(home, later)] == [(1, 1)]
     require_exact(later)
     assert counts(later) == {(0, "a"): 3}
+
+
+def test_a_window_before_the_epoch_is_not_corrected_twice(home: Home) -> None:
+    player = started(home)
+    player.play(log_line(1))
+    player.play(log_line(-31), log_line(2))
+    player.play(log_line(3))
+    player.play(log_line(4))
+    reconcile(player)
+    between = f"version >= {version_of(1, 1)} and version <= {version_of(1, 2)}"
+    DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and {between}")
+    close_gaps(home, player.books, "id")
+    assert {row.source for row in read_ledger(player.tables)} == {RowSource.DRIVER, RowSource.INFERRED}
+    require_exact(player)
+    assert counts(player)[-40, "a"] == 1
+
+
+@pytest.mark.parametrize("listed_then", [True, False], ids=["taken off since", "listed since"])
+def test_a_rebuilt_row_rejects_what_its_batch_rejected(home: Home, listed_then: bool) -> None:
+    listed = Quarantine(frozenset({(0, 4)}))
+    player = Player(home.tables("small"), small_spec(), quarantine=listed if listed_then else NOTHING)
+    for values in ([log_line(1), log_line(100)], [log_line(101)], [log_line(2), log_line(3), log_line(4)], [b"{}"]):
+        player.play(*values, closing=False)
+    player.quarantine = NOTHING if listed_then else listed
+    rows = read_ledger(player.tables)
+    write_checkpoint(home.stream("small").checkpoint(1), rows)
+    DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and version = {version_of(1, 2)}")
+    close_gaps(home, player.books, "id")
+    found = read_ledger(player.tables)
+    assert [row.source for row in found] == [RowSource.DRIVER] * 2 + [RowSource.REBUILT, RowSource.DRIVER]
+    assert [(row.rejects, row.panes) for row in found] == [(row.rejects, row.panes) for row in rows]
+    assert reconcile_books(player.books).late_events == rows[2].late_events == (2 if listed_then else 3)
