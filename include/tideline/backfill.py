@@ -17,7 +17,7 @@ from tideline.kafka_io import OffsetsGone
 from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges
-from tideline.recompute import Pin, ReadRanges, Window, pinned_windows, recompute, vanished, zone_map
+from tideline.recompute import Pin, ReadRanges, Window, overrides_of, pinned_windows, recompute, zone_map
 from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
@@ -64,9 +64,15 @@ def backfill_stream(
 
 
 def recompute_windows(
-    books: StreamBooks, windows: frozenset[Window], progress: Callable[[str], None] = lambda _: None
+    books: StreamBooks,
+    windows: frozenset[Window],
+    progress: Callable[[str], None] = lambda _: None,
+    only_unlike: bool = False,
 ) -> BackfillResult:
-    """Recomputes those of the windows that are closed, as overrides, and publishes them."""
+    """Recomputes those of the windows that are closed, as overrides, and publishes them.
+
+    `only_unlike`: groups whose inputs say the same already are left as they are.
+    """
     if not books.ledger:
         return BackfillResult(books.stream, 0, 0, 0, 0, 0)
     pinned = [
@@ -75,7 +81,7 @@ def recompute_windows(
     closed = frozenset(window for _, _, found in pinned for window in found)
     read, overrides, done = _Reading(books), list[pa.Table](), frozenset[Window]()
     for era, pin, found in pinned:
-        held, computed = _overrides(books, era, found, pin, read)
+        held, computed = _overrides(books, era, found, pin, read, only_unlike)
         done |= held
         overrides += computed
     gone = tuple(sorted(closed - done))
@@ -91,12 +97,12 @@ def recompute_windows(
 
 
 def _overrides(
-    books: StreamBooks, era: Era, windows: frozenset[Window], pin: Pin, read: ReadRanges
+    books: StreamBooks, era: Era, windows: frozenset[Window], pin: Pin, read: ReadRanges, only_unlike: bool
 ) -> tuple[frozenset[Window], list[pa.Table]]:
     """The windows of which Kafka has every event, and their overrides: a window is computed whole or not at all."""
     while windows:
         try:
-            return windows, [_override(books, era, windows, pin, read)]
+            return windows, [_override(books, era, windows, pin, read, only_unlike)]
         except OffsetsGone:
             ledger = (row for row in books.ledger if row.version <= pin.version)
             gone = unchecked(ledger, books.look({}).earliest, holding_windows(books.eras)).windows
@@ -112,12 +118,13 @@ def _override(
     windows: frozenset[Window],
     pin: Pin,
     read: ReadRanges,
+    only_unlike: bool,
 ) -> pa.Table:
     ledger = (row for row in books.ledger if row.version <= pin.version)
     ranges = zone_map(ledger, era.spec, windows.__contains__)
     refused = kept_outside(books.tables, ranges, pin.version, books.quarantine)
     groups = recompute(era, chain(read(ranges), refused), windows.__contains__, pin)
-    return pa.concat_tables([groups, vanished(era, books.tables, groups, sorted(windows), pin)])
+    return overrides_of(era, books.tables, groups, sorted(windows), pin, only_unlike)
 
 
 class _Reading:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tideline.engine.cells import GROUP, Engine
+from tideline.engine.cells import GROUP, Engine, connect
+from tideline.engine.publish import Publisher
 from tideline.engine.relations import restrict
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Era
@@ -22,7 +23,7 @@ from tideline.reconcile_plan import by_partition
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import group_rows
-from tideline.tables.books import Inputs, read_inputs
+from tideline.tables.books import read_inputs
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.versions import version_of
 
@@ -71,21 +72,35 @@ def _wanted(cells: pa.Table, wants: Wants) -> pa.Table:
     return restrict(cells, found.filter(pa.array(kept, pa.bool_())), ("metric", "window_end"))
 
 
-def vanished(era: Era, tables: StreamTables, groups: pa.Table, windows: Sequence[Window], pin: Pin) -> pa.Table:
-    """The groups of these windows that the tables hold and a recomputation did not find, as overrides of no event."""
+def overrides_of(
+    era: Era, tables: StreamTables, recomputed: pa.Table, windows: Sequence[Window], pin: Pin, only_unlike: bool
+) -> pa.Table:
+    """What is written so that these windows are as recomputed: their groups, of which `only_unlike` leaves out those
+    that are so already, and those that the tables hold and the recomputation did not find, as overrides of no event.
+    """
     ends = pa.array(sorted({end for _, end in windows}), pa.int64()).cast(TIME)
-    known = _groups_of(read_inputs(tables, era, pc.field("window_end").isin(ends)))
+    inputs = read_inputs(tables, era, pc.field("window_end").isin(ends))
+    merged = Publisher(era.spec, era.first_version).merge(inputs.parts, inputs.corrections, inputs.overrides)
     wanted = pa.table(
         {"metric": pa.array([name for name, _ in windows], pa.string()),
          "window_end": pa.array([end for _, end in windows], pa.int64()).cast(TIME)}
     )  # fmt: skip
-    lost = restrict(restrict(known, wanted, ("metric", "window_end")), groups, GROUP, present=False)
-    return _overrides(era.spec, lost.append_column("events", pa.repeat(pa.scalar(0, pa.int64()), len(lost))), pin)
+    known = restrict(merged.filter(pc.greater(merged["events"], 0)), wanted, ("metric", "window_end"))
+    lost = restrict(known.select(GROUP), recomputed, GROUP, present=False)
+    none = lost.append_column("events", pa.repeat(pa.scalar(0, pa.int64()), len(lost)))
+    groups = _unlike(recomputed, merged) if only_unlike else recomputed
+    return pa.concat_tables([groups, _overrides(era.spec, none, pin)])
 
 
-def _groups_of(inputs: Inputs) -> pa.Table:
-    every = [table.select(GROUP) for table in (inputs.parts, inputs.corrections, inputs.overrides)]
-    return pa.concat_tables(every).group_by(list(GROUP)).aggregate([])
+def _unlike(groups: pa.Table, others: pa.Table) -> pa.Table:
+    """The groups that the others do not hold with the same events and slots."""
+    values = [name for name in groups.column_names if name not in ("version", "batch_at")]
+    same = " and ".join(f"groups.{name} is not distinct from others.{name}" for name in values)
+    connection = connect()
+    connection.register("groups", groups)
+    connection.register("others", others)
+    sql = f"select * from groups where not exists (select 1 from others where {same})"
+    return connection.sql(sql).to_arrow_table().cast(groups.schema)
 
 
 def _overrides(spec: StreamSpec, groups: pa.Table, pin: Pin) -> pa.Table:

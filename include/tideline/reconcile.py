@@ -148,7 +148,7 @@ def reconcile_books(
     require_all_found(books.eras, readable, corrections)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables)
-    recomputed = recompute_windows(books, plan.doubtful, progress) if plan.doubtful else None
+    recomputed = recompute_windows(books, plan.doubtful, progress, only_unlike=True) if plan.doubtful else None
     if recomputed and recomputed.gone_windows:
         marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
     written = commit_corrections(books.tables, corrections, through, books.clock)

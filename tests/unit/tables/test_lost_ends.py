@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from tideline.ledger import LedgerRow, RowSource
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine
 from tideline.reconcile import compute_in_process, reconcile_books
-from tideline.reconcile_plan import ReconcilePlan
+from tideline.reconcile_plan import Interval, ReconcilePlan
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks, close_gaps
 from tideline.stream_ledger import open_ledger
@@ -317,3 +318,18 @@ def test_a_rebuilt_row_rejects_what_its_batch_rejected(home: Home, listed_then: 
     assert [row.source for row in found] == [RowSource.DRIVER] * 2 + [RowSource.REBUILT, RowSource.DRIVER]
     assert [(row.rejects, row.panes) for row in found] == [(row.rejects, row.panes) for row in rows]
     assert reconcile_books(player.books).late_events == rows[2].late_events == (2 if listed_then else 3)
+
+
+def test_windows_in_doubt_are_written_once_however_often_they_are_looked_at(home: Home) -> None:
+    player = started(home)
+    player.play(log_line(5), log_line(25), log_line(45))
+    player.play(log_line(70))
+    player.play(log_line(26), log_line(46))
+    player.play(log_line(71))
+    player.play(log_line(72))
+    between = f"version >= {version_of(1, 1)} and version <= {version_of(1, 3)}"
+    DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and {between}")
+    close_gaps(home, player.books, "id")
+    since = Interval(datetime.fromtimestamp(0, UTC))
+    assert [reconcile_books(player.books, since).rows_published for _ in range(3)] == [2, 0, 0]
+    require_exact(player)

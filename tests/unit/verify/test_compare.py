@@ -12,6 +12,7 @@ from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.tables.published import read_published
 from tideline.tables.schemas import TIME, correction_schema
+from tideline.verify import verify_tables
 from tideline.verify.compare import compare
 from tideline.verify.report import MetricReport
 
@@ -87,3 +88,13 @@ def test_a_window_that_waits_for_a_reconciliation_is_pending(expected: pa.Table,
         frozenset({("counts", 10_000_000), ("counts", 20_000_000)}),
     )
     assert (report.differences, report.pending) == (0, 1)
+
+
+def test_a_new_measure_of_which_no_row_is_published_yet_is_no_error(tmp_path: Path) -> None:
+    metric = {"window": "10 seconds", "keys": ["service"], "where": "status_code >= 400"}
+    first = Player(tmp_path, small_spec(counts=metric | {"measures": {"request_count": "count"}}))
+    first.play(log_line(1, status_code=500), log_line(100, status_code=200))
+    first.play()
+    measures = {"request_count": "count", "slowest": "max(response_time)"}
+    second = Player(tmp_path, small_spec(counts=metric | {"measures": measures}), 2, log=first.log)
+    assert verify_tables(second.tables, second.spec, second.read).holds
