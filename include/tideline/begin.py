@@ -32,6 +32,8 @@ from tideline.tables.published import Claim, clear_stale, require_same_types
 from tideline.tables.schemas import PARTS_WRITER, StreamTables
 
 _TRIES = 20
+_READING = ("format", "columns", "event_time")
+"""What of a source decides which records are events, and when."""
 
 
 class SpecChanged(UserError):
@@ -81,8 +83,7 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
         if there is not None:
             require_same_numbers(there, start.spec)
             return there
-        require_same_log(cuts, start.spec)
-        require_same_types(tables, start.spec)
+        require_deployable(tables, start.spec)
         last = read_last_row(tables)
         cut = plan_cut(start, cuts, last)
         require_rebuildable(tables, start, eras_of([*cuts, cut])[-1], cut)
@@ -99,9 +100,16 @@ def require_same_numbers(cut: Cut, spec: StreamSpec) -> None:
         )
 
 
+def require_deployable(tables: StreamTables, spec: StreamSpec) -> None:
+    """SpecChanged or ColumnChanged where a driver with this spec would be refused by what the tables hold."""
+    require_same_log(read_cuts(tables), spec)
+    require_same_types(tables, spec)
+
+
 def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
-    """A stream's books are of one log: of one topic, read with one isolation level."""
+    """A stream's books are of one log: of one topic, read with one isolation level, and parsed in one way."""
     for cut in cuts:
+        _require_same_reading(cut, spec)
         before, now = cut.spec.source, spec.source
         if (before.topic, before.isolation) != (now.topic, now.isolation):
             raise SpecChanged(
@@ -109,6 +117,16 @@ def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
                 f"the spec now says {now.topic} with {now.isolation}",
                 "give the new spec a name of its own",
             )
+
+
+def _require_same_reading(cut: Cut, spec: StreamSpec) -> None:
+    changed = [name for name in _READING if getattr(cut.spec.source, name) != getattr(spec.source, name)]
+    if changed:
+        raise SpecChanged(
+            f"{spec.name}: source.{changed[0]} is not what it was when generation {cut.generation} began: windows that "
+            "are closed were made of records as they were read then",
+            "put it back, or give the new spec a name of its own",
+        )
 
 
 def require_rebuildable(tables: StreamTables, start: Start, era: Era, cut: Cut) -> None:

@@ -32,14 +32,17 @@ def caller_of(context: Context) -> Caller:
 
 def ask_to_deploy(stream: str, new_generation: bool, context: Context) -> None:
     """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once."""
+    from tideline.begin import require_deployable
     from tideline.keeper.asking import ask_to_deploy as ask
     from tideline.spec.load import find_spec, load_spec
+    from tideline.tables.schemas import StreamTables
 
     installation, caller = Installation.from_env(), caller_of(context)
     with installation.registry() as registry:
         try:
             file = find_spec(stream)
             spec = load_spec(file)
+            require_deployable(StreamTables(installation.home.tables(stream)), spec)  # before a good driver is ended
             installation.ensure_topic(spec.source)
             ask(registry, spec, file, caller.actor, new_generation)
         except UserError as error:

@@ -22,7 +22,7 @@ def settled(row: StreamRow, wanted: Desired) -> Settled | None:
     """None while the request is on its way; not reached when a person is needed or has wanted otherwise since."""
     if row.desired is not wanted:
         return Settled(False, f"{row.name} is wanted {row.desired} by {row.asked_by} now")
-    if row.state is _GOAL[wanted] and not row.has_request:
+    if row.state is _GOAL[wanted] and (wanted is not Desired.RUNNING or not row.has_request):
         return Settled(True, f"{row.name} is {row.state} at epoch {row.epoch}: {row.reason}")
     if wanted is Desired.RUNNING and row.state in WAITS_FOR_A_PERSON and not row.has_request:
         return Settled(False, f"{row.name} is {row.state}: {row.reason}")

@@ -57,3 +57,13 @@ def test_a_stop_settles_when_the_driver_has_ended(world: World) -> None:
     found = settled(world.tick(), Desired.STOPPED)
     assert found is not None
     assert found.reached
+
+
+def test_a_stop_of_a_stopped_stream_has_settled(world: World) -> None:
+    world.ask(Desired.RUNNING, SPEC)
+    world.ask(Desired.STOPPED)
+    world.tick()
+    world.ask(Desired.STOPPED)
+    found = settled(world.row, Desired.STOPPED)
+    assert found is not None
+    assert found.reached

@@ -378,3 +378,24 @@ def test_rows_of_a_spec_that_was_taken_over_whole_do_not_stay(tmp_path: Path) ->
     assert [(era.first, era.last) for era in third.eras] == [(1, 1), (3, 3)]
     assert rows(third, "other") == []
     assert [row[0] for row in rows(third, "third")] == [30, 40, 50]
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ({"format": "json-log"}, "source.format"),
+        (
+            {"event_time": "sent", "format": "json", "columns": {"sent": "timestamp", "service": "text"}},
+            "source.format",
+        ),
+    ],
+)
+def test_a_spec_that_reads_records_otherwise_is_refused_before_the_cut(
+    tmp_path: Path, source: dict[str, object], named: str
+) -> None:
+    first = played(tmp_path)
+    spec = small_spec()
+    other = spec.model_copy(update={"source": spec.source.model_validate({**spec.source.model_dump(), **source})})
+    with pytest.raises(UserError, match=named):
+        next_generation(first, other)
+    assert len(read_cuts(first.tables)) == 1
