@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import OffsetOutOfRangeError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import InvalidTopicError, OffsetOutOfRangeError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from tideline.errors import UserError
 from tideline.isolation import Isolation
@@ -50,6 +50,10 @@ def ensure_topic(bootstrap: str, topic: str, partitions: int) -> str:
             client.create_topics(wanted, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             pass
+        except InvalidTopicError as error:
+            raise UserError(
+                f"'{topic}' is no name for a topic", "write letters, digits, dots, - and _: 249 of them at most"
+            ) from error
         return str(_described(client, topic)["topic_id"])
 
 

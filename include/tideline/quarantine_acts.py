@@ -11,7 +11,7 @@ from tideline.errors import UserError
 from tideline.event_windows import Recomputation, recomputation, windows_at
 from tideline.generations import Era
 from tideline.home import Home
-from tideline.kafka_io import read_ranges, topic_id
+from tideline.kafka_io import end_offsets, read_ranges, topic_id
 from tideline.ledger import require_same_topic
 from tideline.quarantine import NOTHING, Entry, Quarantine, load_entries
 from tideline.quarantine_list import (
@@ -44,6 +44,7 @@ def put_on_list(home: Home, bootstrap: str, stream: str, entry: Entry) -> Effect
 
 def take_off_list(home: Home, bootstrap: str, stream: str, partition: int, offset: int) -> Effect:
     """The mirror image: the record counts again for what it holds."""
+    removed(load_entries(home.stream(stream).quarantine), partition, offset)  # refused before Kafka is asked
     record = _record(home, bootstrap, stream, partition, offset)
     change_list(home.stream(stream).quarantine, lambda entries: removed(entries, partition, offset))
     return effect_of(home, stream, record)
@@ -92,6 +93,14 @@ def _record(home: Home, bootstrap: str, stream: str, partition: int, offset: int
     topic = source.topic
     last = read_last_row(StreamTables(home.tables(stream)))
     require_same_topic([last] if last else [], topic_id(bootstrap, topic))
+    ends = end_offsets(bootstrap, topic)
+    if partition not in ends:
+        raise UserError(f"topic '{topic}' has no partition {partition}", f"it has {len(ends)}, from 0 on")
+    if offset >= ends[partition]:
+        raise UserError(
+            f"partition {partition} of topic '{topic}' has no record at offset {offset}",
+            f"it ends before offset {ends[partition]}",
+        )
     one = {partition: [(offset, offset + 1)]}
     for found in read_ranges(bootstrap, topic, one, isolation=source.isolation):
         return found

@@ -14,7 +14,7 @@ from support.platform import Platform
 from support.records import log_line, small_spec
 from support.stream_run import new_run
 from tideline.cli import quarantine_commands
-from tideline.kafka_io import OffsetsGone
+from tideline.errors import UserError
 from tideline.quarantine import Entry
 from tideline.quarantine_list import added, change_list, removed
 from tideline.rejects import newest_rejects
@@ -90,4 +90,5 @@ def test_a_record_listed_after_it_was_counted_asks_for_its_windows(
     assert change("remove", "0", "1") == expected
     assert run.verify().holds
     beyond = runner.invoke(app, ["quarantine", "small", "add", "0", "99", "--why", "no such record"])
-    assert isinstance(beyond.exception, OffsetsGone)
+    assert isinstance(beyond.exception, UserError)
+    assert "it ends before offset" in beyond.exception.fix

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tideline.cli.console import out, progress
+from tideline.cli.names import deployed
 from tideline.home import Home
 
 Name = Annotated[str, typer.Argument(help="The stream's name.")]
@@ -34,6 +35,7 @@ def deploy(
 
 def stop(name: Name) -> None:
     """Stop a stream through Airflow: its driver finishes the batch in flight and ends."""
+    deployed(Home.from_env(), name)
     _run("stop_stream", name)
 
 

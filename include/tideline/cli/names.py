@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tideline.cli.console import err
 from tideline.errors import UserError
-from tideline.home import Home
+from tideline.home import Home, spec_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,8 @@ def deployed(home: Home, name: str) -> StreamSpec:
 
     if not home.stream(name).spec.exists():
         known = sorted(path.parent.name for path in home.stream(name).root.parent.glob("*/spec.yaml"))
-        hint = did_you_mean(name, known, "deployed are") if known else f"tideline deploy {name}"
+        is_known = not known or (spec_folder() / f"{name}.yaml").exists()
+        hint = f"tideline deploy {name}" if is_known else did_you_mean(name, known, "deployed are")
         raise UserError(f"stream '{name}' was never deployed", hint)
     _require_logs(home.tables(name))
     return deployed_spec(home, name)

@@ -116,7 +116,7 @@ def show_report(report: VerifyReport) -> None:
     out.print(
         f"sent {books['events']} = counted {books['counted']} + rejected {books['rejected']} + late {books['late']}"
         f" ({books['corrected']} corrected, {report.books.pending} pending, {books['unrecoverable']} unrecoverable):"
-        f" {'balanced' if report.balanced else 'NOT BALANCED'}"
+        f" {'balanced' if report.imbalance is None else f'NOT BALANCED: {report.imbalance}'}"
     )
     if books["unrecoverable"]:
         out.print(f"{books['unrecoverable']} late events lie in windows that cannot be corrected any more")

@@ -98,15 +98,28 @@ class VerifyReport:
 
     @property
     def balanced(self) -> bool:
-        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending.
+        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending."""
+        return self.imbalance is None
+
+    @property
+    def imbalance(self) -> str | None:
+        """What does not tie, in words.
 
         A record may be refused now that was an event when it was read only if it was put into quarantine.
         """
-        ledger_ties = self.books.balanced and self.kept.events == self.log.events
-        rejects_tie = self.kept.rejected == len(self.kept.refused)
-        rejects_tie = rejects_tie and self.log.refused - self.kept.refused <= self.quarantined
-        pairs_tie = self.log.pairs == self.kept.pairs if not self.books.pending else self.log.pairs >= self.kept.pairs
-        return ledger_ties and rejects_tie and pairs_tie
+        log, kept = self.log, self.kept
+        strange = log.refused - kept.refused - self.quarantined
+        if not self.books.balanced:
+            return "sent is not the sum of the others"
+        if kept.events != log.events:
+            return f"the ledger knows {kept.events} records, the log holds {log.events}"
+        if kept.rejected != len(kept.refused):
+            return f"the ledger counts {kept.rejected} rejects, {len(kept.refused)} are kept"
+        if strange:
+            return f"{len(strange)} records are rejects that were events when they were read"
+        if log.pairs < kept.pairs or (log.pairs != kept.pairs and not self.books.pending):
+            return f"the tables are made of {kept.pairs} pairs of an event and a window, the log holds {log.pairs}"
+        return None
 
     @property
     def rejected(self) -> int:
@@ -117,7 +130,7 @@ class VerifyReport:
     def holds(self) -> bool:
         return self.balanced and not any(report.differences for report in self.metrics.values())
 
-    def conservation(self) -> dict[str, int | bool]:
+    def conservation(self) -> dict[str, int | str | None]:
         """The books of all events that were sent, as each record is judged today."""
         return {
             "events": self.books.sent,
@@ -129,6 +142,7 @@ class VerifyReport:
             "replayable": self.replayable,
             "unchecked_windows": self.unchecked,
             "holds": self.balanced,
+            "reason": self.imbalance,
         }
 
     def as_dict(self) -> dict[str, Any]:

@@ -199,3 +199,12 @@ def test_listed_later_and_taken_off_again_its_windows_are_recomputed(
 
 def differences(report: VerifyReport) -> list[tuple[str | None, str | None]]:
     return [(d.expected, d.found) for d in report.metrics["counts"].shown]
+
+
+def test_what_does_not_tie_is_said(tmp_path: Path) -> None:
+    player = Player(tmp_path, small_spec())
+    player.play(log_line(1), log_line(2))
+    player.quarantine = Quarantine(frozenset({(0, 1)}))
+    report = verify_tables(player.tables, player.spec, player.read, quarantine=player.quarantine)
+    assert report.imbalance == "the tables are made of 2 pairs of an event and a window, the log holds 1"
+    assert report.conservation()["reason"] == report.imbalance
