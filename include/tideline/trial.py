@@ -12,6 +12,7 @@ from typing import Final
 import pyarrow as pa
 
 from tideline.engine.cells import GROUP, Engine
+from tideline.engine.detection import ANOMALY, detect
 from tideline.engine.publish import Publisher
 from tideline.engine.slots import slot_columns
 from tideline.errors import UserError
@@ -19,12 +20,13 @@ from tideline.lateness import OVER_MS
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import group_rows
-from tideline.tables.schemas import correction_schema
+from tideline.tables.schemas import TIME, correction_schema
 
 _LINES_AT_ONCE: Final = 50_000
 _SHOWN_REJECTS: Final = 5
 UNSEEN: Final = frozenset({"hour", "key", "is_open", "revision", "as_of", "part_version", "window_end"})
 """Columns of a published table that say nothing of a file's lines."""
+FOUND: Final = pa.schema([("window_start", TIME), ("kind", pa.string()), ("metric", pa.string()), *list(ANOMALY)[2:]])
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class RejectedLine:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a spec makes of lines: events, rejects by reason and the first of them, and the tables there would be."""
+    """What a spec makes of lines: events, rejects by reason and the first of them, the tables there would be, and what
+    the detectors find in them (schema `FOUND`), oldest windows first."""
 
     events: int
     rejects: dict[str, int]
     first_rejects: tuple[RejectedLine, ...]
     tables: dict[str, pa.Table]
+    anomalies: pa.Table
 
     @property
     def lines(self) -> int:
@@ -84,7 +88,9 @@ def try_lines(
         few = refused.slice(0, _SHOWN_REJECTS - len(first)).to_pylist()
         first += [RejectedLine(row["offset"] + 1, row["reason"], row["value"]) for row in few]
         progress(read)
-    return Trial(read - rejects.total(), dict(rejects.most_common()), tuple(first), _tables(spec, groups))
+    finished = _finished(spec, groups)
+    tables = {name: _shown(rows) for name, rows in finished.items()}
+    return Trial(read - rejects.total(), dict(rejects.most_common()), tuple(first), tables, _anomalies(spec, finished))
 
 
 def _records(values: Sequence[bytes], before: int, now_ms: int) -> pa.Table:
@@ -98,15 +104,25 @@ def _records(values: Sequence[bytes], before: int, now_ms: int) -> pa.Table:
     return pa.table(columns, schema=RECORDS)
 
 
-def _tables(spec: StreamSpec, groups: pa.Table | None) -> dict[str, pa.Table]:
+def _finished(spec: StreamSpec, groups: pa.Table | None) -> dict[str, pa.Table]:
     publisher = Publisher(spec)
     slots = slot_columns(publisher.plans.values())
     nothing = correction_schema(slots).empty_table()
     parts = nothing if groups is None else group_rows(slots, groups, 0, 0)
-    finished = publisher.finish(publisher.merge(parts, nothing), OVER_MS)
-    return {
-        name: rows.sort_by([("window_start", "ascending"), ("key", "ascending")]).select(
-            [column for column in rows.column_names if column not in UNSEEN]
-        )
-        for name, rows in finished.items()
-    }
+    return publisher.finish(publisher.merge(parts, nothing), OVER_MS)
+
+
+def _shown(rows: pa.Table) -> pa.Table:
+    columns = [column for column in rows.column_names if column not in UNSEEN]
+    return rows.sort_by([("window_start", "ascending"), ("key", "ascending")]).select(columns)
+
+
+def _anomalies(spec: StreamSpec, finished: dict[str, pa.Table]) -> pa.Table:
+    found = [FOUND.empty_table()]
+    for kind, detector in spec.detectors.items():
+        rows = detect(detector, finished[detector.metric])
+        names = {"kind": kind, "metric": detector.metric}
+        for column, name in names.items():
+            rows = rows.append_column(column, pa.repeat(pa.scalar(name), len(rows)))
+        found.append(rows.select(FOUND.names).cast(FOUND))
+    return pa.concat_tables(found).sort_by([(name, "ascending") for name in ("window_start", "kind", "key")])

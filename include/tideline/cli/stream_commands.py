@@ -87,7 +87,10 @@ def produce(
     bootstrap: Annotated[str | None, typer.Option(help="address of the broker; by default the platform's")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="prints one object")] = False,
 ) -> None:
-    """Sends a file's lines, or seeded traffic of which a share is late, doubled, malformed or from the future."""
+    """Sends a file's lines, or seeded traffic of which a share is late, doubled, malformed or from the future.
+
+    The event time of traffic begins two hours before now and runs --speed times as fast until it has caught up.
+    """
     shares = (late_share, duplicate_share, malformed_share, future_share)
     numbers = {"--rate": rate, "--seconds": seconds, "--speed": speed, "--late-after": late_after}
     for option, number in numbers.items():
@@ -121,8 +124,15 @@ def produce(
         elif rate is not None:
             start = Traffic.start_before(now_ms())
             traffic = Traffic(seed, rate, start, *shares, speed, kind=KINDS[kind], late_by=late)
+            number = count or max(1, round(rate * (seconds or 0)))
+            if late_share and number / rate <= traffic.late_after_s:
+                err.print(
+                    f"none will be late: late events come after {traffic.late_after_s:g} s of such traffic; choose a "
+                    "longer run, a greater --speed or a shorter --late-by",
+                    markup=False,
+                )
             with Sender(address, topic, partitions) as sender:
-                events = traffic.paced(count or max(1, round(rate * (seconds or 0))), shapes[shape])
+                events = traffic.paced(number, shapes[shape])
                 sent = send_events(sender, events, progress)
     _report(topic, sent, as_json)
 

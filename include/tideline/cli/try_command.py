@@ -31,9 +31,11 @@ def try_spec(
 ) -> None:
     """Show what a spec makes of a file: rejects, and the windows of every metric as if nothing came late.
 
-    It needs no broker, no Airflow and no JVM. Exit 1 when no line is an event.
+    What detectors find in those windows is shown last. It needs no broker, no Airflow and no JVM. Exit 1 when no line
+    is an event.
 
-    JSON: stream, lines, events, rejects {reason: count}, first_rejects [{line, reason, value}], tables {metric: [row]}.
+    JSON: stream, lines, events, rejects {reason: count}, first_rejects [{line, reason, value}], tables {metric: [row]},
+    anomalies [{window_start, kind, metric, key, observed, expected, score}].
     """
     from tideline.clock import now_ms
     from tideline.errors import UserError
@@ -46,10 +48,13 @@ def try_spec(
         raise UserError(f"there is no metric '{metric}'", did_you_mean(metric, found.metrics, "metrics are"))
     trial = try_lines(found, read_lines(file), now_ms(), lambda read: progress(f"{read} lines read"))
     tables = {name: rows for name, rows in trial.tables.items() if metric in (None, name)}
+    anomalies = [row for row in trial.anomalies.to_pylist() if metric in (None, row["metric"])]
     if as_json:
-        print_json({"stream": found.name, **_as_dict(trial, tables)})
+        told = [_texts(row) for row in anomalies]
+        print_json({"stream": found.name, **_as_dict(trial, tables), "anomalies": told})
     else:
         _show(trial, tables, last)
+        _show_anomalies(anomalies, last)
     raise typer.Exit(0 if trial.events else 1)
 
 
@@ -81,3 +86,10 @@ def _show(trial: Trial, tables: dict[str, pa.Table], last: int) -> None:
         left = f", the newest {len(newest)}" if len(newest) < len(rows) else ""
         out.print(f"\n{name}: {len(rows)} rows{left}")
         print_table(out, newest.column_names, [list(map(cell, row.values())) for row in newest.to_pylist()])
+
+
+def _show_anomalies(anomalies: list[dict[str, Any]], last: int) -> None:
+    if anomalies:
+        left = f", the newest {last}" if len(anomalies) > last else ""
+        out.print(f"\nanomalies: {len(anomalies)}{left}")
+        print_table(out, list(anomalies[0]), [list(map(cell, row.values())) for row in anomalies[-last:]])

@@ -95,6 +95,11 @@ class Traffic:
         return self.start + round(min(elapsed_ms * self.speed, self.behind_ms + elapsed_ms))
 
     @property
+    def late_after_s(self) -> float:
+        """Seconds of sending before the first late event comes: until event time has run as far as one is late."""
+        return max(self._latest_ms / self.speed, self._latest_ms - self.behind_ms) / 1000
+
+    @property
     def _latest_ms(self) -> int:
         return max(self.late_by, default=LATE_BY_MS[1])
 

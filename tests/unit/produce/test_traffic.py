@@ -100,3 +100,11 @@ def test_traffic_holds_json_and_access_lines_of_many_kinds() -> None:
     assert any(":" in (event.ip_address or "") for event in events)
     assert {type(event.response_time) for event in events} == {int, type(None)}
     assert {True, False} == {(event.status_code or 0) >= 500 for event in events}
+
+
+@pytest.mark.parametrize(("speed", "late_by_ms"), [(60, ()), (60, (600_000,)), (2, (9_000_000,)), (1, (60_000,))])
+def test_it_is_told_when_the_first_late_event_may_come(speed: float, late_by_ms: tuple[int, ...]) -> None:
+    traffic = Traffic(1, 10, 0, speed=speed, late_by=late_by_ms)
+    at = round(traffic.late_after_s * traffic.rate)
+    latest_ms = max(late_by_ms, default=LATE_BY_MS[1])
+    assert [traffic.event_clock_ms(number) >= latest_ms for number in (at - 1, at)] == [False, True]

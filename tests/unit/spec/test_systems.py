@@ -1,0 +1,52 @@
+"""docs/systems.md: every system has its row, and each row names a command, a stream and a table that exist."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+import typer
+
+from support.records import CHECKOUT
+from tideline.cli.main import app
+from tideline.home import PROJECT_SPECS
+from tideline.spec.load import find_spec, load_spec
+
+IDS: Final = [f"{part}{number}" for part, last in (("B", 7), ("C", 5), ("D", 14)) for number in range(1, last + 1)]
+BOOKS: Final = {"late_events", "late_alerts"}
+ROWS: Final = {
+    cells[0]: cells
+    for line in (CHECKOUT / "docs" / "systems.md").read_text().splitlines()
+    if re.fullmatch(r"[A-E]\d+", (cells := [cell.strip() for cell in line.strip("|").split("|")])[0])
+}
+STREAMS: Final = {path.stem: load_spec(find_spec(path.stem, PROJECT_SPECS)) for path in PROJECT_SPECS.glob("*.yaml")}
+
+
+def test_every_system_has_a_row() -> None:
+    assert list(ROWS) == IDS
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_its_command_and_stream_exist(row: list[str]) -> None:
+    words = row[-1].strip("`").split()
+    if words[0] == "make":
+        assert f"{words[1]}:" in (CHECKOUT / "Makefile").read_text()
+        return
+    known = typer.main.get_command(app)
+    assert words[0] == "tideline" and words[1] in known.commands  # type: ignore[attr-defined]
+    assert words[1] == "produce" or words[2] in STREAMS
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row[2]], ids=lambda row: row[0])
+def test_its_table_is_one_of_the_stream(row: list[str]) -> None:
+    table, stream = row[2].strip("`"), row[-1].strip("`").split()[2]
+    assert table in BOOKS or table in STREAMS[stream].metrics
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_every_metric_and_detector_of_a_stream_stands_in_a_row(name: str) -> None:
+    of_stream = [row for row in ROWS.values() if name in row[-1]]
+    assert {row[2].strip("`") for row in of_stream} - {"", *BOOKS} == set(STREAMS[name].metrics)
+    watched = {detector.metric for detector in STREAMS[name].detectors.values()}
+    assert watched == {row[2].strip("`") for row in of_stream if "tideline anomalies" in row[-1]}
