@@ -22,7 +22,7 @@ from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
 from tideline.tables.publication import Publication
-from tideline.times import iso_us
+from tideline.times import iso, iso_us
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import holding_windows
 
@@ -57,7 +57,7 @@ def backfill_stream(
 ) -> BackfillResult:
     """Recomputes the windows that begin in [since, until) and are closed; open ones the stream itself completes."""
     if since >= until:
-        raise UserError(f"the range from {since} to {until} is empty", "give --from a time before --to")
+        raise UserError(f"the range from {iso(since)} to {iso(until)} is empty", "give --from a time before --to")
     books = open_books(home, bootstrap, stream)
     windows = windows_between(books.eras, books.ledger, _us(since), _us(until))
     return recompute_windows(books, windows, progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tideline.durations import format_span
+from tideline.durations import format_duration, format_span
 from tideline.lateness import pane_ms
 from tideline.lateness_stats import Lateness, by_partition, lateness_of, measure
 from tideline.spec.model import StreamSpec
@@ -42,7 +42,11 @@ class LatenessReport:
         if advice.advised_ms is None:
             return f"no delay keeps late events at {share} or less: events before the epoch are always late"
         now = f"now {format_span(advice.present_ms)}"
-        return f"the smallest delay with at most {share} late events is {format_span(advice.advised_ms)} ({now})"
+        written = format_duration(advice.advised_ms)
+        return (
+            f"the smallest delay with at most {share} late events is {format_span(advice.advised_ms)} ({now}): "
+            f"watermark: {written}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         partitions = [{"partition": number, **_fields(each)} for number, each in self.partitions.items()]

@@ -197,6 +197,11 @@ def at_text(ms: int) -> str:
     return iso_ms(ms // 1000 * 1000)
 
 
+def watermark_text(ms: int) -> str:
+    """A watermark to the second, `-` for none yet."""
+    return at_text(ms) if ms else "-"
+
+
 def _sum(books: Iterable[Books]) -> Books:
     every = list(books)
     return Books(

@@ -11,6 +11,7 @@ from tideline.cli.names import deployed, parse_time
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.settings import Settings
+from tideline.times import iso
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,9 @@ def backfill(
     spec = deployed(home, name)
     between = parse_time(since, "--from"), parse_time(until, "--to")
     if between[0] >= between[1]:
-        raise UserError(f"the range from {between[0]} to {between[1]} is empty", "give --from a time before --to")
+        raise UserError(
+            f"the range from {iso(between[0])} to {iso(between[1])} is empty", "give --from a time before --to"
+        )
     if dry_run:
         _preview(home, spec, between, as_json)
         return

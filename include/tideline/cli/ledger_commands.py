@@ -118,13 +118,13 @@ def _show(books: StreamLedger, by: By, last: int, event_time: bool) -> None:
 
 
 def _show_batches(views: list[BatchView]) -> None:
-    from tideline.ledger_view import at_text
+    from tideline.ledger_view import at_text, watermark_text
 
     def cells(view: BatchView) -> tuple[object, ...]:
         offsets = " ".join(f"{part}:{start}..{end - 1}" for part, (start, end) in view.offsets.items() if end > start)
         books = view.books
         counts = (books.sent, books.rejected, books.counted, books.late, view.state)
-        marks = (at_text(view.late_ms), at_text(view.watermark_ms), view.source.value)
+        marks = (watermark_text(view.late_ms), watermark_text(view.watermark_ms), view.source.value)
         recorded = at_text(round(view.recorded.timestamp() * 1000))
         return (f"{view.generation}/{view.batch}", recorded, offsets or "-", *counts, *marks)
 

@@ -11,6 +11,7 @@ from tideline.cli.names import deployed, parse_optional_time
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.settings import Settings
+from tideline.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +86,7 @@ def _draw(
         raise UserError("--sample is a share above 0 and up to 1, without --windows", "such as --sample 0.05")
     begin, end = parse_optional_time(since, "--from"), parse_optional_time(until, "--to")
     if begin is not None and end is not None and begin >= end:
-        raise UserError(f"the range from {begin} to {end} is empty", "give --from a time before --to")
+        raise UserError(f"the range from {iso(begin)} to {iso(end)} is empty", "give --from a time before --to")
     between = (
         ALWAYS_US[0] if begin is None else round(begin.timestamp() * 1_000_000),
         ALWAYS_US[1] if end is None else round(end.timestamp() * 1_000_000),

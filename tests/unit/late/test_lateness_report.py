@@ -51,7 +51,9 @@ def test_the_report_measures_and_advises(tmp_path: Path) -> None:
     report = report_of(tmp_path, 0.001)
     assert (report.total.events, report.total.late, report.resolution_ms) == (5, 2, 10_000)
     assert report.total.quantiles["max"] == 57_000
-    assert report.verdict == "the smallest delay with at most 0.1 % late events is 48 s (now 10 s)"
+    assert (
+        report.verdict == "the smallest delay with at most 0.1 % late events is 48 s (now 10 s): watermark: 48 seconds"
+    )
 
 
 def test_groups_held_are_those_of_the_windows_in_parts(tmp_path: Path) -> None:
