@@ -14,7 +14,7 @@ class Refusal(NamedTuple):
     replaces: str = ""
 
 
-REFUSED: Final = {
+_REFUSED: Final = {
     "sources": Refusal(
         "a stream reads one topic: Spark restores only the common watermark of several after a restart, "
         "so what it dropped would depend on which topic delivers first",
@@ -34,6 +34,12 @@ REFUSED: Final = {
         "use windows of a fixed length, as in `window: 5 minutes`",
         "window",
     ),
+}
+REFUSED: Final = _REFUSED | {  # and as others would write it
+    "topics": _REFUSED["sources"]._replace(replaces="topic"),
+    **dict.fromkeys(("dedup", "dedupe", "deduplication"), _REFUSED["deduplicate"]),
+    "joins": _REFUSED["join"],
+    "sessions": _REFUSED["session"],
 }
 
 

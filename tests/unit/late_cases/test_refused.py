@@ -130,3 +130,16 @@ def test_case_32_a_named_source_keeps_its_first_offsets_under_its_name(tmp_path:
     (tmp_path / "sources" / "left").mkdir(parents=True)
     (tmp_path / "sources" / "left" / "0").write_bytes(b"\0v1\n" + LEFT.encode())
     assert CheckpointLog(tmp_path).initial_offsets() == {"logs": {0: 7, 1: 9}}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("{topic: logs}", "{topics: [logs, more]}", "2:10: a stream reads one topic"),
+        ("watermark: 10 seconds", "watermark: 10 seconds\ndedup: request_id", "4:1: deduplication drops events"),
+        ("watermark: 10 seconds", "watermark: 10 seconds\njoins: [other]", "4:1: a join cannot be corrected"),
+        ("    window: 20 seconds", "    window: 20 seconds\n    sessions: true", "7:5: sessions cannot be corrected"),
+    ],
+)
+def test_another_word_for_it_is_refused_with_the_same_reason(right: str, wrong: str, said: str) -> None:
+    assert refusal(right, wrong).startswith(f"shop.yaml:{said}")
