@@ -14,8 +14,11 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
 
+from tideline.bench.engine_speed import AT_MOST_S, WARM_UP, all_have_read
 from tideline.engine.publish import published_schema
+from tideline.platform.waiting import wait_until
 from tideline.spec.load import load_spec
 from tideline.spec.model import Metric, StreamSpec
 from tideline.tables.published import write_published
@@ -38,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--warm-up", required=True, type=int, help="events to read first, into a folder of their own")
     arguments = parser.parse_args()
     spec = load_spec(arguments.folder / "spec.yaml")
     spark = (
@@ -47,12 +51,24 @@ def main() -> None:
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .getOrCreate()
     )
+    warm_up = arguments.folder / WARM_UP
+    queries = [start(spark, spec, name, arguments.bootstrap, warm_up) for name in spec.metrics]
+    checkpoints = [warm_up / "checkpoints" / name for name in spec.metrics]
+    wait_until(lambda: all_have_read(checkpoints, arguments.warm_up) or bool(failed(queries)), AT_MOST_S, every=0.5)
+    if failed(queries):
+        raise failed(queries)[0]
+    for query in queries:
+        query.stop()
     for name in spec.metrics:
         start(spark, spec, name, arguments.bootstrap, arguments.folder)
     spark.streams.awaitAnyTermination()
 
 
-def start(spark: SparkSession, spec: StreamSpec, name: str, bootstrap: str, folder: Path) -> None:
+def failed(queries: list[StreamingQuery]) -> list[Exception]:
+    return [error for query in queries if (error := query.exception()) is not None]
+
+
+def start(spark: SparkSession, spec: StreamSpec, name: str, bootstrap: str, folder: Path) -> StreamingQuery:
     path = StreamTables(folder / "tables").published(name)
     schema = published_schema(spec, name)
 
@@ -60,7 +76,7 @@ def start(spark: SparkSession, spec: StreamSpec, name: str, bootstrap: str, fold
         rows = groups.withColumns({"as_of": F.current_timestamp(), "part_version": F.lit(batch)}).toArrow()
         write_published(path, rows.select(schema.names).cast(schema), batch)
 
-    (
+    return (
         grouped(read(spark, spec, bootstrap), spec, name)
         .writeStream.queryName(name)
         .outputMode("update")

@@ -30,7 +30,9 @@ class LateCells:
         self._each = each
         self._times = {span.version: span.batch_at_ms * 1000 for span in spans}
         lost = [batches_of(era, spans) for era in eras]
-        self._eras = {i: (Engine(era.spec, era.bounds), lost[i]) for i, era in enumerate(eras) if len(lost[i])}
+        self._eras = {
+            i: (Engine(era.spec, era.bounds, every_column=True), lost[i]) for i, era in enumerate(eras) if len(lost[i])
+        }
         self._found: dict[int, list[pa.Table]] = {}
         self._slots = sorted({slot for era in eras for slot in slot_columns(stream_plans(era.spec).values())})
 

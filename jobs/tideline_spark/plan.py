@@ -26,13 +26,15 @@ from tideline_spark.books import Books
 from tideline_spark.task import CellTask
 
 _EARLIEST = -2
+_TASK_RECORDS = 70_000
+"""A partition with more records in a batch is read by several tasks: with more tasks than cores, none waits long."""
 _WATERMARK_KEY = "spark.watermarkDelayMs"
 _SPARK_TYPES = {
     SlotKind.COUNT: "bigint",
     SlotKind.SUM: "decimal(38,0)",
     SlotKind.MIN: "bigint",
     SlotKind.MAX: "bigint",
-    SlotKind.SET: "string",
+    SlotKind.SET: "array<string>",
 }
 _MERGES = {
     SlotKind.COUNT: F.sum,
@@ -63,6 +65,7 @@ def read_topic(
         .option("failOnDataLoss", "true")
         .option("kafka.isolation.level", spec.source.isolation)
         .option("maxOffsetsPerTrigger", spec.source.max_offsets_per_trigger)
+        .option("maxRecordsPerPartition", _TASK_RECORDS)
         .load()
         .select("partition", "offset", "timestamp", "value")
     )
@@ -74,7 +77,7 @@ def starting_offsets(topic: str, starts: Mapping[int, int], partitions: Iterable
 
 
 def cell_schema(slots: list[str]) -> str:
-    """The DDL of exploded cells."""
+    """The DDL of cells."""
     columns = [f"{slot} {_SPARK_TYPES[slot_kind(slot)]}" for slot in slots]
     return ", ".join(["metric string", "key string", "drop_at timestamp", "ts timestamp", "events bigint", *columns])
 
@@ -90,13 +93,33 @@ def merge_cells(
     """Groups as of each batch: drop_at, metric, key, events and the slots; only windows within the bounds count."""
     slots = Engine(spec).slots
     marked = F.col("drop_at").alias("drop_at", metadata={_WATERMARK_KEY: spec.smallest_delay_ms})
+    cells = records.mapInArrow(CellTask(spec, books, bounds, pane, quarantine), cell_schema(slots)).withWatermark(
+        "ts", f"{spec.smallest_delay_ms} milliseconds"
+    )
     return (
-        records.mapInArrow(CellTask(spec, books, bounds, pane, quarantine), cell_schema(slots))
-        .withWatermark("ts", f"{spec.smallest_delay_ms} milliseconds")
+        explode_sets(cells, slots)
         .withColumn("drop_at", marked)
         .groupBy("drop_at", "metric", "key")
         .agg(F.sum("events").alias("events"), *(_MERGES[slot_kind(slot)](slot).alias(slot) for slot in slots))
     )
+
+
+def explode_sets(cells: DataFrame, slots: list[str]) -> DataFrame:
+    """The cells with one row a set element: numbers stand on a group's first row only, later rows hold null.
+
+    So `collect_set` keeps each element once in the state, however many cells bring it.
+    """
+    sets = [slot for slot in slots if slot_kind(slot) is SlotKind.SET]
+    if not sets:
+        return cells.select("metric", "key", "drop_at", "events", *slots)
+    place = F.col("place")
+    longest = F.greatest(F.lit(1), *(F.array_size(slot) for slot in sets))
+    columns = [
+        F.get(slot, place).alias(slot) if slot in sets else F.when(place == 0, F.col(slot)).alias(slot)
+        for slot in ["events", *slots]
+    ]
+    numbered = cells.withColumn("place", F.explode(F.sequence(F.lit(0), longest - 1)))
+    return numbered.select("metric", "key", "drop_at", *columns)
 
 
 def require_watermark(groups: DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import pyarrow as pa
 from pyspark import TaskContext
@@ -14,17 +15,16 @@ from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
 from tideline_spark.books import Books, describe_chunk
 
+CELL: Final = ("metric", "key", "drop_at", "ts", "events")
+"""The columns of a cell before its slots, in the order in which Spark is told of them."""
+
 _engines: dict[
     tuple[str, Bounds, int | None], Engine
 ] = {}  # a worker process outlives its tasks: a kept connection halves a small batch
 
 
 class CellTask:
-    """The function given to `mapInArrow`: records of one task become cells, exploded by set element.
-
-    A set leaves as one row an element, its group's numbers on the first row only: so `collect_set` keeps each element
-    once in the state, however many cells bring it.
-    """
+    """The function given to `mapInArrow`: records of one task become cells."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class CellTask:
         engine.load(self._quarantine.mark(table))
         key = (batch, table["partition"][0].as_py(), table["offset"][0].as_py())
         self._books.add({key: describe_chunk(engine)})
-        yield from engine.exploded_cells().to_batches()
+        yield from engine.cells().select([*CELL, *engine.slots]).to_batches()
 
     def _engine(self) -> Engine:
         key = (self._spec, self._bounds, self._pane)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
 from support.records import LONGER, log_line, log_metrics, small_spec
 from support.stream_run import StreamRun, dropped_by_spark
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_corrections, read_ledger
 from tideline.tables.published import read_published
+from tideline_spark.plan import explode_sets
 
 Start = Callable[[StreamSpec], StreamRun]
 
@@ -40,6 +44,23 @@ def test_two_lengths_and_two_delays_in_one_query(start: Start) -> None:
     assert counter == read_corrections(run.tables, run.spec).num_rows == all_metrics - len(LONGER) + all_metrics
     assert run.verify().holds
     assert run.verify().books.late == 2
+
+
+def test_sets_are_exploded_with_their_groups_numbers_once(spark: SparkSession) -> None:
+    cells = [
+        ("m", "a", 3, 7, ["x", "y", "z"], ["p"]),
+        ("m", "b", 2, 5, [], None),
+    ]
+    frame = spark.createDataFrame(
+        cells, "metric string, key string, events bigint, count_0 bigint, set_0 array<string>, set_1 array<string>"
+    ).withColumn("drop_at", F.lit(0).cast("timestamp"))
+    rows = explode_sets(frame, ["count_0", "set_0", "set_1"]).drop("metric", "drop_at").collect()
+    assert sorted(map(tuple, rows), key=str) == [
+        ("a", 3, 7, "x", "p"),
+        ("a", None, None, "y", None),
+        ("a", None, None, "z", None),
+        ("b", 2, 5, None, None),
+    ]
 
 
 def test_a_restart_goes_on_from_the_checkpoint_and_doubles_nothing(start: Start) -> None:

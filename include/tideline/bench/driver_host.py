@@ -125,6 +125,7 @@ def host_environment(home: Home) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
         "spark.local.dir": str(home.root / "scratch"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

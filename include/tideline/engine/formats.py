@@ -1,21 +1,31 @@
 """A source's records in SQL: a row each, an event or a reject with a reason.
 
 Reads the view `records(partition, "offset", timestamp, value)` and yields `_partition`, `_offset`, `_recorded` (Kafka's
-time in us), `_value` (the bytes), `_reason` (null for an event), `_t` (event time in us) and the format's columns: no
-name that a spec may give a column begins with an underscore.
+time in us), `_value` (a reject's bytes), `_reason` (null for an event), `_t` (event time in us) and the format's
+columns: no name that a spec may give a column begins with an underscore.
 """
 
 from __future__ import annotations
+
+from collections.abc import Container
+from typing import Final
 
 from tideline.engine.access_format import access_events
 from tideline.engine.json_format import LARGEST, json_events
 from tideline.spec.model import Source
 
+_BEGINS_WITH_BRACE: Final = (
+    "case when starts_with(text, '{') then true else starts_with(ltrim(text, E' \\t\\r\\n'), '{') end"
+)
 
-def events_sql(source: Source) -> str:
-    """The `select`; its parameter `$max_future_us` is how far an event may lie ahead of Kafka's time."""
+
+def events_sql(source: Source, used: Container[str] | None = None) -> str:
+    """The `select`; its parameter `$max_future_us` is how far an event may lie ahead of Kafka's time.
+
+    Texts that are not `used` may be null, by default all are.
+    """
     form = source.read_as
-    is_json = "starts_with(ltrim(text, E' \\t\\r\\n'), '{')" if form.line and form.reads_json else str(form.reads_json)
+    is_json = _BEGINS_WITH_BRACE if form.line and form.reads_json else str(form.reads_json)
     nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in form.columns.items())
     branches = [
         f"""select _partition, _offset, _recorded, _value,
@@ -24,7 +34,7 @@ def events_sql(source: Source) -> str:
     ]
     if form.reads_json:
         texts = "(select * from texts where text is not null and is_json)"
-        branches.append(json_events(form.columns, source.event_time, texts))
+        branches.append(json_events(form.columns, source.event_time, texts, form.columns if used is None else used))
     if form.line:
         branches.append(access_events(form.line, "(select * from texts where text is not null and not is_json)"))
     derived = "".join(f', {_bounded(sql)} as "{name}"' for name, sql in source.derived.items())
@@ -35,9 +45,10 @@ def events_sql(source: Source) -> str:
                 try(decode(value)) as text
               from records)),
       rows as ({" union all by name ".join(branches)})
-      select * replace (
-        coalesce(_reason, case when _t > _recorded + $max_future_us then 'future_event' end) as _reason){derived}
-      from rows"""
+      select * replace (case when _reason is not null then _value end as _value){derived}
+      from (select * replace (
+              coalesce(_reason, case when _t > _recorded + $max_future_us then 'future_event' end) as _reason)
+            from rows)"""
 
 
 def _bounded(sql: str) -> str:

@@ -145,8 +145,13 @@ def _estimate(members: str) -> str:
 
 
 def _scaled(column: str) -> str:
-    """A numeric column as an integer of millionths."""
+    """A numeric value as an integer of millionths."""
     return f"({column}::decimal(38, 6) * {SCALE})::bigint"
+
+
+def _scaled_sum(column: str) -> str:
+    """The sum of a numeric column as an integer of millionths: scaled once a group, not once an event."""
+    return f"(coalesce(sum({column}::decimal(18, 6)), 0) * {SCALE})::decimal(38, 0)"
 
 
 def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
@@ -167,9 +172,9 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
         case MeasureKind.MAX if is_time:
             return f"make_timestamptz({slot(SlotKind.MAX, f'max(epoch_us({column}))')})"
         case MeasureKind.MIN:
-            return f"({slot(SlotKind.MIN, f'min({_scaled(column)})')} / {SCALE}::double)"
+            return f"({slot(SlotKind.MIN, _scaled(f'min({column})'))} / {SCALE}::double)"
         case MeasureKind.MAX:
-            return f"({slot(SlotKind.MAX, f'max({_scaled(column)})')} / {SCALE}::double)"
+            return f"({slot(SlotKind.MAX, _scaled(f'max({column})'))} / {SCALE}::double)"
         case MeasureKind.COUNT_DISTINCT | MeasureKind.SET:
             members = slot(SlotKind.SET, _members(column, column))
             return f"len({members})" if measure.kind is MeasureKind.COUNT_DISTINCT else members
@@ -178,7 +183,7 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
         case MeasureKind.APPROX_COUNT_DISTINCT:
             return _estimate(slot(SlotKind.SET, _members(_register(column), column)))
     count = slot(SlotKind.COUNT, f"count({column})")
-    total = slot(SlotKind.SUM, f"coalesce(sum({_scaled(column)}), 0)")
+    total = slot(SlotKind.SUM, _scaled_sum(column))
     match measure.kind:
         case MeasureKind.SUM:
             return f"(case when {count} > 0 then {total}::double / {SCALE} end)"

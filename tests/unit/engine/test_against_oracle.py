@@ -39,7 +39,7 @@ def at(values: Sequence[bytes | None]) -> pa.Table:
 
 def engine_says(values: Sequence[bytes | None]) -> list[Any]:
     """A reject's reason, or an event's values, in the order of the records."""
-    engine = Engine(log_metrics())
+    engine = Engine(log_metrics(), every_column=True)
     engine.load(at(values))
     rows = engine.parsed().sort_by("_offset").to_pylist()
     return [

@@ -66,22 +66,6 @@ def test_sums_are_whole_numbers_of_millionths_rounded_half_to_even() -> None:
     assert [c["sum_0"] for c in cells_of(Engine(spec), *lines)] == [Decimal(123456 + 123458 + 1000)]
 
 
-def test_exploded_cells_carry_a_groups_numbers_once() -> None:
-    spec = small_spec(a={"window": "10 seconds", "measures": {"n": "count", "users": "set(user_id)"}})
-    engine = Engine(spec)
-    engine.load(records([log_line(1, user_id=user) for user in ("x", "y", "x", "z")]))
-    rows = engine.exploded_cells().to_pylist()
-    assert sorted(row["set_0"] for row in rows) == ["x", "y", "z"]
-    assert sorted(row["events"] for row in rows if row["events"]) == [4]
-
-
-def test_a_group_without_set_elements_keeps_one_exploded_row() -> None:
-    spec = small_spec(a={"window": "10 seconds", "measures": {"users": "set(user_id)"}})
-    engine = Engine(spec)
-    engine.load(records([log_line(1), log_line(2)]))
-    assert [(row["events"], row["set_0"]) for row in engine.exploded_cells().to_pylist()] == [(2, None)]
-
-
 def test_panes_tell_where_events_lie() -> None:
     engine = Engine(small_spec())
     engine.load(records([log_line(1), log_line(11), b"junk", log_line(2)], partition=4, first_offset=50))

@@ -15,7 +15,7 @@ from support.records import CHECKOUT
 from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.late_pairs import late_pairs
-from tideline.spec.load import load_spec
+from tideline.spec.load import load_any_spec
 from tideline.spec.model import StreamSpec
 
 COUNT = {"n": {"window": "1 minute", "measures": {"n": "count"}}}
@@ -39,7 +39,7 @@ def spec_of(source: dict[str, Any], metrics: dict[str, Any] = COUNT) -> StreamSp
 
 
 def parsed(source: dict[str, Any], *values: bytes) -> list[dict[str, Any]]:
-    engine = Engine(spec_of(source))
+    engine = Engine(spec_of(source), every_column=True)
     engine.load(records(values))
     return list(engine.parsed().sort_by("_offset").to_pylist())
 
@@ -187,4 +187,4 @@ def test_a_source_without_an_event_time_is_no_source(source: dict[str, Any], mes
 
 def test_the_shipped_streams_are_specs() -> None:
     folder = CHECKOUT / "include/streams"
-    assert {load_spec(path).name for path in folder.glob("*.yaml")} >= {"log-metrics", "user-events"}
+    assert {load_any_spec(path).name for path in folder.glob("*.yaml")} >= {"log-metrics", "user-events"}

@@ -89,7 +89,7 @@ def test_a_seed_gives_the_same_events(seed: int) -> None:
 
 
 def test_the_engine_reads_what_the_oracle_reads() -> None:
-    engine = Engine(load_spec(find_spec("user-events")))
+    engine = Engine(load_spec(find_spec("user-events")), every_column=True)
     traffic, events = sent(3000)
     loaded = [
         records([event.value], 0, number).set_column(
