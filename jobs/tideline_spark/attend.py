@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from pyspark.sql.streaming import StreamingQuery
+from pyspark.streaming import StreamingContext
 
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
@@ -24,6 +25,16 @@ def attend(query: StreamingQuery, stop_request: Path, fence: Fence, heartbeat: H
         if stop_requested(stop_request, fence.epoch):
             log.info("stop was asked for: the batch in flight is finished first")
             _drain(query)
+            return
+
+
+def attend_context(context: StreamingContext, stop_request: Path, fence: Fence) -> None:
+    """As `attend`, for DStreams: what was received is counted before they stop."""
+    while not context.awaitTerminationOrTimeout(1):
+        fence.check()
+        if stop_requested(stop_request, fence.epoch):
+            log.info("stop was asked for: what was received is finished first")
+            context.stop(stopSparkContext=False, stopGraceFully=True)
             return
 
 

@@ -29,8 +29,8 @@ class Heartbeat:
         self._idle_since_ms = clock_ms()
         self._facts: dict[str, Any] = {
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
-            "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None, "late_version": None,
-            "exception": None, "ui": None,
+            "batches": 0, "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None,
+            "late_version": None, "exception": None, "ui": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -72,6 +72,7 @@ class Heartbeat:
             self._idle_since_ms = now
             self._facts.update(
                 state="running",
+                batches=self._facts["batches"] + 1,
                 batch=done.batch,
                 batch_at=now,
                 progress_at=now,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tideline.keeper.watch import Watch
     from tideline.launcher.base import Launcher
     from tideline.registry.store import Registry
-    from tideline.spec.model import Source
+    from tideline.spec.job import Spec
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,11 @@ class Installation:
 
         return end_offsets(self.settings.bootstrap_servers, topic)
 
-    def ensure_topic(self, source: Source) -> None:
+    def ensure_topic(self, spec: Spec) -> None:
         """A stream may be deployed before its first event is sent; a topic that is there stays as it is."""
         from tideline.kafka_io import ensure_topic
+        from tideline.spec.job import PARTITIONS, JobSpec
 
-        ensure_topic(self.settings.bootstrap_servers, source.topic, source.partitions)
+        if spec.topic is not None:
+            partitions = PARTITIONS if isinstance(spec, JobSpec) else spec.source.partitions
+            ensure_topic(self.settings.bootstrap_servers, spec.topic, partitions)

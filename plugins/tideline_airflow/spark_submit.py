@@ -22,6 +22,7 @@ class Application:
     arguments: Sequence[str] = ()
     conf: Mapping[str, str] = field(default_factory=dict)
     jars: Sequence[Path] = ()
+    py_files: Sequence[Path] = ()
 
 
 class MasterHook(SparkSubmitHook):
@@ -51,6 +52,7 @@ def hook_of(application: Application, spark_submit: Path, environment: Mapping[s
         name=application.name,
         conf=dict(application.conf),
         jars=",".join(map(str, application.jars)) or None,
+        py_files=",".join(map(str, application.py_files)) or None,
         driver_memory=application.driver_memory,
         application_args=list(application.arguments),
         environment=environment,

@@ -34,16 +34,18 @@ def ask_to_deploy(stream: str, new_generation: bool, context: Context) -> None:
     """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once."""
     from tideline.begin import require_deployable
     from tideline.keeper.asking import ask_to_deploy as ask
-    from tideline.spec.load import find_spec, load_spec
+    from tideline.spec.job import JobSpec
+    from tideline.spec.load import find_spec, load_any_spec
     from tideline.tables.schemas import StreamTables
 
     installation, caller = Installation.from_env(), caller_of(context)
     with installation.registry() as registry:
         try:
             file = find_spec(stream)
-            spec = load_spec(file)
-            require_deployable(StreamTables(installation.home.tables(stream)), spec)  # before a good driver is ended
-            installation.ensure_topic(spec.source)
+            spec = load_any_spec(file)
+            if not isinstance(spec, JobSpec):  # before a good driver is ended
+                require_deployable(StreamTables(installation.home.tables(stream)), spec)
+            installation.ensure_topic(spec)
             ask(registry, spec, file, caller.actor, new_generation)
         except UserError as error:
             raise failed(f"{error.message}: {error.fix}", context) from error
@@ -93,6 +95,7 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
     only those whose interval ends."""
     from tideline.keeper.deployed import parse_deployed
     from tideline.reconcile_plan import is_due
+    from tideline.spec.job import JobSpec
     from tideline.spec.model import RECONCILE_SCHEDULE_MS
 
     if wanted:
@@ -100,11 +103,12 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
     if alarmed:
         return sorted(alarmed)
     with Installation.from_env().registry() as registry:
-        rows = [row for row in registry.streams() if row.epoch]
+        specs = [parse_deployed(row.spec) for row in registry.streams() if row.epoch]
     return [
-        row.name
-        for row in rows
-        if until is None or is_due(parse_deployed(row.spec).late_data.reconcile, until, RECONCILE_SCHEDULE_MS)
+        spec.name
+        for spec in specs
+        if not isinstance(spec, JobSpec)
+        and (until is None or is_due(spec.late_data.reconcile, until, RECONCILE_SCHEDULE_MS))
     ]
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
-from tideline.keeper.deployed import parse_deployed
+from tideline.spec.job import Spec
+from tideline.spec.load import load_spec, validated
 from tideline.spec.model import StreamSpec
-from tideline_airflow.driver_launch import DriverLaunch
+from tideline_airflow.driver_launch import JAVA_OPTIONS, DriverLaunch, java_options
 from tideline_airflow.spark_submit import Application, submit_command
 
 APPLICATION = Application(
@@ -26,7 +27,7 @@ APPLICATION = Application(
 
 @pytest.fixture
 def spec() -> StreamSpec:
-    return parse_deployed((CHECKOUT / "include" / "streams" / "log-metrics.yaml").read_text())
+    return load_spec(CHECKOUT / "include" / "streams" / "log-metrics.yaml")
 
 
 def test_the_command_is_what_the_provider_builds() -> None:
@@ -40,7 +41,7 @@ def test_the_command_is_what_the_provider_builds() -> None:
     ]
 
 
-def launch(root: Path, spec: StreamSpec) -> tuple[list[str], dict[str, str]]:
+def launch(root: Path, spec: Spec) -> tuple[list[str], dict[str, str]]:
     jars = Home(root).jars("spark")
     jars.mkdir(parents=True)
     (jars / "connector.jar").touch()
@@ -86,3 +87,45 @@ def test_a_drivers_environment(tmp_path: Path, spec: StreamSpec) -> None:
 def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:
     with pytest.raises(UserError, match="no jars"):
         DriverLaunch(Home(tmp_path), "127.0.0.1:9")(spec, epoch=1, generation=1, tag="t")
+
+
+JOB = {
+    "name": "words",
+    "entrypoint": "jobs/basics/word_count.py",
+    "spark": {
+        "memory": "2g",
+        "configuration": {"spark.sql.ansi.enabled": "false", "spark.ui.enabled": "false"},
+        "py_files": ["jobs/run_stream.py"],
+    },
+}
+
+
+def job(**spark: object) -> Spec:
+    return validated(JOB | {"spark": JOB["spark"] | spark})  # type: ignore[operator]
+
+
+def test_a_job_is_submitted_with_its_own_file_and_settings(tmp_path: Path) -> None:
+    command, _ = launch(tmp_path, job())
+    entry = command.index(str(CHECKOUT / "jobs" / "basics" / "word_count.py"))
+    assert command[entry + 1 : entry + 3] == ["--stream", "words"]
+    assert command[command.index("--py-files") + 1] == str(CHECKOUT / "jobs" / "run_stream.py")
+    assert {"spark.sql.ansi.enabled=false", "spark.ui.enabled=true"} <= set(command)  # ours stand above the spec's
+
+
+@pytest.mark.parametrize(
+    ("own", "options"),
+    [
+        ("", '-XX:+UseParallelGC "-Djava.io.tmpdir=/s"'),
+        ("-Xss4m", '-XX:+UseParallelGC "-Djava.io.tmpdir=/s" -Xss4m'),
+        ("-XX:+UseG1GC", '"-Djava.io.tmpdir=/s" -XX:+UseG1GC'),
+    ],
+)
+def test_a_spec_may_add_java_options_and_choose_a_collector(own: str, options: str) -> None:
+    configuration = {JAVA_OPTIONS: own} if own else {}
+    assert java_options(job(configuration=configuration), Path("/s")) == options
+
+
+@pytest.mark.parametrize("wrong", [{"entrypoint": "jobs/gone.py"}, {"spark": {"jars": ["gone.jar"]}}])
+def test_a_file_that_is_gone_since_the_check_is_told(tmp_path: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=r"gone\.(py|jar)"):
+        launch(tmp_path, validated(JOB | wrong))

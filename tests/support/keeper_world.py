@@ -25,7 +25,7 @@ from tideline.registry.requests import Request
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 from tideline.registry.tables import metadata
-from tideline.spec.model import StreamSpec
+from tideline.spec.job import Spec
 
 STREAM = "orders"
 TOPIC = "orders-topic"
@@ -111,7 +111,7 @@ class World:
     def new_watch(self) -> Watch:
         return Watch(self.registry, RealWitnesses(self.home, self.launcher, lambda topic: {}), self.clock)
 
-    def build(self, spec: StreamSpec, epoch: int, generation: int, tag: str) -> Launch:
+    def build(self, spec: Spec, epoch: int, generation: int, tag: str) -> Launch:
         self.built.append(tag)
         return Launch(["driver", tag], {})
 

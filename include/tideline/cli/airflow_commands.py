@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tideline.cli.console import out, progress
-from tideline.cli.names import deployed
+from tideline.cli.names import require_deployed
 from tideline.home import Home
 
 Name = Annotated[str, typer.Argument(help="The stream's name.")]
@@ -24,10 +24,10 @@ def deploy(
 ) -> None:
     """Deploy a stream by its spec through Airflow, and wait until it is STABLE; exit 1 when it is refused or fails."""
     from tideline.errors import Refused
-    from tideline.spec.load import SpecError, find_spec, load_spec
+    from tideline.spec.load import SpecError, find_spec, load_any_spec
 
     try:
-        load_spec(find_spec(name))
+        load_any_spec(find_spec(name))
     except SpecError as error:  # shows file, line and caret here
         raise Refused(error.message, error.fix) from None
     _run("deploy_stream", name, new_generation=new_generation)
@@ -35,7 +35,7 @@ def deploy(
 
 def stop(name: Name) -> None:
     """Stop a stream through Airflow: its driver finishes the batch in flight and ends."""
-    deployed(Home.from_env(), name)
+    require_deployed(Home.from_env(), name)
     _run("stop_stream", name)
 
 

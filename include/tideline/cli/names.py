@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 
 def deployed(home: Home, name: str) -> StreamSpec:
-    """The spec of a deployed stream; UserError names the one that was perhaps meant."""
-    from tideline.spec.problems import did_you_mean
+    """The spec of a deployed stream of metrics; UserError names the one that was perhaps meant."""
     from tideline.stream_books import deployed_spec
+
+    require_deployed(home, name)
+    _require_logs(home.tables(name))
+    return deployed_spec(home, name)
+
+
+def require_deployed(home: Home, name: str) -> None:
+    """UserError for a stream that was never deployed names the one that was perhaps meant."""
+    from tideline.spec.problems import did_you_mean
 
     if not home.stream(name).spec.exists():
         known = sorted(path.parent.name for path in home.stream(name).root.parent.glob("*/spec.yaml"))
         is_known = not known or (spec_folder() / f"{name}.yaml").exists()
         hint = f"tideline deploy {name}" if is_known else did_you_mean(name, known, "deployed are")
         raise UserError(f"stream '{name}' was never deployed", hint)
-    _require_logs(home.tables(name))
-    return deployed_spec(home, name)
 
 
 def _require_logs(tables: Path) -> None:

@@ -17,7 +17,7 @@ from tideline.clock import now_ms
 
 if TYPE_CHECKING:
     from tideline.produce.sender import Produced
-    from tideline.spec.model import StreamSpec
+    from tideline.spec.job import Spec
 
 LATE_AFTER_S = 15.0
 
@@ -37,7 +37,7 @@ def validate(
     Without SPEC a file of the folder that is left out for its name is named, and counts as wrong.
     """
     from tideline.errors import UserError
-    from tideline.spec.load import SpecError, find_spec, load_spec, misnamed_specs, spec_names
+    from tideline.spec.load import SpecError, find_spec, load_any_spec, misnamed_specs, spec_names
 
     names, misnamed = specs or spec_names(), [] if specs else misnamed_specs()
     if not names and not misnamed:
@@ -47,7 +47,7 @@ def validate(
     status = 1 if misnamed else 0
     for name in names:
         try:
-            out.print(_described(load_spec(find_spec(name))), markup=False)
+            out.print(_described(load_any_spec(find_spec(name))), markup=False)
         except SpecError as error:
             err.print(error.message, markup=False)
             status = max(status, 1)
@@ -57,7 +57,11 @@ def validate(
     raise typer.Exit(status)
 
 
-def _described(spec: StreamSpec) -> str:
+def _described(spec: Spec) -> str:
+    from tideline.spec.job import JobSpec
+
+    if isinstance(spec, JobSpec):
+        return f"{spec.name}: ok, runs {spec.entrypoint}"
     metrics = f"{len(spec.metrics)} metric{'s' if len(spec.metrics) != 1 else ''}"
     return f"{spec.name}: ok, {metrics} from topic {spec.source.topic} ({', '.join(spec.metrics)})"
 

@@ -8,12 +8,10 @@ from tideline.keeper.lifecycle import Desired
 from tideline.registry.requests import Request
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
-from tideline.spec.model import StreamSpec
+from tideline.spec.job import Spec
 
 
-def ask_to_deploy(
-    registry: Registry, spec: StreamSpec, file: Path, actor: str, new_generation: bool = False
-) -> StreamRow:
+def ask_to_deploy(registry: Registry, spec: Spec, file: Path, actor: str, new_generation: bool = False) -> StreamRow:
     """Wants a stream RUNNING by this spec.
 
     Where its source, watermark or metrics have changed, or a new generation is asked for, a new checkpoint is begun:

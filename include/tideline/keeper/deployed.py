@@ -7,13 +7,14 @@ from functools import lru_cache
 import yaml
 
 from tideline.home import StreamHome
-from tideline.spec.model import StreamSpec
+from tideline.spec.job import Spec
+from tideline.spec.load import validated
 
 
 @lru_cache(maxsize=512)
-def parse_deployed(text: str) -> StreamSpec:
+def parse_deployed(text: str) -> Spec:
     """A spec that was checked when it was deployed. Kept: the watch asks for the same ones every second or two."""
-    return StreamSpec.model_validate(yaml.safe_load(text))
+    return validated(yaml.safe_load(text))
 
 
 def write_deployed(home: StreamHome, text: str) -> None:

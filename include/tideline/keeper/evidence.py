@@ -40,6 +40,7 @@ class Evidence:
     heartbeat: Heartbeat | None
     checkpoint: CheckpointView | None
     log_ends: Mapping[int, int] | None
+    reads_topic: bool = True
 
     @property
     def own_heartbeat(self) -> Heartbeat | None:
@@ -49,9 +50,12 @@ class Evidence:
 
     @property
     def batches(self) -> int:
-        """How many batches this attempt has committed."""
+        """How many batches this attempt has committed: by the commit log, or where none is kept by its own word."""
         last = self.checkpoint.last_commit if self.checkpoint else None
-        return max(0, last - self.base_batch) if last is not None else 0
+        if last is not None:
+            return max(0, last - self.base_batch)
+        beat = self.own_heartbeat
+        return beat.batches if beat is not None and not self.reads_topic else 0
 
     @property
     def backlog(self) -> int | None:

@@ -62,6 +62,8 @@ def _hung(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | Non
     if not _stands_still(evidence, thresholds, now):
         return None
     still = f"no progress for {_seconds(now - evidence.progress_at)}"
+    if not evidence.reads_topic:  # without a topic there is always something to do: a trigger that found nothing ends
+        return Kind.HUNG, f"{still}, in the middle of a trigger"
     if evidence.backlog is None:
         return Kind.UNKNOWN, f"{still}, and the backlog cannot be read"
     return (Kind.HUNG, f"{still} with a backlog of {evidence.backlog}") if evidence.backlog else None

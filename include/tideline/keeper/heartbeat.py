@@ -22,6 +22,8 @@ class Heartbeat:
     batch: int | None = None
     batch_at: int | None = None
     batch_ms: int | None = None
+    # How many batches this driver has finished.
+    batches: int = 0
     # The end of the last trigger, with data or without; a driver that moves always moves this.
     progress_at: int | None = None
     rows: int | None = None

@@ -12,6 +12,7 @@ from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.heartbeat import read_heartbeat
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
+from tideline.spec.job import JobSpec
 
 AT_MOST_EVERY_MS = 60_000
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class LateWatch:
 
     def _late_version(self, row: StreamRow) -> int | None:
         try:
-            if parse_deployed(row.spec).late_data.alert is None:
+            spec = parse_deployed(row.spec)
+            if isinstance(spec, JobSpec) or spec.late_data.alert is None:
                 return None
             beat = read_heartbeat(self._home.stream(row.name).heartbeat)
         except Exception:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tideline.spec.model import StreamSpec
+from tideline.spec.job import Spec
 
 
 @dataclass(frozen=True)
@@ -20,4 +20,4 @@ class Launch:
 class BuildLaunch(Protocol):
     """Makes the launch of an epoch; UserError when the spec or the machine allows none."""
 
-    def __call__(self, spec: StreamSpec, epoch: int, generation: int, tag: str) -> Launch: ...
+    def __call__(self, spec: Spec, epoch: int, generation: int, tag: str) -> Launch: ...

@@ -12,7 +12,7 @@ from tideline.keeper.plan import Step, next_step
 from tideline.keeper.verdict import Thresholds, Verdict
 from tideline.keeper.witnesses import Witnesses
 from tideline.registry.rows import Attempt, StreamRow
-from tideline.spec.model import StreamSpec
+from tideline.spec.job import Spec
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Look:
     """What was seen of a stream and what it comes to; `step` is None when there is nothing to do."""
 
     row: StreamRow
-    spec: StreamSpec
+    spec: Spec
     evidence: Evidence
     verdict: Verdict
     step: Step | None
@@ -33,10 +33,10 @@ class Look:
 
 def look_at(row: StreamRow, attempt: Attempt | None, witnesses: Witnesses, now: int) -> Look:
     spec = parse_deployed(row.spec)
-    return conclude(row, spec, witnesses.look(row, spec.source.topic, attempt), now)
+    return conclude(row, spec, witnesses.look(row, spec.topic, attempt), now)
 
 
-def conclude(row: StreamRow, spec: StreamSpec, evidence: Evidence, now: int) -> Look:
+def conclude(row: StreamRow, spec: Spec, evidence: Evidence, now: int) -> Look:
     """What the evidence comes to."""
     verdict = judge(evidence, Thresholds.of(spec), now)
     return Look(row, spec, evidence, verdict, next_step(row, evidence, verdict, now), now)

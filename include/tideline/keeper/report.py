@@ -43,7 +43,7 @@ def _registry(settings: Settings) -> Iterator[Registry]:
 
 
 def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
-    topic = parse_deployed(row.spec).source.topic
+    topic = parse_deployed(row.spec).topic
     seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
     return {
         "name": row.name,
@@ -58,9 +58,12 @@ def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
     }
 
 
-def _backlog(settings: Settings, topic: str, seen: CheckpointView) -> int | None:
+def _backlog(settings: Settings, topic: str | None, seen: CheckpointView) -> int | None:
+    """None for a job that reads no topic, too."""
     from tideline.kafka_io import end_offsets
 
+    if topic is None:
+        return None
     try:
         return backlog_of(seen, end_offsets(settings.bootstrap_servers, topic))
     except UserError:

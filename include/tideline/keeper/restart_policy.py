@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tideline.keeper.failures import ASKS_A_PERSON, USES_BUDGET, Failure
-from tideline.spec.model import StreamSpec
+from tideline.spec.model import Driven
 
 _TEN_MINUTES = 600_000
 _HOUR = 3_600_000
@@ -32,7 +32,7 @@ class Rules:
     in_an_hour: int = 5
 
     @classmethod
-    def of(cls, spec: StreamSpec) -> Rules:
+    def of(cls, spec: Driven) -> Rules:
         restart = spec.restart
         return cls(
             backoff_ms=restart.backoff,

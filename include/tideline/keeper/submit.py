@@ -49,7 +49,7 @@ def _attempt(tools: Tools, look: Look, tag: str, by: Caller) -> Attempt:
     """Read after the older driver has ended: the batches from here on are the new one's."""
     row = look.row
     folder = tools.home.stream(row.name).checkpoint(row.generation)
-    last = view_checkpoint(folder, look.spec.source.topic).last_commit
+    last = view_checkpoint(folder, look.spec.topic).last_commit
     return Attempt(
         stream=row.name,
         epoch=row.epoch,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from tideline.spec.model import StreamSpec
+from tideline.spec.model import Driven
 
 
 class Kind(StrEnum):
@@ -38,7 +38,7 @@ class Thresholds:
     heartbeat_lost_after_ms: int = 15_000
 
     @classmethod
-    def of(cls, spec: StreamSpec) -> Thresholds:
+    def of(cls, spec: Driven) -> Thresholds:
         health = spec.health
         return cls(
             stable_batches=health.stable_batches,

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 class Witnesses(Protocol):
     """Gathers the evidence of one stream."""
 
-    def look(self, row: StreamRow, topic: str, attempt: Attempt | None) -> Evidence: ...
+    def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence: ...
 
 
 class RealWitnesses:
@@ -32,7 +32,7 @@ class RealWitnesses:
         self._launcher = launcher
         self._end_offsets = end_offsets
 
-    def look(self, row: StreamRow, topic: str, attempt: Attempt | None) -> Evidence:
+    def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
         return Evidence(
             tag=tag_of(row.name, row.epoch),
             epoch=row.epoch,
@@ -42,7 +42,8 @@ class RealWitnesses:
             launcher=self._ask_launcher(row.name),
             heartbeat=read_heartbeat(self._home.stream(row.name).heartbeat),
             checkpoint=self._read_checkpoint(row, topic),
-            log_ends=self._ask_broker(topic),
+            log_ends=self._ask_broker(topic) if topic else {},
+            reads_topic=topic is not None,
         )
 
     def _ask_launcher(self, stream: str) -> LauncherState | None:
@@ -51,7 +52,7 @@ class RealWitnesses:
         except LauncherUnreachable:
             return None
 
-    def _read_checkpoint(self, row: StreamRow, topic: str) -> CheckpointView | None:
+    def _read_checkpoint(self, row: StreamRow, topic: str | None) -> CheckpointView | None:
         folder = self._home.stream(row.name).checkpoint(row.generation)
         try:
             return view_checkpoint(folder, topic)

@@ -8,17 +8,18 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tideline.errors import UserError
-from tideline.home import spec_folder
+from tideline.home import CHECKOUT, spec_folder
 from tideline.spec.problems import Problem, SpecError, did_you_mean
 
 if TYPE_CHECKING:
+    from tideline.spec.job import Spec
     from tideline.spec.model import StreamSpec
     from tideline.spec.yaml_text import Text
 
-__all__ = ["SpecError", "find_spec", "load_spec", "parse_spec", "spec_names"]
+__all__ = ["SpecError", "find_spec", "load_any_spec", "load_spec", "parse_spec", "spec_names", "validated"]
 
 SUFFIX: Final = ".yaml"
 DEPLOYED: Final = "spec.yaml"
@@ -57,6 +58,11 @@ def find_spec(name: str, folder: Path | None = None) -> Path:
 
 
 def load_spec(path: Path) -> StreamSpec:
+    """The metrics' spec in a file, see `load_any_spec`; UserError for that of a job, which has no metrics."""
+    return _of_metrics(load_any_spec(path))
+
+
+def load_any_spec(path: Path) -> Spec:
     """The spec in a file; SpecError names every problem, UserError says that the file cannot be read."""
     shown = _shown(path)
     try:
@@ -69,11 +75,27 @@ def load_spec(path: Path) -> StreamSpec:
 
 
 def parse_spec(text: str, name: str) -> StreamSpec:
-    """The spec in a text; `name` is what its problems call the text."""
-    return _parse(text, name, None)
+    """The metrics' spec in a text; `name` is what its problems call the text."""
+    return _of_metrics(_parse(text, name, None))
 
 
-def _parse(text: str, shown: str, file_stem: str | None) -> StreamSpec:
+def validated(data: Any) -> Spec:
+    """The spec that was checked before and kept as data."""
+    from tideline.spec.job import ENTRYPOINT, JobSpec
+    from tideline.spec.model import StreamSpec
+
+    return JobSpec.model_validate(data) if ENTRYPOINT in data else StreamSpec.model_validate(data)
+
+
+def _of_metrics(spec: Spec) -> StreamSpec:
+    from tideline.spec.job import JobSpec
+
+    if isinstance(spec, JobSpec):
+        raise UserError(f"stream '{spec.name}' runs {spec.entrypoint}: it has no metrics", "name a stream that has")
+    return spec
+
+
+def _parse(text: str, shown: str, file_stem: str | None) -> Spec:
     """`file_stem` is what the stream must be called, if anything."""
     from tideline.spec.yaml_text import read_yaml
 
@@ -82,7 +104,7 @@ def _parse(text: str, shown: str, file_stem: str | None) -> StreamSpec:
         raise SpecError(shown, text, [read])
     if not isinstance(read.data, dict):
         raise SpecError(shown, text, [read.at_value((), "a spec is keys with values", "such as `name: log-metrics`")])
-    spec, problems = _validate(read)
+    spec, problems = _validate_job(read) if "entrypoint" in read.data else _validate(read)
     problems += read.doubled_keys()
     stream = read.data.get("name")
     if file_stem and isinstance(stream, str) and stream != file_stem:
@@ -93,7 +115,24 @@ def _parse(text: str, shown: str, file_stem: str | None) -> StreamSpec:
     return spec
 
 
-def _validate(text: Text) -> tuple[StreamSpec | None, list[Problem]]:
+def _validate_job(text: Text) -> tuple[Spec | None, list[Problem]]:
+    from pydantic import ValidationError
+
+    from tideline.spec.job import JobSpec, entrypoints
+    from tideline.spec.model import FROM_A_FILE
+    from tideline.spec.model_errors import model_problems
+
+    try:
+        spec = JobSpec.model_validate(text.data, context=FROM_A_FILE)
+    except ValidationError as error:
+        return None, list(model_problems(error, text, told=False, model=JobSpec))
+    if (CHECKOUT / spec.entrypoint).is_file():
+        return spec, []
+    hint = did_you_mean(spec.entrypoint, entrypoints(), "there are")
+    return None, [text.at_value(("entrypoint",), f"there is no file {spec.entrypoint}", hint)]
+
+
+def _validate(text: Text) -> tuple[Spec | None, list[Problem]]:
     """What the columns say and what the model says; the model's word on a whole metric adds nothing to the former."""
     from pydantic import ValidationError
 

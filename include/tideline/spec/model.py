@@ -25,6 +25,7 @@ from tideline.spec.schema import JSON, ColumnType, Format, format_of
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
+TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 TABLE_NAMES = frozenset(
     {"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies", "unrecoverable"}
 )
@@ -36,6 +37,21 @@ RECONCILE_SCHEDULE_MS: Final = 600_000
 
 SPARK_ABOVE: Final = 1_000_000
 """A reconciliation that has more records to read is a Spark job: its start then costs less than it saves."""
+
+OWN_SETTINGS: Final = frozenset(
+    {
+        "spark.app.name",
+        "spark.driver.bindAddress",
+        "spark.driver.host",
+        "spark.driver.memory",
+        "spark.jars",
+        "spark.master",
+        "spark.sql.session.timeZone",
+        "spark.sql.shuffle.partitions",
+        "spark.ui.port",
+    }
+)
+"""Settings that a spec may not change: they have a key of their own, or the stream stands on them."""
 
 FROM_A_FILE: Final = {"from_a_file": True}
 """The validation context of values that a person wrote: there a bare number is no duration."""
@@ -53,6 +69,7 @@ def _duration(value: object, info: ValidationInfo) -> object:
 Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)]
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(pattern=COLUMN)]
+SparkSetting = Annotated[str, Field(pattern=r"^spark\.[A-Za-z0-9_.-]+$")]
 
 
 class Model(BaseModel):
@@ -67,7 +84,7 @@ class Source(Model):
     `columns` declares those of the format json, `derived` adds columns that are SQL over them.
     """
 
-    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+    topic: Annotated[str, Field(pattern=TOPIC)]
     format: Literal["log", "json-log", "apache-common", "apache-combined", "nginx", "user-event", "json"] = "log"
     columns: dict[Column, Literal["text", "number", "integer", "boolean", "timestamp"]] = {}
     event_time: Column = "timestamp"
@@ -178,29 +195,48 @@ class Restart(Model):
     failures_in_an_hour: Annotated[int, Field(ge=1)] = 5
 
 
+def _none_of_ours(configuration: dict[str, str]) -> dict[str, str]:
+    ours = sorted(name for name in configuration if name in OWN_SETTINGS)
+    if ours:
+        raise ValueError(f"{', '.join(ours)} is set by Tideline: leave it out")
+    return configuration
+
+
 class Spark(Model):
-    """What the driver is given."""
+    """What the driver is given: its memory and cores, Spark's settings, and files that its code needs."""
 
     memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "1g"
     cores: Annotated[int, Field(ge=1)] = 2
     shuffle_partitions: Annotated[int, Field(ge=1)] = 2
+    configuration: Annotated[dict[SparkSetting, str], AfterValidator(_none_of_ours)] = {}
+    jars: tuple[str, ...] = ()
+    py_files: tuple[str, ...] = ()
 
 
-class StreamSpec(Model):
-    """A stream: one topic in, one table a metric out."""
+class Driven(Model):
+    """What every stream says, whatever its driver does: how it is called, kept and started."""
 
     name: Name
     description: str = ""
-    source: Source
-    watermark: Duration
     trigger: Duration = 10_000
-    metrics: Annotated[dict[Column, Metric], Field(min_length=1)]
-    detectors: dict[Column, Detector] = {}
-    late_data: LateData = LateData()
     health: Health = Health()
     restart: Restart = Restart()
     spark: Spark = Spark()
     launcher: Literal["local"] = "local"
+
+
+class StreamSpec(Driven):
+    """A stream of metrics: one topic in, one table a metric out."""
+
+    source: Source
+    watermark: Duration
+    metrics: Annotated[dict[Column, Metric], Field(min_length=1)]
+    detectors: dict[Column, Detector] = {}
+    late_data: LateData = LateData()
+
+    @property
+    def topic(self) -> str:
+        return self.source.topic
 
     def delay_ms(self, metric: str) -> int:
         """The watermark delay of a metric, its own or the stream's."""

@@ -19,25 +19,30 @@ from tideline.spec.yaml_text import Text
 _METRICS: Final = ("metrics",)
 
 
-def model_problems(error: ValidationError, text: Text, told: bool) -> Iterator[Problem]:
-    """The model's verdict; with `told` its words on the source or a metric as a whole are left out: others say more."""
+def model_problems(
+    error: ValidationError, text: Text, told: bool, model: type[BaseModel] = StreamSpec
+) -> Iterator[Problem]:
+    """The verdict of `model`; with `told` its words on the source or a metric as a whole are left out: others say
+    more."""
     unknown = [detail["loc"] for detail in error.errors() if detail["type"] == "extra_forbidden"]
     for detail in error.errors():
         place = detail["loc"]
         about_a_whole = detail["type"] == "value_error" and (place == ("source",) or place[:-1] == _METRICS)
         replaced = detail["type"] == "missing" and is_replaced(detail["loc"], unknown)
         if not (told and about_a_whole) and not replaced:
-            yield _problem(detail, text)
+            yield _problem(detail, text, model)
 
 
-def _problem(detail: ErrorDetails, text: Text) -> Problem:
+def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Problem:
     path, kind = _place(detail["loc"]), detail["type"]
     where = f" in {_dotted(path[:-1])}" if path[:-1] else ""
     match kind:
         case "extra_forbidden" if path[-1] in REFUSED:
             return text.at_key(path, REFUSED[str(path[-1])].reason, REFUSED[str(path[-1])].instead)
         case "extra_forbidden":
-            return text.at_key(path, f"unknown key '{path[-1]}'{where}", did_you_mean(str(path[-1]), _keys(path[:-1])))
+            return text.at_key(
+                path, f"unknown key '{path[-1]}'{where}", did_you_mean(str(path[-1]), _keys(model, path[:-1]))
+            )
         case "missing":
             return text.at_key(path[:-1], f"key '{path[-1]}' is missing{where}", _example(str(path[-1])))
         case "invalid_key" | "string_pattern_mismatch" if path[-1] == "[key]" or kind == "invalid_key":
@@ -112,9 +117,9 @@ def _example(key: str) -> str:
     return f"such as `{examples[key]}`" if key in examples else ""
 
 
-def _keys(path: tuple[int | str, ...]) -> list[str]:
+def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The keys allowed at a place of a spec, found by walking the model's own types."""
-    kind: Any = StreamSpec
+    kind: Any = model
     if len(path) == 2 and path[0] == "detectors":
         return sorted({field for detector in typing.get_args(AnyDetector) for field in detector.model_fields})
     for part in path:

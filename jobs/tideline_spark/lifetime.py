@@ -1,0 +1,85 @@
+"""The life of a driver: it obeys the newest epoch, tells its heartbeat, and ends with a code that says why.
+
+Exit codes: 0 stopped as asked, 64 superseded by a newer epoch, 65 the spec or its configuration is wrong,
+66 checkpoint or offsets are not what they were, 70 it failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from tideline.clock import now_ms
+from tideline.home import Home
+from tideline.spec.model import Driven
+from tideline_spark.entry import JobArguments, job_parser, log_to_output
+from tideline_spark.exits import Exit, exit_code
+from tideline_spark.fence import Fence
+from tideline_spark.heartbeat import Heartbeat
+
+log = logging.getLogger("tideline")
+
+
+@dataclass(frozen=True)
+class Arguments(JobArguments):
+    """The command line of a driver."""
+
+    epoch: int
+    generation: int
+    tag: str
+
+
+Work = Callable[[Arguments, Home, Heartbeat, Fence], None]
+"""What a driver does while it lives; it returns when a stop was asked for."""
+
+
+def parse_arguments(program: str, description: str | None, argv: list[str]) -> Arguments:
+    parser = job_parser(program, description)
+    parser.add_argument("--epoch", required=True, type=int)
+    parser.add_argument("--generation", required=True, type=int)
+    parser.add_argument("--tag", required=True)
+    return Arguments(**vars(parser.parse_args(argv)))
+
+
+def live(arguments: Arguments, work: Work) -> int:
+    """Does the work until it is stopped, superseded or fails; returns the exit code."""
+    log_to_output()
+    home = Home(arguments.home)
+    stream = home.stream(arguments.stream)
+    facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}
+    fence = Fence(stream.epochs, arguments.epoch)
+    heartbeat = Heartbeat(stream.heartbeat, facts, fence, now_ms)
+    try:
+        fence.check()
+        heartbeat.start()
+        work(arguments, home, heartbeat, fence)
+    except Exception as error:
+        code = exit_code(error)
+        log.error("the driver of %s ends: %s", arguments.stream, code.name, exc_info=code is not Exit.SUPERSEDED)
+        if not isinstance(error, ConnectionError):  # a JVM that is gone was killed: its launcher knows more
+            heartbeat.tell(state="failed", exception=_first_line(error))
+        return code
+    finally:
+        heartbeat.stop()
+    heartbeat.tell(state="stopped")
+    return Exit.STOPPED
+
+
+def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
+    """The stream's session, in UTC; its UI is told to whoever asks the heartbeat."""
+    spark = (
+        SparkSession.builder.appName(f"tideline-{spec.name}")
+        .config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.streaming.minBatchesToRetain", 100)
+        .getOrCreate()
+    )
+    heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
+    return spark
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,79 @@
+"""Specs of jobs: what is right loads, what is wrong is told with its place, and what needs metrics refuses them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tideline.errors import UserError
+from tideline.home import CHECKOUT
+from tideline.spec.job import JobSpec, entrypoints
+from tideline.spec.load import SpecError, load_any_spec, load_spec
+
+GOOD = """\
+name: words
+entrypoint: jobs/basics/word_count.py
+arguments: {host: 127.0.0.1, port: 9999}
+trigger: 5 seconds
+spark:
+  memory: 2g
+  configuration: {spark.sql.streaming.metricsEnabled: "true"}
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "words.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_a_right_spec_loads(tmp_path: Path) -> None:
+    spec = load_any_spec(written(tmp_path, GOOD))
+    assert isinstance(spec, JobSpec)
+    assert (spec.entrypoint, spec.arguments, spec.topic) == (
+        "jobs/basics/word_count.py",
+        {"host": "127.0.0.1", "port": 9999},
+        None,
+    )
+    assert spec.spark.configuration == {"spark.sql.streaming.metricsEnabled": "true"}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message", "hint"),
+    [
+        ("word_count.py", "word_cuont.py", "there is no file jobs/basics/word_cuont.py", "jobs/basics/word_count.py"),
+        ("word_count.py", "word_count.sh", "'jobs/basics/word_count.sh' is not allowed here", "\\.py$"),
+        ("trigger: 5 seconds", "triger: 5 seconds", "unknown key 'triger'", "'trigger'"),
+        ("trigger: 5 seconds", "metrics: {}", "unknown key 'metrics'", ""),
+        ("port: 9999", "port: [1]", "an argument is a text, a number, true or false", "write it as one"),
+        ("memory: 2g", "memory: much", "'much' is not allowed here", ""),
+        ("spark.sql.streaming.metricsEnabled", "spark.master", "spark.master is set by Tideline", "leave it out"),
+        ("spark.sql.streaming.metricsEnabled", "metricsEnabled", "'metricsEnabled' is not a name", ""),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, right: str, wrong: str, message: str, hint: str) -> None:
+    assert right in GOOD
+    with pytest.raises(SpecError) as caught:
+        load_any_spec(written(tmp_path, GOOD.replace(right, wrong, 1)))
+    problem = caught.value.problems[0]
+    assert message in problem.message
+    assert hint in problem.hint
+    assert wrong.split(":")[0] in GOOD.replace(right, wrong, 1).splitlines()[problem.line - 1]
+
+
+def test_what_needs_metrics_refuses_a_job(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"stream 'words' runs jobs/basics/word_count\.py: it has no metrics"):
+        load_spec(written(tmp_path, GOOD))
+
+
+def test_another_file_begins_anew_and_other_arguments_do_not(tmp_path: Path) -> None:
+    spec = load_any_spec(written(tmp_path, GOOD))
+    other = load_any_spec(written(tmp_path, GOOD.replace("9999", "9998")))
+    third = load_any_spec(written(tmp_path, GOOD.replace("word_count", "running_count")))
+    assert spec.fingerprint() == other.fingerprint() != third.fingerprint()
+
+
+def test_entrypoints_are_the_jobs_that_can_be_run() -> None:
+    assert "jobs/examples/server_errors.py" in entrypoints()
+    assert all((CHECKOUT / name).is_file() and "tideline_spark" not in name for name in entrypoints())
