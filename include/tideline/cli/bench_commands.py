@@ -131,6 +131,19 @@ def engine(
     raise typer.Exit(1 if speed.differences else 0)
 
 
+@bench.command()
+def hostile(as_json: Json = False) -> None:
+    """Hostile records of half a megabyte and of a whole one: quotes, escapes, deep JSON, bytes that are no text."""
+    from tideline.bench.batch_cost import bench_spec
+    from tideline.bench.hostile import HOSTILE, measure_hostile
+
+    cost = measure_hostile(bench_spec(), progress)
+    if as_json:
+        print_json(cost.as_dict())
+    else:
+        out.print(f"of {len(HOSTILE)} kinds twice the length costs {cost.ratio} times as much at most: {cost.worst}")
+
+
 def _end_on_sigterm() -> None:
     """Or broker and drivers would outlive the bench."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
