@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from operator import add
 
@@ -26,17 +25,13 @@ def define(context: StreamingContext, host: str, port: int, categories: list[tup
     ones = context.socketTextStream(host, port).flatMap(words_of).map(lambda word: (word, 1))
     counts = ones.transform(lambda rdd: categorised(rdd, categories)).reduceByKey(add)
     counts.pprint()
-    counts.foreachRDD(keep)
+    counts.foreachRDD(append_counts)
 
 
 def categorised(ones: RDD[tuple[str, int]], categories: list[tuple[str, str]]) -> RDD[tuple[str, int]]:
     """Each word's one under its category."""
     reference = ones.context.parallelize(categories)
     return ones.leftOuterJoin(reference).map(lambda row: (row[1][1] or OTHER, row[1][0]))
-
-
-def keep(at: datetime, counts: RDD[tuple[str, int]]) -> None:
-    append_counts(at, counts.collect())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pyspark import RDD
 from pyspark.streaming import StreamingContext
 
 from tideline_spark.job import Job, run_job
@@ -25,15 +24,11 @@ def define(context: StreamingContext, host: str, port: int) -> None:
     ones = context.socketTextStream(host, port).flatMap(words_of).map(lambda word: (word, 1))
     counts = ones.updateStateByKey(grown)
     counts.pprint()
-    counts.foreachRDD(keep)
+    counts.foreachRDD(replace_counts)
 
 
 def grown(new: Sequence[int], known: int | None) -> int:
     return sum(new) + (known or 0)
-
-
-def keep(counts: RDD[tuple[str, int]]) -> None:
-    replace_counts(counts.collect())
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ window. `windowed_count.py` is the same with Structured Streaming.
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from operator import add, sub
 
-from pyspark import RDD
 from pyspark.streaming import StreamingContext
 
 from tideline_spark.job import Job, run_job
@@ -27,11 +25,7 @@ def define(context: StreamingContext, host: str, port: int, window: int, slide: 
     ones = context.socketTextStream(host, port).flatMap(words_of).map(lambda word: (word, 1))
     counts = ones.reduceByKeyAndWindow(add, sub, window, slide, filterFunc=lambda pair: pair[1] > 0)
     counts.pprint()
-    counts.foreachRDD(keep)
-
-
-def keep(at: datetime, counts: RDD[tuple[str, int]]) -> None:
-    append_counts(at, counts.collect())
+    counts.foreachRDD(append_counts)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ DStreams are deprecated and still shipped; `word_count.py` is the same with Stru
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from operator import add
 
-from pyspark import RDD
 from pyspark.streaming import StreamingContext
 
 from tideline_spark.job import Job, run_job
@@ -25,11 +23,7 @@ def define(context: StreamingContext, host: str, port: int) -> None:
     lines = context.socketTextStream(host, port)
     counts = lines.flatMap(words_of).map(lambda word: (word, 1)).reduceByKey(add)
     counts.pprint()
-    counts.foreachRDD(keep)
-
-
-def keep(at: datetime, counts: RDD[tuple[str, int]]) -> None:
-    append_counts(at, counts.collect())
+    counts.foreachRDD(append_counts)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
 import pyarrow as pa
+from pyspark import RDD
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -50,17 +51,21 @@ def read_categories(path: str) -> list[tuple[str, str]]:
         return [(row["word"], row["category"]) for row in csv.DictReader(rows)]
 
 
-def replace_counts(counts: Sequence[tuple[str, int]]) -> None:
-    """Makes these the counts of the running job's stream."""
-    current_job().replace(WORD_COUNTS, _table(counts))
+def replace_counts(counts: RDD[tuple[str, int]]) -> None:
+    """For `foreachRDD`: makes these the counts of the running job's stream."""
+    current_job().replace(WORD_COUNTS, _table(counts.collect()))
 
 
-def append_counts(at: datetime, counts: Sequence[tuple[str, int]]) -> None:
-    """Adds the counts of one batch or window to those of the running job's stream; `at` is local, as DStreams tell."""
-    if counts:
-        times = pa.array([at.astimezone(UTC)] * len(counts), _AT.type)
+def append_counts(at: datetime, counts: RDD[tuple[str, int]]) -> None:
+    """For `foreachRDD`: adds the counts of one batch or window to those of the running job's stream.
+
+    `at` is local, as DStreams tell it.
+    """
+    found = counts.collect()
+    if found:
+        times = pa.array([at.astimezone(UTC)] * len(found), _AT.type)
         batch = round(at.timestamp())  # DStreams number none
-        current_job().append(WORD_COUNTS, _table(counts).append_column(_AT, times), batch)
+        current_job().append(WORD_COUNTS, _table(found).append_column(_AT, times), batch)
 
 
 def _table(counts: Iterable[tuple[str, int]]) -> pa.Table:
