@@ -50,6 +50,11 @@ class StreamHome:
         """The records that count as rejects whatever they hold: see `tideline.quarantine`."""
         return self.root / "quarantine.jsonl"
 
+    @property
+    def feed(self) -> Path:
+        """How far the files, the rate or the socket that fill the stream's topic were read: whatever generation."""
+        return self.root / "feed"
+
     def checkpoint(self, generation: int) -> Path:
         return self.root / f"g{generation}" / "checkpoint"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.streaming import StreamingContext
 
+from tideline_spark.beside import Beside
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 
@@ -16,15 +18,24 @@ log = logging.getLogger(__name__)
 DRAIN_S = 30.0
 
 
-def attend(query: StreamingQuery, stop_request: Path, fence: Fence, heartbeat: Heartbeat) -> None:
-    """Waits until the query ends, a stop is asked for, or a newer epoch appears while nothing arrives."""
+def attend(
+    query: StreamingQuery, stop_request: Path, fence: Fence, heartbeat: Heartbeat, beside: Sequence[Beside] = ()
+) -> None:
+    """Waits until the query ends, a stop is asked for, or a newer epoch appears while nothing arrives.
+
+    What goes on beside the query ends the driver when it fails, and is stopped after the query.
+    """
     while not query.awaitTermination(1):
         if not query.status["isTriggerActive"]:  # the JVM answers and has nothing to do
             heartbeat.idle()
         fence.check()
+        for each in beside:
+            each.check()
         if stop_requested(stop_request, fence.epoch):
             log.info("stop was asked for: the batch in flight is finished first")
             _drain(query)
+            for each in beside:
+                each.stop()
             return
 
 

@@ -1,4 +1,4 @@
-"""The driver of a stream of metrics: starts its one query, and attends to it."""
+"""The driver of a stream of metrics: starts its one query, what feeds it and what passes on its rows, and attends."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import sys
 from functools import partial
 
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQuery
 
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.kafka_io import topic_id
+from tideline.sinks.of_stream import stream_outlets
 from tideline.spec.load import load_spec
+from tideline.stream_books import reader
 from tideline.tables.schemas import StreamTables
 from tideline.topic_watch import TopicWatch
 from tideline_spark import lifetime
 from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
+from tideline_spark.beside import Beside, FeedQuery, Outlets
 from tideline_spark.books import new_books
 from tideline_spark.counter import counter_before
+from tideline_spark.feed import start_feed
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.lifetime import Arguments, live, new_session
@@ -56,7 +61,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     records = read_topic(spark, spec, arguments.bootstrap, begun.cut.starts)
     groups = merge_cells(records, spec, books, begun.eras[-1].bounds, identity.pane_ms, begun.quarantine)
     require_watermark(groups)
-    guard = _PlanGuard(spark)
+    guard = _PlanGuard(spark, spec.name)
     watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.bootstrap, spec.source.topic), now_ms)
 
     def check_batch() -> None:
@@ -72,8 +77,9 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         books,
         check_batch=check_batch,
         done=lambda done: heartbeat.batch_done(spec.source.topic, done),
-        counter=lambda batch: counter_before(spark.streams.active[0], batch),
+        counter=lambda batch: counter_before(query_named(spark, spec.name), batch),
     )
+    outlets = stream_outlets(tables, begun.eras, reader(arguments.bootstrap, spec), arguments.bootstrap)
     query = (
         groups.writeStream.queryName(spec.name)
         .outputMode("update")
@@ -83,18 +89,29 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         .start()
     )
     heartbeat.query_started()
-    attend(query, stream.stop_request, fence, heartbeat)
+    beside: list[Beside] = [Outlets(outlets, fence)] if outlets else []
+    if spec.source.feed:
+        beside.append(
+            FeedQuery(start_feed(spark, spec, spec.source.feed, arguments.bootstrap, stream.feed, fence.check))
+        )
+    attend(query, stream.stop_request, fence, heartbeat, beside)
     spark.stop()
+
+
+def query_named(spark: SparkSession, name: str) -> StreamingQuery:
+    """The running query of this name."""
+    return next(query for query in spark.streams.active if query.name == name)
 
 
 class _PlanGuard:
     """Looks at the physical plan once, in the first batch."""
 
-    def __init__(self, spark: SparkSession) -> None:
+    def __init__(self, spark: SparkSession, name: str) -> None:
         self._spark = spark
+        self._name = name
         self._checked = False
 
     def check(self) -> None:
         if not self._checked:
-            require_watermark_predicate(self._spark.streams.active[0])
+            require_watermark_predicate(query_named(self._spark, self._name))
             self._checked = True

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from deltalake import DeltaTable
 
-from support.jobs import JobProcess
+from support.drivers import DriverProcess
 from support.platform import Platform, new_platform
 from support.records import log_line
 from tideline.home import PROJECT_SPECS, Home
@@ -52,7 +52,7 @@ def spec_of(name: str, port: int | None = None, **arguments: int) -> dict[str, A
 
 
 @contextmanager
-def running(*jobs: JobProcess) -> Iterator[None]:
+def running(*jobs: DriverProcess) -> Iterator[None]:
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ def test_dstreams_and_structured_streaming_count_the_same(
     arguments: dict[str, int],
 ) -> None:
     both = {f"dstream-{name}": of_dstreams, name: of_structured}
-    jobs = [JobProcess(home, spec_of(stream, text.port, **arguments)) for stream in both]
+    jobs = [DriverProcess(home, spec_of(stream, text.port, **arguments)) for stream in both]
 
     def counted() -> bool:
         assert all(job.process.poll() is None for job in jobs), [job.log.read_text()[-3000:] for job in jobs]
@@ -124,7 +124,7 @@ def test_dstreams_and_structured_streaming_count_the_same(
 def test_a_killed_running_count_goes_on_from_its_checkpoint(home: Home, text: LineServer) -> None:
     stream = "dstream-running-count"
     spec = spec_of(stream, text.port)
-    first = JobProcess(home, spec)
+    first = DriverProcess(home, spec)
     with running(first):
         assert wait_until(lambda: newest(rows(home, stream)) == WORDS, STARTS_S), first.log.read_text()[-3000:]
         before = first.heartbeat()
@@ -132,7 +132,7 @@ def test_a_killed_running_count_goes_on_from_its_checkpoint(home: Home, text: Li
         after_a_checkpoint = before.batches + 2
         assert wait_until(lambda: (first.heartbeat() or before).batches >= after_a_checkpoint, STARTS_S)
         first.kill()
-    second = JobProcess(home, spec, epoch=2)
+    second = DriverProcess(home, spec, epoch=2)
     twice = Counter({word: 2 * count for word, count in WORDS.items()})
     with running(second):  # the server sends it all lines again: they are counted on top
         assert wait_until(lambda: newest(rows(home, stream)) == twice, STARTS_S), second.log.read_text()[-3000:]
@@ -156,12 +156,12 @@ def test_a_superseded_job_ends_and_writes_no_more(platform: Platform, tmp_path: 
             return sorted(row["offset"] for row in rows(home, "server-errors", "server_errors"))
 
         send(0)
-        old = JobProcess(home, spec, bootstrap=address)
+        old = DriverProcess(home, spec, bootstrap=address)
         with running(old):
             assert wait_until(lambda: offsets() == [1, 3, 5, 7, 9], STARTS_S), old.log.read_text()[-3000:]
             ends = {topic: {"0": 10}}
             assert wait_until(lambda: (beat := old.heartbeat()) is not None and beat.ends == ends, STARTS_S)
-            new = JobProcess(home, spec, epoch=2, bootstrap=address)
+            new = DriverProcess(home, spec, epoch=2, bootstrap=address)
             with running(new):
                 assert old.process.wait(30) == Exit.SUPERSEDED
                 send(10)

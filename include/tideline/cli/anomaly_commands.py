@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tideline.cli.console import cell, out, print_json, print_table
+from tideline.cli.console import out, print_json, print_table
 from tideline.cli.names import deployed
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.text_table import cell
 from tideline.times import iso
 
 

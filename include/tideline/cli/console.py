@@ -61,17 +61,3 @@ def print_table(
         table.add_row(*(Text(str(value)) for value in row), style=style)
     table.width = Measurement.get(console, console.options.update(width=_ANY_WIDTH), table).maximum
     console.print(table)
-
-
-def cell(value: object) -> str:
-    """A value of a table as people read it: six digits, a dash for null, lists with commas."""
-    match value:
-        case None:
-            return "-"
-        case float():
-            return f"{value:.6g}"
-        case list():
-            return ", ".join(map(str, value))
-        case datetime():
-            return iso(value)
-    return str(value)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tideline.cli.console import cell, out, print_json, print_table, progress
+from tideline.cli.console import out, print_json, print_table, progress
 from tideline.shown_bytes import shown
+from tideline.text_table import cell
 from tideline.times import iso
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ def restrict(rows: pa.Table, others: pa.Table, on: Sequence[str], *, present: bo
     connection.register("rows", rows)
     connection.register("others", others)
     kind = "semi" if present else "anti"
-    kept: pa.Table = connection.sql(f"select * from rows {kind} join others using ({', '.join(on)})").to_arrow_table()
+    columns = ", ".join(f'"{column}"' for column in on)
+    kept: pa.Table = connection.sql(f"select * from rows {kind} join others using ({columns})").to_arrow_table()
     return kept.cast(rows.schema)
 
 

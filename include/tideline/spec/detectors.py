@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Column = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+from tideline.spec.parts import Column, Model
 
 
-class _Detector(BaseModel):
+class _Detector(Model):
     """A detector of one metric's closed windows; `description` says what an anomaly means."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: Column
     description: str = ""

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Field
 
 from tideline.home import CHECKOUT
-from tideline.spec.model import TOPIC, Driven, StreamSpec
+from tideline.spec.model import Driven, StreamSpec
+from tideline.spec.parts import TOPIC
 
 ENTRYPOINT: Final = "entrypoint"
 """The key that makes a spec one of a job."""

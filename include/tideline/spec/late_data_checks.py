@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tideline.spec.model import COLUMN
+from tideline.spec.parts import COLUMN
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.source_checks import event_columns
 from tideline.spec.yaml_text import Text

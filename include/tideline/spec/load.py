@@ -119,8 +119,8 @@ def _validate_job(text: Text) -> tuple[Spec | None, list[Problem]]:
     from pydantic import ValidationError
 
     from tideline.spec.job import JobSpec, entrypoints
-    from tideline.spec.model import FROM_A_FILE
     from tideline.spec.model_errors import model_problems
+    from tideline.spec.parts import FROM_A_FILE
 
     try:
         spec = JobSpec.model_validate(text.data, context=FROM_A_FILE)
@@ -139,12 +139,15 @@ def _validate(text: Text) -> tuple[Spec | None, list[Problem]]:
     from tideline.spec.detector_checks import detector_problems
     from tideline.spec.late_data_checks import late_data_problems
     from tideline.spec.metric_checks import metric_problems
-    from tideline.spec.model import FROM_A_FILE, StreamSpec
+    from tideline.spec.model import StreamSpec
     from tideline.spec.model_errors import model_problems
+    from tideline.spec.parts import FROM_A_FILE
     from tideline.spec.planning import planning_problems
+    from tideline.spec.sink_checks import sink_problems
     from tideline.spec.source_checks import source_problems
 
-    problems = [*source_problems(text), *metric_problems(text), *detector_problems(text), *late_data_problems(text)]
+    checks = (source_problems, metric_problems, detector_problems, late_data_problems, sink_problems)
+    problems = [problem for check in checks for problem in check(text)]
     try:
         spec = StreamSpec.model_validate(text.data, context=FROM_A_FILE)
     except ValidationError as error:

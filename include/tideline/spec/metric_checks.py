@@ -10,7 +10,8 @@ from tideline.durations import parse_duration
 from tideline.spec.duckdb_trial import is_a_word_of_sql
 from tideline.spec.expressions import check_expression
 from tideline.spec.measures import LISTS, Measure, MeasureKind, parse_measure
-from tideline.spec.model import COLUMN, RESERVED, TABLE_NAMES
+from tideline.spec.model import RESERVED, TABLE_NAMES
+from tideline.spec.parts import COLUMN
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.schema import ColumnType
 from tideline.spec.source_checks import event_columns

@@ -6,26 +6,17 @@ import hashlib
 from math import gcd
 from typing import Annotated, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
-from tideline.durations import format_duration, parse_duration
+from tideline.durations import format_duration
 from tideline.isolation import Isolation
 from tideline.spec.detectors import Detector
+from tideline.spec.feeds import Feed, Files, Rate, Socket
 from tideline.spec.measures import Measure, parse_measure
-from tideline.spec.schema import JSON, ColumnType, Format, format_of
+from tideline.spec.parts import TOPIC, Column, Duration, Model, Name
+from tideline.spec.schema import JSON, RATE, ColumnType, Format, format_of
+from tideline.spec.sinks import Sink
 
-NAME = r"^[a-z][a-z0-9_-]{0,62}$"
-COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
-TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 TABLE_NAMES = frozenset(
     {"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies", "unrecoverable"}
 )
@@ -37,6 +28,9 @@ RECONCILE_SCHEDULE_MS: Final = 600_000
 
 SPARK_ABOVE: Final = 1_000_000
 """A reconciliation that has more records to read is a Spark job: its start then costs less than it saves."""
+
+FEEDS: Final = frozenset({"files", "rate", "socket"})
+"""The keys of a source that say where the driver takes the topic's records from; at most one of them."""
 
 OWN_SETTINGS: Final = frozenset(
     {
@@ -53,51 +47,49 @@ OWN_SETTINGS: Final = frozenset(
 )
 """Settings that a spec may not change: they have a key of their own, or the stream stands on them."""
 
-FROM_A_FILE: Final = {"from_a_file": True}
-"""The validation context of values that a person wrote: there a bare number is no duration."""
-
-
-def _duration(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, str):
-        return parse_duration(value)
-    if info.context == FROM_A_FILE:
-        shown = value if isinstance(value, int | float) else "this"
-        raise ValueError(f"{shown} is not a duration: write a whole number and a unit, such as '5 minutes'")
-    return value
-
-
-Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)]
-Name = Annotated[str, Field(pattern=NAME)]
-Column = Annotated[str, Field(pattern=COLUMN)]
 SparkSetting = Annotated[str, Field(pattern=r"^spark\.[A-Za-z0-9_.-]+$")]
-
-
-class Model(BaseModel):
-    """A part of a spec: unknown keys are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(Model):
     """The Kafka topic a stream reads, and how its records are to be read.
 
-    `columns` declares those of the format json, `derived` adds columns that are SQL over them.
+    `columns` declares those of the format json, `derived` adds columns that are SQL over them. With `files`, `rate` or
+    `socket` the driver fills the topic itself.
     """
 
     topic: Annotated[str, Field(pattern=TOPIC)]
-    format: Literal["log", "json-log", "apache-common", "apache-combined", "nginx", "user-event", "json"] = "log"
-    columns: dict[Column, Literal["text", "number", "integer", "boolean", "timestamp"]] = {}
+    format: Literal["log", "json-log", "apache-common", "apache-combined", "nginx", "user-event", "rate", "json"] = (
+        "log"
+    )
+    columns: dict[Column, Literal["text", "number", "integer", "boolean", "timestamp"]] = Field(default={})
     event_time: Column = "timestamp"
-    derived: dict[Column, str] = {}
+    derived: dict[Column, str] = Field(default={})
     isolation: Isolation = "read_committed"
     partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     max_future: Duration = 3_600_000
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+    files: Files | None = None
+    rate: Rate | None = None
+    socket: Socket | None = None
+
+    @property
+    def feed(self) -> Feed | None:
+        """Where the driver takes the topic's records from; None where producers send them."""
+        return self.files or self.rate or self.socket
 
     @property
     def read_as(self) -> Format:
         """How a record is read, and the columns that it has then."""
         return format_of(self.format, self.columns)
+
+    @model_validator(mode="after")
+    def _has_one_feed(self) -> Source:
+        feeds = [name for name in sorted(FEEDS) if getattr(self, name) is not None]
+        if len(feeds) > 1:
+            raise ValueError(f"{' and '.join(feeds)} feed one topic: leave all but one out")
+        if self.rate is not None and self.format != RATE:
+            raise ValueError(f"a rate is not of the format {self.format}: write `format: rate`")
+        return self
 
     @model_validator(mode="after")
     def _has_an_event_time(self) -> Source:
@@ -126,7 +118,7 @@ class Metric(Model):
     where: str | None = None
     keys: tuple[Column, ...] = ()
     measures: dict[Column, str] = Field(min_length=1)
-    derived: dict[Column, str] = {}
+    derived: dict[Column, str] = Field(default={})
 
     @property
     def slide_ms(self) -> int:
@@ -170,11 +162,12 @@ class LateAlert(Model):
 class LateData(Model):
     """How often dropped events are looked for and their windows corrected, and when they raise an alert.
 
-    `spark_above`: with more records to read, Spark does it.
+    Events that no window lost are sent on to `on_time_topic`. `spark_above`: with more records to read, Spark does it.
     """
 
     reconcile: Annotated[Duration, Field(gt=0), AfterValidator(_whole_schedules)] = RECONCILE_SCHEDULE_MS
     alert: LateAlert | None = None
+    on_time_topic: Annotated[str, Field(pattern=TOPIC)] | None = None
     spark_above: Annotated[int, Field(ge=0)] = SPARK_ABOVE
 
 
@@ -208,7 +201,7 @@ class Spark(Model):
     memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "1g"
     cores: Annotated[int, Field(ge=1)] = 2
     shuffle_partitions: Annotated[int, Field(ge=1)] = 2
-    configuration: Annotated[dict[SparkSetting, str], AfterValidator(_none_of_ours)] = {}
+    configuration: Annotated[dict[SparkSetting, str], AfterValidator(_none_of_ours)] = Field(default={})
     jars: tuple[str, ...] = ()
     py_files: tuple[str, ...] = ()
 
@@ -231,8 +224,9 @@ class StreamSpec(Driven):
     source: Source
     watermark: Duration
     metrics: Annotated[dict[Column, Metric], Field(min_length=1)]
-    detectors: dict[Column, Detector] = {}
+    detectors: dict[Column, Detector] = Field(default={})
     late_data: LateData = LateData()
+    sinks: tuple[Sink, ...] = ()
 
     @property
     def topic(self) -> str:
@@ -250,5 +244,5 @@ class StreamSpec(Driven):
 
     def fingerprint(self) -> str:
         """Changes when the numbers could: source, watermark and metrics, in 16 hex digits."""
-        what = self.model_dump_json(include={"source", "watermark", "metrics"})
+        what = self.model_dump_json(include={"source", "watermark", "metrics"}, exclude={"source": set(FEEDS)})
         return hashlib.sha256(what.encode()).hexdigest()[:16]

@@ -14,9 +14,12 @@ from tideline.spec.detectors import AnyDetector
 from tideline.spec.model import StreamSpec
 from tideline.spec.not_exact_yet import REFUSED, is_replaced
 from tideline.spec.problems import Problem, did_you_mean
+from tideline.spec.sinks import AnySink
 from tideline.spec.yaml_text import Text
 
 _METRICS: Final = ("metrics",)
+_KINDS: Final[Mapping[str | int, tuple[Any, str]]] = {"detectors": (AnyDetector, "kind"), "sinks": (AnySink, "to")}
+"""Parts of which there are several kinds, and the key that tells which."""
 
 
 def model_problems(
@@ -53,13 +56,19 @@ def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Proble
         case "value_error":
             message, _, hint = detail["msg"].removeprefix("Value error, ").partition(": ")
             return text.at_value(path, message, hint)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        kinds, tag = _KINDS[path[0]]
+        known = [typing.get_args(each.model_fields[tag].annotation)[0] for each in typing.get_args(kinds)]
+        return text.at_value(
+            (*path, tag), f"this is no kind of {str(path[0])[:-1]}", f"write {tag}: {', '.join(map(repr, known))}"
+        )
     message, hint = _message(kind, detail["input"], detail.get("ctx", {}))
     return text.at_value(path, message, hint)
 
 
 def _place(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Where an error stands in the text: pydantic puts a detector's kind in between."""
-    return (*path[:2], *path[3:]) if path[0] == "detectors" and len(path) > 2 else path
+    """Where an error stands in the text: pydantic puts a detector's or a sink's kind in between."""
+    return (*path[:2], *path[3:]) if path[0] in _KINDS and len(path) > 2 else path
 
 
 def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
@@ -83,9 +92,6 @@ def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, st
             return f"{shown} is out of bounds", f"write {bound} {context.get('ge', context.get('le'))}"
         case "too_short":
             return "there must be at least one", ""
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        kinds = context.get("expected_tags", "'threshold', 'rise', 'zscore'")
-        return "this is no kind of detector", f"write kind: {kinds}"
     wanted = {
         "string_type": "a text",
         "int_type": "a whole number",
@@ -93,6 +99,7 @@ def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, st
         "int_from_float": "a whole number",
         "dict_type": "a mapping of keys to values",
         "model_type": "a mapping of keys to values",
+        "model_attributes_type": "a mapping of keys to values",
         "tuple_type": "a list, as in [service]",
     }.get(kind)
     return (f"this must be {wanted}, not {shown}", "") if wanted else (f"{shown} is not allowed here: {kind}", "")
@@ -111,6 +118,8 @@ def _example(key: str) -> str:
         "window": "window: 1 minute",
         "measures": "measures: {request_count: count}",
         "key": "key: user_id",
+        "path": "path: data/events/*.json",
+        "port": "port: 9999",
         "more_than": "more_than: 5",
         "within": "within: 1 hour",
     }
@@ -120,8 +129,9 @@ def _example(key: str) -> str:
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """The keys allowed at a place of a spec, found by walking the model's own types."""
     kind: Any = model
-    if len(path) == 2 and path[0] == "detectors":
-        return sorted({field for detector in typing.get_args(AnyDetector) for field in detector.model_fields})
+    if len(path) == 2 and path[0] in _KINDS:
+        kinds, _ = _KINDS[path[0]]
+        return sorted({field for each in typing.get_args(kinds) for field in each.model_fields})
     for part in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = _plain(kind.model_fields[str(part)].annotation)

@@ -58,6 +58,7 @@ USER_EVENT_COLUMNS: Final[Columns] = {
     "session_id": ColumnType.TEXT,
     "ip_address": ColumnType.TEXT,
 }
+RATE_COLUMNS: Final[Columns] = {"timestamp": ColumnType.TIMESTAMP, "value": ColumnType.DECIMAL}
 
 
 class Line(StrEnum):
@@ -78,6 +79,9 @@ class Format:
     line: Line | None = None
 
 
+RATE: Final = "rate"
+"""The format of the records that a `rate` makes."""
+
 FORMATS: Final[Mapping[str, Format]] = {
     "log": Format(LOG_COLUMNS, line=Line.ANY),
     "json-log": Format(LOG_COLUMNS),
@@ -85,6 +89,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "apache-combined": Format(LOG_COLUMNS, reads_json=False, line=Line.COMBINED),
     "nginx": Format(LOG_COLUMNS, reads_json=False, line=Line.NGINX),
     "user-event": Format(USER_EVENT_COLUMNS),
+    RATE: Format(RATE_COLUMNS),
 }
 JSON: Final = "json"
 """The format whose columns a spec declares itself."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from tideline.spec.model import COLUMN
+from tideline.spec.parts import COLUMN
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.schema import DECLARED_TYPES, FORMATS, JSON, ColumnType
 from tideline.spec.sql_checks import check_sql

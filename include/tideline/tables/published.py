@@ -123,11 +123,11 @@ def write_published(
         last = _last_published(table, path, claim)
         schema = _united(path.name, _schema(table), rows.schema)
         hours = _hours(rows, gone) | closing.hours()
-        old = _conform(dataset_of(path, table, _in_hours(hours)).to_table(), schema)
+        old = conform(dataset_of(path, table, in_hours(hours)).to_table(), schema)
         decision = decide(
             old,
-            _conform(rows, schema),
-            _conform(gone, schema),
+            conform(rows, schema),
+            conform(gone, schema),
             closing=closing.ends_us,
             stale=claim.stale(old),
             clear=last >= claim.first_version,  # then they were cleared: a writer who did not know left them
@@ -162,7 +162,7 @@ def clear_stale(path: Path, claim: Claim, version: int) -> int:
         )
         if not len(found) and last >= version:
             return 0
-        old = dataset_of(path, table, _in_hours(_hours(found))).to_table() if len(found) else _empty(table)
+        old = dataset_of(path, table, in_hours(_hours(found))).to_table() if len(found) else _empty(table)
         none = old.slice(0, 0)
         _overwrite(table, decide(old, none, none, stale=claim.stale(old), clear=True), max(last, version))
         return len(found)
@@ -204,7 +204,7 @@ def _overwrite(table: DeltaTable, decision: Decision, version: int) -> None:
         table,
         pa.concat_tables([untouched, decision.taken]),
         mode="overwrite",
-        predicate=_in_hours(hours),
+        predicate=in_hours(hours),
         schema_mode="merge" if is_wider else None,
         commit_properties=stamped(PUBLISHED_WRITER, version),
     )
@@ -214,7 +214,8 @@ def _hours(*tables: pa.Table) -> set[str]:
     return {hour for table in tables for hour in pc.unique(table[HOUR]).to_pylist()}
 
 
-def _in_hours(hours: set[str]) -> str:
+def in_hours(hours: set[str]) -> str:
+    """The predicate of the partitions of these hours."""
     return f"{HOUR} in ({', '.join(repr(hour) for hour in sorted(hours))})"
 
 
@@ -234,7 +235,7 @@ def _united(table: str, there: pa.Schema, wanted: pa.Schema) -> pa.Schema:
     return pa.schema([*there, *(field for field in wanted if field.name not in there.names)])
 
 
-def _conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """The rows with the columns of `schema`; those they lack are null."""
     columns = [
         rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(len(rows), field.type)

@@ -10,10 +10,13 @@ import yaml
 
 from support.records import CHECKOUT
 from tideline.spec.detectors import AnyDetector
+from tideline.spec.feeds import Feed, Files
 from tideline.spec.load import parse_spec
 from tideline.spec.measures import MeasureKind
-from tideline.spec.model import LateAlert, LateData, Metric, Model, Source, StreamSpec
+from tideline.spec.model import FEEDS, LateAlert, LateData, Metric, Source, StreamSpec
+from tideline.spec.parts import Model
 from tideline.spec.schema import DECLARED_TYPES, FORMATS, JSON
+from tideline.spec.sinks import AnySink
 
 DOCUMENT = (CHECKOUT / "docs/spec.md").read_text()
 
@@ -31,7 +34,9 @@ def test_the_example_shows_every_key() -> None:
     spec: dict[str, Any] = yaml.safe_load(example())
     shown: list[tuple[type[Model], dict[str, Any]]] = [
         (StreamSpec, spec | {"launcher": "local"}),
-        (Source, spec["source"]),
+        (Source, spec["source"] | dict.fromkeys(FEEDS)),
+        (Files, spec["source"]["files"]),
+        *((kind, sink) for kind, sink in zip(get_args(AnySink), spec["sinks"], strict=True)),
         (Metric, spec["metrics"]["sales"]),
         (LateData, spec["late_data"]),
         (LateAlert, spec["late_data"]["alert"]),
@@ -55,6 +60,17 @@ def test_every_detector_is_told_with_its_own_keys() -> None:
     section = DOCUMENT.split("\n## Detectors\n")[1].split("\n## ")[0]
     own = {name for kind in kinds.values() for name in kind.model_fields} - {"kind", "metric", "description"}
     assert own <= set(re.findall(r"`(\w+)`", section))
+
+
+def test_every_feed_and_sink_is_told_with_its_own_keys() -> None:
+    sections = {name: DOCUMENT.split(f"\n## {name}\n")[1].split("\n## ")[0] for name in ("Sources", "Sinks")}
+    assert set(re.findall(r"^\| `(\w+)` \|", sections["Sources"], re.MULTILINE)) == FEEDS
+    for kind in get_args(Feed):
+        assert set(kind.model_fields) <= set(re.findall(r"`(\w+)`", sections["Sources"]))
+    for kind in get_args(AnySink):
+        assert f"| `{get_args(kind.model_fields['to'].annotation)[0]}` |" in sections["Sinks"]
+        assert set(kind.model_fields) - {"to"} <= set(re.findall(r"`(\w+)`", sections["Sinks"]))
+        assert set(get_args(kind.model_fields["mode"].annotation)) <= set(re.findall(r"`(\w+)`", sections["Sinks"]))
 
 
 def test_every_measure_is_told() -> None:

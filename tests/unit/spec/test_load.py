@@ -344,3 +344,60 @@ def test_a_fault_of_a_source_is_one_problem_at_its_place(
 ) -> None:
     assert parse_spec(ORDERS, "orders.yaml").source.read_as.columns.keys() == {"at", "id", "amount", "items", "paid"}
     require_one_problem(ORDERS, right, wrong, underlined, message, hint)
+
+
+FED = """\
+name: fed
+source:
+  topic: fed
+  format: rate
+  rate: {rows_per_second: 5}
+watermark: 5 minutes
+metrics:
+  numbers:
+    window: 1 minute
+    measures:
+      n: count
+sinks:
+  - {to: console, rows: 3}
+  - {to: kafka, topic: numbers, metrics: [numbers]}
+late_data: {on_time_topic: on-time}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "underlined", "message", "hint"),
+    [
+        (
+            "rows_per_second",
+            "rows_per_secnd",
+            "rows_per_secnd",
+            "unknown key 'rows_per_secnd' in source.rate",
+            "'rows_",
+        ),
+        ("rows_per_second: 5", "rows_per_second: 0", "0", "0 is out of bounds", "write at least 1"),
+        ("rate: {rows_per_second: 5}", "files: {}", "files", "key 'path' is missing", "such as `path: data/"),
+        ("rate: {rows_per_second: 5}", "socket: {port: 99999}", "99999", "99999 is out of bounds", "at most 65535"),
+        ("  rate: {", "  socket: {port: 1}\n  rate: {", "t", "rate and socket feed one topic", "leave all but one out"),
+        ("format: rate", "format: log", "t", "a rate is not of the format log", "write `format: rate`"),
+        ("to: console", "to: consol", "consol", "this is no kind of sink", "write to: 'console', 'kafka'"),
+        ("rows: 3", "row: 3", "row", "unknown key 'row' in sinks.0", "did you mean 'rows'?"),
+        ("rows: 3", "mode: appended", "appended", "'appended' is not known here", "'append', 'update' or 'complete'"),
+        ("[numbers]", "[number]", "number", "there is no metric 'number'", "did you mean 'numbers'?"),
+        ("[numbers]", "numbers", "numbers", "this must be a list", ""),
+        ("topic: numbers", "topic: fed", "fed", "the stream reads 'fed'", "name another topic"),
+        ("topic: numbers", "mode: update", "{", "key 'topic' is missing in sinks.1", "such as `topic: logs`"),
+        ("on-time}", "fed}", "fed", "the stream reads 'fed'", "name another topic"),
+        ("  - {to: console, rows: 3}", "  - console", "console", "this must be a mapping", ""),
+    ],
+)
+def test_a_fault_of_a_feed_or_a_sink_is_one_problem_at_its_place(
+    right: str, wrong: str, underlined: str, message: str, hint: str
+) -> None:
+    assert [sink.to for sink in parse_spec(FED, "fed.yaml").sinks] == ["console", "kafka"]
+    require_one_problem(FED, right, wrong, underlined, message, hint)
+
+
+def test_where_a_topic_is_filled_from_and_passed_on_to_changes_no_number() -> None:
+    other = FED.replace("rows_per_second: 5", "rows_per_second: 6").replace("{to: console, rows: 3}", "{to: console}")
+    assert parse_spec(other, "fed.yaml").fingerprint() == parse_spec(FED, "fed.yaml").fingerprint()

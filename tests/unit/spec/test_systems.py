@@ -15,7 +15,7 @@ from tideline.spec.job import JobSpec
 from tideline.spec.load import find_spec, load_any_spec
 from tideline.spec.model import StreamSpec
 
-PARTS: Final = (("A", 5), ("B", 7), ("C", 5), ("D", 14))
+PARTS: Final = (("A", 7), ("B", 7), ("C", 5), ("D", 14))
 IDS: Final = [f"{part}{number}" for part, last in PARTS for number in range(1, last + 1)]
 BOOKS: Final = {"late_events", "late_alerts"}
 WORD_COUNTS: Final = "word_counts"

@@ -10,7 +10,7 @@ import pytest
 
 from support.records import log_line
 from tideline.home import PROJECT_SPECS
-from tideline.spec.load import find_spec, load_spec
+from tideline.spec.load import find_spec, load_any_spec, load_spec, spec_names
 from tideline.spec.model import StreamSpec
 from tideline.trial import try_lines
 
@@ -94,8 +94,14 @@ OF_ACTIONS: Final[dict[str, list[Row]]] = {
     "user_pulse": [(600, "ann", 4, 660_000), (600, "bob", 1, 659_999)],
 }
 
-SPECS: Final = {name: load_spec(find_spec(name, PROJECT_SPECS)) for name in ("log-metrics", "user-events")}
+NUMBERS: Final = [b'{"timestamp": %d, "value": %d}' % (9_000 + 500 * number, number) for number in range(4)]
+"""Two numbers in the first ten seconds, the others in the next."""
+
+STREAMS: Final = ("log-metrics", "user-events", "file-events", "rate-pulse")
+SPECS: Final = {name: load_spec(find_spec(name, PROJECT_SPECS)) for name in STREAMS}
 MEANINGS: Final = [
+    ("rate-pulse", "pulse", NUMBERS, [(0, 2, 0, 1), (10, 2, 2, 3)]),
+    ("file-events", "file_actions", ACTIONS, [(600, "login", 1, 1), (600, "purchase", 1, 1), (600, "view", 3, 2)]),
     *(("log-metrics", metric, LOGS, rows) for metric, rows in OF_LOGS.items()),
     *(("user-events", metric, ACTIONS, rows) for metric, rows in OF_ACTIONS.items()),
 ]
@@ -120,5 +126,10 @@ def test_a_metric_means_what_it_says(stream: str, metric: str, lines: list[bytes
 
 
 def test_every_metric_has_its_meaning() -> None:
+    assert set(STREAMS) == {
+        name
+        for name in spec_names(PROJECT_SPECS)
+        if isinstance(load_any_spec(find_spec(name, PROJECT_SPECS)), StreamSpec)
+    }
     named = {(stream, metric) for stream, metric, _, _ in MEANINGS}
     assert named == {(name, metric) for name, spec in SPECS.items() for metric in spec.metrics}

@@ -1,4 +1,4 @@
-"""A stream's own job as its driver is started: a process that is told its stream, epoch and generation."""
+"""A stream's driver as it is started: a process that is told its stream, epoch and generation."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from tideline.keeper.epochs import create_epoch, tag_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.platform.processes import end_all
 
+RUN_STREAM = "jobs/run_stream.py"
 
-class JobProcess:
-    """One driver of a job; `spec` is as its file has it, with what a test needs changed."""
+
+class DriverProcess:
+    """One driver, of metrics or of a job; `spec` is as its file has it, with what a test needs changed."""
 
     def __init__(self, home: Home, spec: dict[str, Any], epoch: int = 1, bootstrap: str = "127.0.0.1:9") -> None:
         self._stream = home.stream(spec["name"])
@@ -45,7 +47,7 @@ class JobProcess:
         environment["PYSPARK_SUBMIT_ARGS"] = " ".join([*own, environment["PYSPARK_SUBMIT_ARGS"]])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(CHECKOUT / spec["entrypoint"]), *words],
+                [sys.executable, str(CHECKOUT / spec.get("entrypoint", RUN_STREAM)), *words],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,

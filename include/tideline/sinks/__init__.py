@@ -1,0 +1,1 @@
+"""Where published rows and on-time events are passed on to, beside their tables."""

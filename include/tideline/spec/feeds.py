@@ -1,0 +1,40 @@
+"""Where the records of a topic come from when no producer sends them: the driver itself puts them there.
+
+A topic is the only log that late data can be found in again. So files, a rate or a socket are first written to the
+stream's topic, and everything after that is as for any other topic.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tideline.spec.parts import Duration, Model
+
+
+class Files(Model):
+    """JSON files, or any of one record a line: each is read once, in the order in which they were last written.
+
+    `path` is a folder or a glob, from the project's root. A trigger's files are held in memory.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    max_files_per_trigger: Annotated[int, Field(ge=1)] = 10
+
+
+class Rate(Model):
+    """Numbered records with the time at which each was due, so many a second; fewer while it ramps up."""
+
+    rows_per_second: Annotated[int, Field(ge=1, le=100_000)] = 1
+    ramp_up: Duration = 0
+
+
+class Socket(Model):
+    """The lines of a TCP server. What it sends while no driver reads is lost: a socket cannot be asked again."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+Feed = Files | Rate | Socket

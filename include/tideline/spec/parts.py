@@ -1,0 +1,36 @@
+"""What every part of a spec is made of: models that refuse unknown keys, durations, names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+
+from tideline.durations import format_duration, parse_duration
+
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
+COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
+TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+
+FROM_A_FILE: Final = {"from_a_file": True}
+"""The validation context of values that a person wrote: there a bare number is no duration."""
+
+
+def _duration(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        return parse_duration(value)
+    if info.context == FROM_A_FILE:
+        shown = value if isinstance(value, int | float) else "this"
+        raise ValueError(f"{shown} is not a duration: write a whole number and a unit, such as '5 minutes'")
+    return value
+
+
+Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)]
+Name = Annotated[str, Field(pattern=NAME)]
+Column = Annotated[str, Field(pattern=COLUMN)]
+
+
+class Model(BaseModel):
+    """A part of a spec: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,110 @@
+"""A driver's sinks on a real broker: what a reader of the topics has in the end, whoever is killed when."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from support.drivers import DriverProcess
+from support.platform import Platform
+from support.records import log_line
+from tideline.home import Home
+from tideline.kafka_client import consumer
+from tideline.kafka_io import end_offsets, ensure_topic
+from tideline.platform.waiting import wait_until
+from tideline.produce.sender import Sender
+from tideline.reconcile import reconcile_stream
+from tideline.tables.late_events import read_late_events
+from tideline.tables.published import read_published
+from tideline.tables.schemas import StreamTables
+
+STARTS_S = 90.0
+
+
+def messages(bootstrap: str, topic: str) -> list[Any]:
+    """All committed records of a topic, partition after partition."""
+    from kafka import TopicPartition
+
+    ends = end_offsets(bootstrap, topic)
+    found: list[Any] = []
+    with consumer(bootstrap, "read_committed") as client:
+        for partition, end in ends.items():
+            at = TopicPartition(topic, partition)
+            client.assign([at])
+            client.seek(at, 0)
+            while client.position(at) < end:
+                found += [record for records in client.poll(1000).values() for record in records]
+    return found
+
+
+def compacted(bootstrap: str, topic: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What a compacted topic ends with: (window_start, key columns) -> row."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in messages(bootstrap, topic):
+        _, start, _, *keys = json.loads(record.key)
+        rows[start, *keys] = json.loads(record.value)
+    return rows
+
+
+def test_topics_follow_the_table_through_a_kill_and_a_correction(platform: Platform, tmp_path: Path) -> None:
+    address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
+    name = f"sinks-{abs(hash(tmp_path))}"
+    changed, closed, on_time = (f"{name}-{kind}" for kind in ("changed", "closed", "on-time"))
+    counts = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
+    spec = {
+        "name": name,
+        "source": {"topic": name},
+        "watermark": "10 seconds",
+        "trigger": "500 ms",
+        "metrics": {"counts": counts},
+        "sinks": [
+            {"to": "kafka", "topic": changed},
+            {"to": "kafka", "topic": closed, "mode": "append"},
+            {"to": "console", "mode": "complete"},
+        ],
+        "late_data": {"on_time_topic": on_time},
+    }
+    ensure_topic(address, name, 1)
+    tables = StreamTables(home.tables(name))
+
+    def table() -> dict[tuple[Any, ...], int]:
+        found = read_published(tables.published("counts"))
+        rows = [] if found is None else found.to_pylist()
+        return {(f"{row['window_start']:%Y-%m-%dT%H:%M:%SZ}", row["service"]): row["request_count"] for row in rows}
+
+    def sent(topic: str) -> dict[tuple[Any, ...], int]:
+        return {key: row["request_count"] for key, row in compacted(address, topic).items()}
+
+    def feed(*values: bytes) -> None:
+        with Sender(address, name, 1) as sender:
+            for value in values:
+                sender.send(value)
+
+    first = DriverProcess(home, spec, bootstrap=address)
+    try:
+        feed(log_line(1), log_line(2, "b"), b"no log line")
+        assert wait_until(lambda: len(table()) == 2 and sent(changed) == table(), STARTS_S)
+        feed(log_line(50))
+        assert wait_until(lambda: len(sent(closed)) == 2, STARTS_S)
+    finally:
+        first.kill()
+    feed(log_line(3), log_line(55), log_line(200))  # the first of these is late
+    second = DriverProcess(home, spec, epoch=2, bootstrap=address)
+    try:
+        assert wait_until(lambda: len(table()) == 4, STARTS_S)
+        reconcile_stream(home, address, name)
+        start = "1970-01-01T00:00:00Z"
+        assert wait_until(lambda: (compacted(address, closed).get((start, "a")) or {}).get("revision") == 1, STARTS_S)
+        assert second.stop() == 0
+    finally:
+        second.close()
+    assert table() == sent(changed)
+    still_open = {("1970-01-01T00:03:20Z", "a")}
+    assert sent(closed) == {key: count for key, count in table().items() if key not in still_open}
+    keys = [(record.key, record.value) for record in messages(address, closed)]
+    assert len(keys) == len(set(keys)) == 4  # three windows that closed, and the one that was corrected
+    assert "counts (complete): 4 rows" in second.log.read_text()
+    late = read_late_events(tables)
+    assert late is not None and late["offset"].to_pylist() == [4]
+    assert [dict(record.headers)["offset"] for record in messages(address, on_time)] == [b"0", b"1", b"3", b"5", b"6"]

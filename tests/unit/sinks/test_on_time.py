@@ -1,0 +1,69 @@
+"""Which events are on time, against an oracle that shares no code with the rule."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from oracle.lateness import late_by_rule
+from support.late_player import batches_of, log_of
+from support.records import log_line, small_spec
+from tideline.bench.player import Player
+from tideline.sinks.on_time import OnTimeOutlet
+from tideline.tables.late_events import read_late_events
+
+from .test_outlets import Log
+
+SLOW = {"window": "10 seconds", "watermark": "1 minute", "measures": {"n": "count"}}
+FAST = {"window": "20 seconds", "slide": "10 seconds", "keys": ["service"], "measures": {"n": "count"}}
+
+
+def new_player(folder: Path) -> Player:
+    return Player(folder, small_spec(slow=SLOW, fast=FAST))
+
+
+def outlet(player: Player, log: Log) -> OnTimeOutlet:
+    return OnTimeOutlet(player.tables, player.eras, player.read, "on-time", log)
+
+
+def places(log: Log) -> list[tuple[int, int]]:
+    found = [dict(record.headers) for record in log.sent]
+    return [(int(each["partition"]), int(each["offset"])) for each in found]
+
+
+def test_what_lost_no_window_is_sent_once_and_as_it_came(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    player, log = new_player(tmp_path), Log()
+    sink = outlet(player, log)
+    now = 100.0
+    for batch in range(12):
+        now += rng.uniform(0, 40)
+        values = [
+            b"no json" if rng.random() < 0.1 else log_line(max(0.0, now - rng.choice([0, 5, 30, 90, 300])))
+            for _ in range(rng.randint(0, 6))
+        ]
+        player.play(*values)
+        if batch % 3 == 0:
+            sink = outlet(player, log)  # a driver that is started anew
+        sink.step()
+    late = {(pair.partition, pair.offset) for pair in late_by_rule(batches_of(player), log_of(player), player.spec)}
+    events = [at for at, value in enumerate(player.log) if value != b"no json"]
+    expected = [(0, offset) for offset in events if (0, offset) not in late]
+    assert late and places(log) == expected
+    assert [record.value for record in log.sent] == [player.log[offset] for _, offset in expected]
+    assert {record.headers[0] for record in log.sent} == {("topic", b"small")}
+    from support.late_player import reconcile
+
+    reconcile(player)
+    rows = read_late_events(player.tables)
+    assert rows is not None
+    assert {(row["partition"], row["offset"]) for row in rows.to_pylist()} == late
+
+
+def test_it_begins_with_the_batches_that_come(tmp_path: Path) -> None:
+    player, log = new_player(tmp_path), Log()
+    player.play(log_line(1))
+    outlet(player, log)  # is killed before its first step
+    player.play(log_line(2))
+    assert outlet(player, log).step() == 1
+    assert places(log) == [(0, 1)]
