@@ -59,6 +59,7 @@ def main() -> None:
         raise failed(queries)[0]
     for query in queries:
         query.stop()
+    spark.streams.resetTerminated()
     for name in spec.metrics:
         start(spark, spec, name, arguments.bootstrap, arguments.folder)
     spark.streams.awaitAnyTermination()

@@ -31,8 +31,9 @@ from tideline_spark.plan import merge_cells, read_topic, require_watermark, requ
 from tideline_spark.sink import BatchSink, Identity
 
 _SETTINGS = {
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "250000",
     "spark.sql.streaming.statefulOperator.allowMultiple": "true",
+    "spark.sql.execution.useObjectHashAggregateExec": "false",
 }
 
 

@@ -27,7 +27,8 @@ from tideline_spark.task import CellTask
 
 _EARLIEST = -2
 _TASK_RECORDS = 70_000
-"""A partition with more records in a batch is read by several tasks: with more tasks than cores, none waits long."""
+"""A partition with more records in a batch is read in several pieces, so that the tasks have equally many."""
+_GROUP = ("drop_at", "metric", "key")
 _WATERMARK_KEY = "spark.watermarkDelayMs"
 _SPARK_TYPES = {
     SlotKind.COUNT: "bigint",
@@ -90,16 +91,23 @@ def merge_cells(
     pane: int | None = None,
     quarantine: Quarantine = NOTHING,
 ) -> DataFrame:
-    """Groups as of each batch: drop_at, metric, key, events and the slots; only windows within the bounds count."""
+    """Groups as of each batch: drop_at, metric, key, events and the slots; only windows within the bounds count.
+
+    As many tasks as cores make the cells, so that few hold the same group; they meet before their sets are exploded.
+    """
     slots = Engine(spec).slots
     marked = F.col("drop_at").alias("drop_at", metadata={_WATERMARK_KEY: spec.smallest_delay_ms})
-    cells = records.mapInArrow(CellTask(spec, books, bounds, pane, quarantine), cell_schema(slots)).withWatermark(
-        "ts", f"{spec.smallest_delay_ms} milliseconds"
+    task = CellTask(spec, books, bounds, pane, quarantine)
+    cells = (
+        records.coalesce(spec.spark.cores)
+        .mapInArrow(task, cell_schema(slots))
+        .withWatermark("ts", f"{spec.smallest_delay_ms} milliseconds")
+        .withColumn("drop_at", marked)
+        .repartition(*_GROUP)
     )
     return (
         explode_sets(cells, slots)
-        .withColumn("drop_at", marked)
-        .groupBy("drop_at", "metric", "key")
+        .groupBy(*_GROUP)
         .agg(F.sum("events").alias("events"), *(_MERGES[slot_kind(slot)](slot).alias(slot) for slot in slots))
     )
 

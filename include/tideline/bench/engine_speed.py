@@ -144,7 +144,8 @@ def run_query_each(home: Home, bootstrap: str, spec: StreamSpec, events: int) ->
         if not wait_until(lambda: all_have_read(checkpoints, events) or _has_ended(process), AT_MOST_S, every=0.5):
             raise RuntimeError(f"the queries did not read {events} events within {AT_MOST_S:g} s")
         if not all_have_read(checkpoints, events):
-            raise RuntimeError(f"the queries ended with {process.returncode}: read {log.name}")
+            said = Path(log.name).read_text().splitlines()[-20:]
+            raise RuntimeError("\n".join([f"the queries ended with {process.returncode}:", *said]))
     finally:
         end_all(_family(process), seconds=2)
         process.wait()

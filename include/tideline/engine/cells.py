@@ -50,10 +50,11 @@ def _database(process: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def key_sql(metric: Metric) -> str:
-    """A group's key as one text: the JSON array of its key columns."""
-    texts = ", ".join(f'"{key}"::varchar' for key in metric.keys)  # DuckDB makes no list of a text and a number
-    return f"to_json([{texts}])::varchar" if metric.keys else "'[]'"
+def key_sql(metric: Metric, columns: Sequence[str] = ()) -> str:
+    """A group's key as one text: the JSON array of its key columns, which may have other names meanwhile."""
+    named = columns or metric.keys
+    texts = ", ".join(f'"{key}"::varchar' for key in named)  # DuckDB makes no list of a text and a number
+    return f"to_json([{texts}])::varchar" if named else "'[]'"
 
 
 def counts_where(metric: Metric) -> str:
@@ -123,8 +124,11 @@ class Engine:
         return self._table("select * from parsed")
 
     def cells(self) -> pa.Table:
-        """One row a group: metric, window_end, key, drop_at, ts (greatest event time), events and the slots."""
-        return self._table(self._all_cells())
+        """One row a group: metric, window_end, key, drop_at, ts (greatest event time), events and the slots.
+
+        In the order of drop_at, metric and key, in which Spark merges them: what is in order is sorted by a look.
+        """
+        return self._table(f"select * from ({self._all_cells()}) order by drop_at, metric, key")
 
     def late_cells(self, batches: pa.Table) -> pa.Table:
         """The pairs within the bounds that were dropped, by the batch that dropped them.
@@ -192,12 +196,14 @@ class Engine:
             for column in self.slots
         )
         groups = f"{extra_groups}, " if extra_groups else ""
+        names = [f"_key_{place}" for place, _ in enumerate(metric.keys)]  # a key is written once a group
+        keys = "".join(f'"{key}" as {name}, ' for key, name in zip(metric.keys, names, strict=True))
         return f"""
           select '{name}' as metric, make_timestamptz(window_us) as window_end,
             make_timestamptz(window_us + {extra_delay_us(self.spec, name)}) as drop_at,
-            pane_cells.* exclude (pane, copy, window_us)
+            {key_sql(metric, names)} as key, pane_cells.* exclude ({", ".join([*names, "pane", "copy", "window_us"])})
           from (select *, {window_ends(metric, "pane")} as window_us
-                from (select {groups}{key_sql(metric)} as key, _t - {floor_rest("_t", metric.pane_ms * 1000)} as pane,
+                from (select {groups}{keys}_t - {floor_rest("_t", metric.pane_ms * 1000)} as pane,
                         make_timestamptz(max(_t)) as ts, count(*) as events{", " + slots if slots else ""}
                       from {source} where _reason is null{counts_where(metric)} group by all),
                      range({copies(metric)}) as copies(copy)) as pane_cells

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +19,12 @@ from tideline.tables.books import last_window_us, read_inputs, read_last_row, re
 from tideline.tables.delta import last_version
 from tideline.tables.detection import Detection
 from tideline.tables.publication import Publication, named, of_groups
-from tideline.tables.published import Claim, Closing, read_published, write_published
+from tideline.tables.published import Claim, Closing, Published, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correction_schema
 from tideline.versions import version_of
+
+_WRITERS: Final = 2
+"""Tables written at once: a table's commit waits for its files half of the time."""
 
 
 class LivePublisher:
@@ -61,18 +66,28 @@ class LivePublisher:
         merged = self._publisher.merge(parts.filter(pc.invert(shared)), self._nothing)
         if pc.any(shared).as_py():
             merged = pa.concat_tables([merged, self._merge_shared(parts.filter(shared)).cast(merged.schema)])
+        finished = self._publisher.finish(merged, watermark_ms)
+        closing = {name: self._closing(name, watermark_ms) for name in finished}
+        paths = {name: self._tables.published(name) for name in finished}
+
+        def write(name: str) -> Published:
+            return write_published(paths[name], finished[name], row.version, closing=closing[name], claim=self._claim)
+
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            written = dict(zip(finished, writers.map(write, finished), strict=True))
         changed = 0
-        for name, rows in self._publisher.finish(merged, watermark_ms).items():
-            limit_us = watermark_ms * 1000 - extra_delay_us(self._era.spec, name)
-            ends = frozenset(end for end in self._open[name] if end <= limit_us)
-            closing = Closing(ends, self._era.spec.metrics[name].window)
-            written = write_published(
-                self._tables.published(name), rows, row.version, closing=closing, claim=self._claim
-            )
-            changed += written.changed + self._publication.publish(named(written.undecided, name))
+        for name, rows in finished.items():
+            ends = closing[name].ends_us
+            changed += written[name].changed + self._publication.publish(named(written[name].undecided, name))
             self._open[name] = (self._open[name] - ends) | _ends(rows.filter(rows["is_open"]))
             self._detect(name, ends | _ends(rows.filter(pc.invert(rows["is_open"]))), row)
         return changed
+
+    def _closing(self, metric: str, watermark_ms: int) -> Closing:
+        """The open windows that E has passed."""
+        limit_us = watermark_ms * 1000 - extra_delay_us(self._era.spec, metric)
+        ends = frozenset(end for end in self._open[metric] if end <= limit_us)
+        return Closing(ends, self._era.spec.metrics[metric].window)
 
     def _detect(self, metric: str, ends: frozenset[int] | set[int], row: LedgerRow) -> None:
         if ends:
