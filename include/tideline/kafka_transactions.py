@@ -19,7 +19,7 @@ from tideline.errors import UserError
 from tideline.kafka_client import CONNECT_MS, admin, reached
 
 LARGEST: Final = 1_000_000
-"""Bytes of a value that every broker takes by default; a longer one is the source's to cut."""
+"""Bytes of a record that every broker takes by default; a longer one is the source's to cut."""
 
 _COORDINATOR_S: Final = 30.0
 _FETCH_S: Final = 0.2
@@ -40,6 +40,12 @@ class Record(NamedTuple):
     key: bytes | None = None
     partition: int | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of value, key and headers."""
+        told = sum(len(name) + len(text) for name, text in self.headers)
+        return len(self.value or b"") + len(self.key or b"") + told
 
 
 class Cursor(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from pyspark.sql.streaming import StreamingQuery
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _PERIOD_S: Final = 1.0
 _LAST_S: Final = 30.0
+STUCK_S: Final = 600.0
+"""A step that takes longer does not come back: Kafka's client waits for ever for the end of a transaction."""
 
 
 class Beside(Protocol):
@@ -44,9 +47,11 @@ class FeedQuery:
 class Outlets:
     """Steps through the outlets every second, on a thread of their own, and once more at the end."""
 
-    def __init__(self, outlets: Sequence[Outlet], fence: Fence) -> None:
+    def __init__(self, outlets: Sequence[Outlet], fence: Fence, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._outlets = outlets
         self._fence = fence
+        self._clock_s = clock_s
+        self._alive = clock_s()
         self._over = threading.Event()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="outlets", daemon=True)
@@ -55,6 +60,8 @@ class Outlets:
     def check(self) -> None:
         if self._failure is not None:
             raise self._failure
+        if self._clock_s() - self._alive > STUCK_S:
+            raise TimeoutError(f"nothing was passed on to the sinks for {STUCK_S:g} s, and something waits")
 
     def stop(self) -> None:
         self._over.set()
@@ -65,11 +72,17 @@ class Outlets:
         try:
             while not self._over.wait(_PERIOD_S):
                 self._step()
-            self._step()  # what the last batch published
+            while self._step():  # what the last batch published
+                pass
         except Exception as error:
             self._failure = error
 
-    def _step(self) -> None:
+    def _step(self) -> int:
+        """Passes on what is new; how much that was."""
         self._fence.check()
+        passed_on = 0
         for outlet in self._outlets:
-            outlet.step()
+            self._alive = self._clock_s()
+            passed_on += outlet.step()
+        self._alive = self._clock_s()
+        return passed_on

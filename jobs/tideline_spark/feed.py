@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import takewhile
@@ -33,8 +34,13 @@ _ORDER: Final = ("modified", "path", "start")
 def start_feed(
     spark: SparkSession, spec: StreamSpec, feed: Feed, bootstrap: str, folder: Path, check: Callable[[], None]
 ) -> StreamingQuery:
-    """Starts the query; `folder` holds its checkpoint, `check` refuses a batch that may not be begun."""
+    """Starts the query; `folder` holds its checkpoint, `check` refuses a batch that may not be begun.
+
+    Only files begin where they were left: a socket cannot, and a rate would make up for all the time it was down.
+    """
     checkpoint = folder / type(feed).__name__.lower()
+    if not isinstance(feed, Files):
+        shutil.rmtree(checkpoint, ignore_errors=True)
     sender = TransactionalSender(bootstrap, f"tideline-{spec.name}-feed", _TIMEOUT_MS)
     return (
         read_feed(spark.readStream, feed)
@@ -50,6 +56,7 @@ def read_feed(reader: DataStreamReader, feed: Feed) -> DataFrame:
     """The feed's records: value (bytes), and for files where each stood: modified, path, start."""
     match feed:
         case Files():
+            reader = reader.option("maxFileAge", "36500d")  # by default a file a week older than another is passed over
             place = CHECKOUT / feed.path  # or the path itself where it begins at the root
             _make_folder(place)
             lines = reader.option("maxFilesPerTrigger", feed.max_files_per_trigger).text(str(place))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tideline.begin import SpecChanged
 from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog
 from tideline.kafka_io import OffsetsGone
+from tideline.kafka_transactions import SendRefused
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
 from tideline.tables.books import read_last_row
@@ -20,6 +22,7 @@ from tideline.tables.delta import Superseded
 from tideline.tables.published import ColumnChanged
 from tideline_spark.attend import stop_requested
 from tideline_spark.begin_stream import require_checkpoint
+from tideline_spark.beside import STUCK_S, Outlets
 from tideline_spark.driver import parse_arguments
 from tideline_spark.exits import Exit, StateLost, exit_code
 from tideline_spark.fence import Fence
@@ -92,3 +95,51 @@ def test_a_lost_checkpoint_under_a_generation_with_batches_is_refused(tmp_path: 
     with pytest.raises(StateLost, match="generation 1 has batches up to 0 in the ledger, its checkpoint ends at None"):
         require_checkpoint(read_last_row(player.tables), checkpoint, 1)
     require_checkpoint(read_last_row(player.tables), checkpoint, 2)
+
+
+class Waiting:
+    """An outlet that comes back from its step when it is told to."""
+
+    def __init__(self) -> None:
+        self.entered, self.goes_on = threading.Event(), threading.Event()
+
+    def step(self) -> int:
+        self.entered.set()
+        assert self.goes_on.wait(60)
+        return 0
+
+
+class Failing:
+    def step(self) -> int:
+        raise SendRefused("the broker did not take it", "look at its log")
+
+
+def test_a_sink_that_fails_ends_the_driver(tmp_path: Path) -> None:
+    outlets = Outlets([Failing()], Fence(tmp_path, 1))
+    outlets.check()
+    with pytest.raises(SendRefused):
+        outlets.stop()
+    with pytest.raises(SendRefused):
+        outlets.check()
+
+
+def test_a_sink_that_does_not_come_back_ends_the_driver(tmp_path: Path) -> None:
+    now, waiting = [1000.0], Waiting()
+    outlets = Outlets([waiting], Fence(tmp_path, 1), lambda: now[0])
+    assert waiting.entered.wait(60)
+    now[0] += STUCK_S
+    outlets.check()
+    now[0] += 1
+    with pytest.raises(TimeoutError, match="nothing was passed on to the sinks for 600 s"):
+        outlets.check()
+    waiting.goes_on.set()
+    outlets.stop()
+
+
+def test_a_superseded_driver_passes_nothing_on(tmp_path: Path) -> None:
+    create_epoch(tmp_path, 2, {})
+    waiting = Waiting()
+    outlets = Outlets([waiting], Fence(tmp_path, 1))
+    with pytest.raises(Superseded):
+        outlets.stop()
+    assert not waiting.entered.is_set()

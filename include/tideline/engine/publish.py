@@ -13,7 +13,7 @@ from typing import Final
 import pyarrow as pa
 
 from tideline.engine.cells import connect
-from tideline.engine.slots import MetricPlan, merge_sql, slot_columns, stream_plans
+from tideline.engine.slots import MetricPlan, canonical_sql, merge_sql, slot_columns, stream_plans
 from tideline.lateness import extra_delay_us
 from tideline.spec.model import Metric, StreamSpec
 
@@ -80,6 +80,17 @@ class Publisher:
         ).to_arrow_table()
         for name in inputs:
             self._connection.unregister(name)
+        return merged
+
+    def of_batch(self, parts: pa.Table) -> pa.Table:
+        """What `merge` makes of parts of a single batch, each group once, and nothing else."""
+        slots = "".join(f", {canonical_sql(slot)} as {slot}" for slot in self._slots)
+        self._connection.register("parts", parts)
+        merged = self._connection.sql(
+            f"""select metric, window_end, key, events{slots}, batch_at, version as part_version, 0::bigint as revision
+                from parts"""
+        ).to_arrow_table()
+        self._connection.unregister("parts")
         return merged
 
     def finish(self, merged: pa.Table, watermark_ms: int) -> dict[str, pa.Table]:

@@ -82,6 +82,12 @@ def merge_sql(column: str) -> str:
     return f"{_MERGES[slot_kind(column)].format(column)}::{slot_type(column)}"
 
 
+def canonical_sql(column: str) -> str:
+    """A slot's column as merging would leave it where there is nothing to merge it with."""
+    value = f"list_sort({column})" if slot_kind(column) is SlotKind.SET else column
+    return f"{value}::{slot_type(column)}"
+
+
 def slot_type(column: str) -> str:
     return _SQL_TYPES[slot_kind(column)]
 

@@ -71,6 +71,9 @@ def properties(settings: Settings, data: Path) -> str:
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "transaction.state.log.num.partitions": "4",
+        # A stream may be quiet, or stopped, for longer than the seven days after which its cursors would be forgotten.
+        "offsets.retention.minutes": "525600",
+        "transactional.id.expiration.ms": "2073600000",
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
     }

@@ -15,7 +15,8 @@ from tideline.sinks.outlet import ConsoleOutlet, KafkaOutlet, Outlet
 from tideline.spec.sinks import ConsoleSink, KafkaSink
 from tideline.tables.schemas import StreamTables
 
-_TIMEOUT_MS: Final = 60_000
+_TIMEOUT_MS: Final = 900_000
+"""The longest that a broker allows by default: a first look at a large table is one transaction."""
 
 
 def stream_outlets(tables: StreamTables, eras: Sequence[Era], read: ReadRanges, bootstrap: str) -> list[Outlet]:

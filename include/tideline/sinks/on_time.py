@@ -17,7 +17,7 @@ from tideline.engine.late_pairs import late_pairs
 from tideline.engine.relations import restrict
 from tideline.generations import Era
 from tideline.kafka_io import OffsetsGone
-from tideline.kafka_transactions import Cursor, Record, Sends
+from tideline.kafka_transactions import LARGEST, Cursor, Record, Sends
 from tideline.late_cells import LateCells
 from tideline.late_record import batch_facts
 from tideline.ledger import LedgerRow
@@ -65,8 +65,9 @@ class OnTimeOutlet:
         return done
 
     def step(self) -> int:
+        """One batch: then others have their turn."""
         sent = 0
-        for row in read_ledger(self._tables, self._done):
+        for row in read_ledger(self._tables, self._done)[:1]:
             sent += self._sender.send(self._topic, self._records(row), self._group, Cursor(row.version + 1))
             self._done = row.version
         return sent
@@ -86,12 +87,17 @@ class OnTimeOutlet:
         source = self._spec.source.topic.encode()
         for partition, offset, value in zip(*(events[name].to_pylist() for name in (*_PLACE, "value")), strict=True):
             where = (("topic", source), ("partition", b"%d" % partition), ("offset", b"%d" % offset))
-            yield Record(value, partition=partition % partitions, headers=where)
+            record = Record(value, partition=partition % partitions, headers=where)
+            if record.size <= LARGEST:
+                yield record
+            else:
+                log.error("the event at %d @ %d is too large to be passed on", partition, offset)
 
 
 def on_time_events(eras: Sequence[Era], row: LedgerRow, records: pa.Table) -> pa.Table:
     """Of a batch's records (`RECORDS`, rejects marked) the events that lost no window: partition, offset, value."""
-    engine = Engine(next(era.spec for era in eras if era.ran(row.generation)), every_column=True)
+    ran = next((era.spec for era in eras if era.ran(row.generation)), eras[-1].spec)  # all read records alike
+    engine = Engine(ran, every_column=True)
     engine.load(records)
     places = engine.query('select _partition as partition, _offset as "offset" from parsed where _reason is null')
     events = restrict(records.select([*_PLACE, "value"]), places, _PLACE)

@@ -6,6 +6,8 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tideline.kafka_transactions import LARGEST, Cursor, Record, Sends
+from tideline.shown_bytes import shown
 from tideline.spec.sinks import ConsoleSink, KafkaSink
 from tideline.tables.changes import Changes, Seen, changes_since, seen_now
 from tideline.tables.published import HOUR, read_published
@@ -95,16 +98,21 @@ def of_mode(changes: Changes, mode: str) -> tuple[pa.Table, pa.Table]:
 
 def row_records(metric: str, rows: pa.Table, gone: pa.Table) -> Iterator[Record]:
     """Rows as JSON, keyed by metric, window and group; a null value for a group that is gone."""
-    for row in gone.to_pylist():
-        yield Record(None, _key(metric, row))
-    for row in rows.to_pylist():
-        key = _key(metric, row)
-        value = {"metric": metric} | {name: row[name] for name in row if name not in _NOT_SENT}
-        record = Record(json.dumps(value, default=_plain, ensure_ascii=False).encode(), key)
-        if len(record.value or b"") <= LARGEST:
+    removed = (Record(None, _key(metric, row)) for row in gone.to_pylist())
+    changed = (Record(_value(metric, row), _key(metric, row)) for row in rows.to_pylist())
+    for record in chain(removed, changed):
+        if record.size <= LARGEST:
             yield record
         else:
-            log.error("%s is too large for a topic and stays in its table alone", key.decode())
+            log.error("%s is too large for a topic and stays in its table alone", shown(record.key))
+
+
+def _value(metric: str, row: dict[str, Any]) -> bytes:
+    """JSON knows no infinity: a number that is none is null."""
+    told = {name: row[name] for name in row if name not in _NOT_SENT}
+    finite = {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in told.items()}
+    text = json.dumps({"metric": metric} | finite, default=_plain, ensure_ascii=False, allow_nan=False)
+    return text.encode()
 
 
 def _key(metric: str, row: dict[str, Any]) -> bytes:

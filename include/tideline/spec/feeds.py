@@ -26,7 +26,7 @@ class Files(Model):
 class Rate(Model):
     """Numbered records with the time at which each was due, so many a second; fewer while it ramps up."""
 
-    rows_per_second: Annotated[int, Field(ge=1, le=100_000)] = 1
+    rows_per_second: Annotated[int, Field(ge=1, le=10_000)] = 1
     ramp_up: Duration = 0
 
 

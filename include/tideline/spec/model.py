@@ -87,6 +87,8 @@ class Source(Model):
         feeds = [name for name in sorted(FEEDS) if getattr(self, name) is not None]
         if len(feeds) > 1:
             raise ValueError(f"{' and '.join(feeds)} feed one topic: leave all but one out")
+        if feeds and self.isolation != "read_committed":
+            raise ValueError(f"what {feeds[0]} sends is whole only once it is committed: leave the isolation out")
         if self.rate is not None and self.format != RATE:
             raise ValueError(f"a rate is not of the format {self.format}: write `format: rate`")
         return self

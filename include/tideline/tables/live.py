@@ -63,7 +63,7 @@ class LivePublisher:
         """Publishes parts of this driver's batches, and closes the windows that E has passed; the rows changed."""
         watermark_ms = self._era.watermark_ms(row)
         shared = pc.less_equal(parts["window_end"], pa.scalar(self._shared_until_us, TIME))
-        merged = self._publisher.merge(parts.filter(pc.invert(shared)), self._nothing)
+        merged = self._merge_own(parts.filter(pc.invert(shared)), row.version)
         if pc.any(shared).as_py():
             merged = pa.concat_tables([merged, self._merge_shared(parts.filter(shared)).cast(merged.schema)])
         finished = self._publisher.finish(merged, watermark_ms)
@@ -103,6 +103,12 @@ class LivePublisher:
             end = pc.field("window_end")
             closed = (end > pa.scalar(after, TIME)) & (end <= pa.scalar(until, TIME))
             self._detection.look_at_windows(name, closed, last)
+
+    def _merge_own(self, parts: pa.Table, version: int) -> pa.Table:
+        """Groups that only this generation knows; a single batch holds each once."""
+        if pc.all(pc.equal(parts["version"], version)).as_py():
+            return self._publisher.of_batch(parts)
+        return self._publisher.merge(parts, self._nothing)
 
     def _merge_shared(self, parts: pa.Table) -> pa.Table:
         """Groups of this batch that older generations know too, from all their inputs."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 import statistics
 from typing import Any
 
@@ -50,6 +51,32 @@ def test_the_newest_part_of_a_generation_replaces_the_older_ones() -> None:
     spec = small_spec()
     rows = published(spec, [inputs(spec, 1, log_line(1)), inputs(spec, 2, log_line(1), log_line(2))])
     assert [(row["request_count"], row["part_version"]) for row in rows] == [(2, 2)]
+
+
+def test_a_batch_alone_is_merged_as_with_others() -> None:
+    measures = {"n": "count", "s": "sum(response_time)", "u": "set(user_id)", "d": "count_distinct(user_id)"}
+    spec = small_spec(
+        a={"window": "10 seconds", "keys": ["service"], "measures": measures},
+        b={
+            "window": "20 seconds",
+            "slide": "10 seconds",
+            "measures": {"q": "sequence(user_id)", "x": "max(timestamp)"},
+        },
+    )
+    rng = random.Random(3)
+    lines = [
+        log_line(
+            rng.uniform(0, 60), rng.choice("xyz"), user_id=rng.choice([None, "u1", "u2", "u3"]), response_time=0.25
+        )
+        for _ in range(200)
+    ]
+    parts, publisher = inputs(spec, 7, *lines), Publisher(spec)
+    ways = [publisher.of_batch(parts), publisher.merge(parts, parts.slice(0, 0))]
+    first, second = (
+        {name: rows.sort_by([("window_end", "ascending"), ("key", "ascending")]) for name, rows in finished.items()}
+        for finished in (publisher.finish(way.cast(ways[1].schema), 30_000) for way in ways)
+    )
+    assert first == second and len(first["a"]) and len(first["b"])
 
 
 def test_parts_of_two_generations_add_up() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.late_player import reconcile
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
@@ -106,6 +108,22 @@ def test_who_begins_again_goes_on_where_the_last_transaction_ended(tmp_path: Pat
     assert outlet(player, log).step() == 1
     assert outlet(player, log).step() == 0
     assert [key[1] for key in log.take()] == ["1970-01-01T00:00:10Z"]
+
+
+def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
+    counts = {"window": "10 seconds", "measures": {"n": "count"}, "derived": {"ratio": "n / 0.0::double"}}
+    player, log = Player(tmp_path, small_spec(counts=counts)), Log()
+    player.play(log_line(1))
+    outlet(player, log).step()
+    assert [(row or {})["ratio"] for row in log.take().values()] == [None]
+
+
+def test_a_row_that_no_broker_takes_stays_in_its_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    player, log = Player(tmp_path, small_spec()), Log()
+    player.play(log_line(1, "x" * 600_000), log_line(1, "y"))
+    assert outlet(player, log).step() == 2
+    assert [key[-1] for key in log.take()] == ["y"]
+    assert "is too large for a topic and stays in its table alone" in caplog.text
 
 
 def test_an_erased_group_is_sent_as_a_null_value(tmp_path: Path) -> None:

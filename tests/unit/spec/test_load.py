@@ -380,6 +380,13 @@ late_data: {on_time_topic: on-time}
         ("rate: {rows_per_second: 5}", "socket: {port: 99999}", "99999", "99999 is out of bounds", "at most 65535"),
         ("  rate: {", "  socket: {port: 1}\n  rate: {", "t", "rate and socket feed one topic", "leave all but one out"),
         ("format: rate", "format: log", "t", "a rate is not of the format log", "write `format: rate`"),
+        (
+            "format: rate",
+            "format: rate\n  isolation: read_uncommitted",
+            "t",
+            "what rate sends is whole only once",
+            "leave",
+        ),
         ("to: console", "to: consol", "consol", "this is no kind of sink", "write to: 'console', 'kafka'"),
         ("rows: 3", "row: 3", "row", "unknown key 'row' in sinks.0", "did you mean 'rows'?"),
         ("rows: 3", "mode: appended", "appended", "'appended' is not known here", "'append', 'update' or 'complete'"),
