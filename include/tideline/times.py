@@ -20,6 +20,11 @@ def iso(at: datetime) -> str:
     return utc.isoformat(timespec=digits).replace("+00:00", "Z")
 
 
+def plain_text(value: object) -> str:
+    """What JSON has no form for: times as they are told everywhere, anything else as its text."""
+    return iso(value) if isinstance(value, datetime) else str(value)
+
+
 def iso_us(us: int) -> str:
     return iso(at_us(us))
 

@@ -91,19 +91,24 @@ class FeedSink:
         self._checkpoint = checkpoint
         self._sender = sender
         self._check = check
+        self._group: str | None = None
+        self._next = 0
 
     def __call__(self, lines: DataFrame, batch: int) -> None:
         self._check()
-        group = f"tideline-{self._name}-feed-{query_id(self._checkpoint)}"
-        last = self._sender.cursor(group, self._topic)
-        if last is not None and last.position > batch:
+        if self._group is None:  # asked once: no other can move the cursor from here on
+            self._group = f"tideline-{self._name}-feed-{query_id(self._checkpoint)}"
+            last = self._sender.cursor(self._group, self._topic)
+            self._next = last.position if last else 0
+        if batch < self._next:
             log.info("feed batch %d was sent before", batch)
             return
         rows = lines.toArrow()
         if len(rows):
             sent = self._sender.send(
-                self._topic, feed_records(rows, self._sender.partitions(self._topic)), group, Cursor(batch + 1)
+                self._topic, feed_records(rows, self._sender.partitions(self._topic)), self._group, Cursor(batch + 1)
             )
+            self._next = batch + 1
             log.info("feed batch %d: %d records sent to %s", batch, sent, self._topic)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from rich.box import Box
 from rich.console import Console
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tideline.errors import UserError
-from tideline.times import iso
+from tideline.times import plain_text
 
 _ANY_WIDTH = 10_000
 
@@ -29,11 +28,7 @@ def progress(line: str) -> None:
 
 def print_json(value: object) -> None:
     """One object, as `--json` promises; times as `tideline.times` tells them, paths as text."""
-    sys.stdout.write(json.dumps(value, default=_text) + "\n")
-
-
-def _text(value: object) -> str:
-    return iso(value) if isinstance(value, datetime) else str(value)
+    sys.stdout.write(json.dumps(value, default=plain_text) + "\n")
 
 
 def print_error(error: UserError) -> None:

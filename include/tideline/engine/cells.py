@@ -50,11 +50,10 @@ def _database(process: int) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def key_sql(metric: Metric, columns: Sequence[str] = ()) -> str:
-    """A group's key as one text: the JSON array of its key columns, which may have other names meanwhile."""
-    named = columns or metric.keys
-    texts = ", ".join(f'"{key}"::varchar' for key in named)  # DuckDB makes no list of a text and a number
-    return f"to_json([{texts}])::varchar" if named else "'[]'"
+def key_sql(columns: Sequence[str]) -> str:
+    """A group's key as one text: the JSON array of its key columns."""
+    texts = ", ".join(f'"{column}"::varchar' for column in columns)  # DuckDB makes no list of a text and a number
+    return f"to_json([{texts}])::varchar" if columns else "'[]'"
 
 
 def counts_where(metric: Metric) -> str:
@@ -201,7 +200,7 @@ class Engine:
         return f"""
           select '{name}' as metric, make_timestamptz(window_us) as window_end,
             make_timestamptz(window_us + {extra_delay_us(self.spec, name)}) as drop_at,
-            {key_sql(metric, names)} as key, pane_cells.* exclude ({", ".join([*names, "pane", "copy", "window_us"])})
+            {key_sql(names)} as key, pane_cells.* exclude ({", ".join([*names, "pane", "copy", "window_us"])})
           from (select *, {window_ends(metric, "pane")} as window_us
                 from (select {groups}{keys}_t - {floor_rest("_t", metric.pane_ms * 1000)} as pane,
                         make_timestamptz(max(_t)) as ts, count(*) as events{", " + slots if slots else ""}

@@ -42,7 +42,7 @@ def _metric_pairs(engine: Engine, name: str, source: str) -> str:
     metric = engine.spec.metrics[name]
     return f"""
       select *, '{name}' as _metric, {metric.window * 1000} as _length_us
-      from (select events.*, {key_sql(metric)} as _key, {window_ends(metric, "_t", "_copy")} as _window_us
+      from (select events.*, {key_sql(metric.keys)} as _key, {window_ends(metric, "_t", "_copy")} as _window_us
             from {source} as events, range({copies(metric)}) as copies(_copy) where true{counts_where(metric)})
       where {holds(metric, "_t", "_window_us")} and _window_us + {extra_delay_us(engine.spec, name)} <= _late_us
         and _window_us > {engine.bounds.after_us} and _window_us <= {engine.bounds.until_us}"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from itertools import chain
 from math import isfinite
 from pathlib import Path
@@ -20,7 +19,7 @@ from tideline.spec.sinks import ConsoleSink, KafkaSink
 from tideline.tables.changes import Changes, Seen, changes_since, seen_now
 from tideline.tables.published import HOUR, read_published
 from tideline.text_table import text_table
-from tideline.times import iso
+from tideline.times import iso, plain_text
 
 log = logging.getLogger(__name__)
 
@@ -111,17 +110,13 @@ def _value(metric: str, row: dict[str, Any]) -> bytes:
     """JSON knows no infinity: a number that is none is null."""
     told = {name: row[name] for name in row if name not in _NOT_SENT}
     finite = {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in told.items()}
-    text = json.dumps({"metric": metric} | finite, default=_plain, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({"metric": metric} | finite, default=plain_text, ensure_ascii=False, allow_nan=False)
     return text.encode()
 
 
 def _key(metric: str, row: dict[str, Any]) -> bytes:
     told = [metric, iso(row["window_start"]), iso(row["window_end"]), *json.loads(row["key"])]
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _plain(value: object) -> str:
-    return iso(value) if isinstance(value, datetime) else str(value)
 
 
 def _cursor_of(seen: Seen) -> Cursor:

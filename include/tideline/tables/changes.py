@@ -19,13 +19,11 @@ from deltalake.exceptions import DeltaError
 
 from tideline.engine.cells import connect
 from tideline.engine.relations import restrict
-from tideline.tables.delta import dataset_of, exists
+from tideline.tables.delta import dataset_of, exists, no_rows_of, statistics_of
+from tideline.tables.newer import GROUP
 from tideline.tables.published import HOUR, conform, in_hours
 
 log = logging.getLogger(__name__)
-
-GROUP: Final = ["window_start", "window_end", "key"]
-"""What names a row of a published table."""
 
 _MARGIN_MS: Final = 60_000
 
@@ -62,9 +60,9 @@ def changes_since(path: Path, seen: Seen | None) -> Changes | None:
     then = _as_then(path, seen)
     hours = _written_since(now, seen) if then is None else _differing(then, now)
     if not hours:
-        return Changes(_none(now), _groups(_none(now)), look)
+        return Changes(no_rows_of(now), _groups(no_rows_of(now)), look)
     rows = dataset_of(path, now, in_hours(hours)).to_table()
-    before = _none(now) if then is None else _rows_then(path, then, hours, rows.schema)
+    before = no_rows_of(now) if then is None else _rows_then(path, then, hours, rows.schema)
     return Changes(_others(rows, before), _groups(restrict(before, rows, GROUP, present=False)), look)
 
 
@@ -74,12 +72,8 @@ def seen_now(path: Path) -> Seen | None:
 
 
 def _look(table: DeltaTable) -> Seen:
-    written: list[int] = _files(table)["modification_time"].to_pylist()
+    written: list[int] = statistics_of(table)["modification_time"].to_pylist()
     return Seen(str(table.metadata().id), table.version(), max(written, default=0))
-
-
-def _files(table: DeltaTable) -> pa.Table:
-    return pa.table(table.get_add_actions(flatten=True))
 
 
 def _as_then(path: Path, seen: Seen) -> DeltaTable | None:
@@ -93,13 +87,15 @@ def _as_then(path: Path, seen: Seen) -> DeltaTable | None:
 
 def _differing(then: DeltaTable, now: DeltaTable) -> set[str]:
     """The hours that do not consist of the same files."""
-    files = [{(row["path"], row[f"partition.{HOUR}"]) for row in _files(each).to_pylist()} for each in (then, now)]
+    files = [
+        {(row["path"], row[f"partition.{HOUR}"]) for row in statistics_of(each).to_pylist()} for each in (then, now)
+    ]
     return {hour for _, hour in files[0] ^ files[1]}
 
 
 def _written_since(now: DeltaTable, seen: Seen) -> set[str]:
     """The hours with a file that is not surely older than the look."""
-    files = _files(now)
+    files = statistics_of(now)
     later = pc.greater_equal(files["modification_time"], seen.at_ms - _MARGIN_MS)
     return set(files.filter(later)[f"partition.{HOUR}"].to_pylist())
 
@@ -119,10 +115,6 @@ def _others(rows: pa.Table, before: pa.Table) -> pa.Table:
     connection.register("before", before)
     other: pa.Table = connection.sql("select * from rows except select * from before").to_arrow_table()
     return other.cast(rows.schema)
-
-
-def _none(table: DeltaTable) -> pa.Table:
-    return pa.schema(table.schema().to_arrow()).empty_table()
 
 
 def _groups(rows: pa.Table) -> pa.Table:

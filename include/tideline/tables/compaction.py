@@ -13,11 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import DeltaError
 
-from tideline.tables.delta import commit_on_fresh_handle, exists
+from tideline.tables.delta import commit_on_fresh_handle, exists, statistics_of
 from tideline.tables.schemas import StreamTables
 
 log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def target_size(sizes: Sequence[int]) -> int | None:
 def file_sizes(table: DeltaTable) -> Mapping[Partition, list[int]]:
     """Bytes of each live file, by the partition it is in."""
     by = table.metadata().partition_columns
-    actions = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    actions = statistics_of(table).to_pylist()
     sizes: dict[Partition, list[int]] = defaultdict(list)
     for action in actions:
         sizes[tuple((column, action[f"partition.{column}"]) for column in by)].append(action["size_bytes"])

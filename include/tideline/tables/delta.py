@@ -74,6 +74,11 @@ def dataset_of(path: Path, table: DeltaTable, pruned_by: Any = None) -> Dataset:
     return table.to_pyarrow_dataset(filesystem=files, file_pruning_predicate=pruned_by)
 
 
+def no_rows_of(table: DeltaTable) -> pa.Table:
+    """No rows, in the table's columns."""
+    return pa.schema(table.schema().to_arrow()).empty_table()
+
+
 def statistics_of(table: DeltaTable) -> pa.Table:
     """A row a file: `partition.<column>`, and `min.<column>` and `max.<column>` of the columns that prune, null where
     a file has none."""
@@ -135,10 +140,9 @@ def stamp(path: Path, writer: str, version: int) -> None:
 
     def commit(table: DeltaTable) -> bool:
         if (table.transaction_version(writer) or 0) < version:
-            empty = table.schema().to_arrow()
             write_deltalake(
                 table,
-                pa.schema(empty).empty_table(),
+                no_rows_of(table),
                 mode="append",
                 commit_properties=stamped(writer, version),
             )

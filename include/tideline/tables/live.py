@@ -24,7 +24,7 @@ from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correc
 from tideline.versions import version_of
 
 _WRITERS: Final = 2
-"""Tables written at once: a table's commit waits for its files half of the time."""
+"""Tables written at once."""
 
 
 class LivePublisher:

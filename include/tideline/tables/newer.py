@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 IDENTITY = ["window_end", "key"]
 """A group within its metric: two specs may each own a window that begins at the same time, never one that ends so."""
-_GROUP = ["window_start", "window_end", "key"]
+GROUP = ["window_start", "window_end", "key"]
+"""What names a published row to its readers."""
 _INPUTS = ["part_version", "revision", "is_open"]
-SEEN = [*_GROUP, "part_version", "revision"]
+SEEN = [*GROUP, "part_version", "revision"]
 """What names a published row, and the inputs it was made from."""
 
 
@@ -54,7 +55,7 @@ def decide(
     choose.
     """
     stale = pa.chunked_array([pa.repeat(pa.scalar(False), len(old))]) if stale is None else stale
-    offered = pa.concat_tables([rows.select([*_GROUP, *_INPUTS]), gone.select([*_GROUP, *_INPUTS])])
+    offered = pa.concat_tables([rows.select([*GROUP, *_INPUTS]), gone.select([*GROUP, *_INPUTS])])
     _require_single(offered)
     there = _numbered(old.select([*IDENTITY, *_INPUTS]), "there").append_column(
         "free", pc.or_(stale, _is_among(old, wrong))
@@ -112,7 +113,7 @@ def _is_among(old: pa.Table, wrong: pa.Table | None) -> pa.ChunkedArray:
 
 
 def _seen(pairs: pa.Table) -> pa.Table:
-    return pairs.select([*_GROUP, "old_part_version", "old_revision"]).rename_columns(SEEN)
+    return pairs.select([*GROUP, "old_part_version", "old_revision"]).rename_columns(SEEN)
 
 
 def _is_free(pairs: pa.Table) -> pa.ChunkedArray:

@@ -27,6 +27,7 @@ from tideline.tables.delta import (
     dataset_of,
     exists,
     make_table,
+    no_rows_of,
     open_dataset,
     stamped,
 )
@@ -162,16 +163,12 @@ def clear_stale(path: Path, claim: Claim, version: int) -> int:
         )
         if not len(found) and last >= version:
             return 0
-        old = dataset_of(path, table, in_hours(_hours(found))).to_table() if len(found) else _empty(table)
+        old = dataset_of(path, table, in_hours(_hours(found))).to_table() if len(found) else no_rows_of(table)
         none = old.slice(0, 0)
         _overwrite(table, decide(old, none, none, stale=claim.stale(old), clear=True), max(last, version))
         return len(found)
 
     return commit_on_fresh_handle(path, commit) if exists(path) else 0
-
-
-def _empty(table: DeltaTable) -> pa.Table:
-    return _schema(table).empty_table()
 
 
 def require_same_types(tables: StreamTables, spec: StreamSpec) -> None:
@@ -196,7 +193,7 @@ def _overwrite(table: DeltaTable, decision: Decision, version: int) -> None:
     """Writes the changed hours anew, on the handle that was read: a commit in between makes it fail."""
     hours = _hours(decision.removed, decision.taken)
     if not hours:
-        write_deltalake(table, _empty(table), mode="append", commit_properties=stamped(PUBLISHED_WRITER, version))
+        write_deltalake(table, no_rows_of(table), mode="append", commit_properties=stamped(PUBLISHED_WRITER, version))
         return
     untouched = decision.kept.filter(pc.is_in(decision.kept[HOUR], value_set=pa.array(sorted(hours))))
     is_wider = len(decision.kept.schema) > len(_schema(table))
