@@ -22,6 +22,8 @@ LARGEST: Final = 1_000_000
 """Bytes of a record that every broker takes by default; a longer one is the source's to cut."""
 
 _COORDINATOR_S: Final = 30.0
+_BLOCK_MS: Final = 20_000
+"""How long to wait for a topic's partitions, or for what an earlier sender left open to be aborted."""
 _FETCH_S: Final = 0.2
 
 
@@ -58,6 +60,9 @@ class Cursor(NamedTuple):
 class Sends(Protocol):
     """What outlets ask of a sender; see `TransactionalSender`."""
 
+    @property
+    def session(self) -> int: ...
+
     def cursor(self, group: str, topic: str) -> Cursor | None: ...
 
     def send(self, topic: str, records: Iterable[Record], group: str, cursor: Cursor) -> int: ...
@@ -74,22 +79,39 @@ class TransactionalSender:
 
     def __init__(self, bootstrap: str, name: str, timeout_ms: int) -> None:
         self._bootstrap = bootstrap
-        with reached(bootstrap):
-            self._producer: Any = KafkaProducer(
-                bootstrap_servers=bootstrap,
+        self._name = name
+        self._timeout_ms = timeout_ms
+        self._sessions = 1
+        self._producer: Any = self._connect()
+
+    def _connect(self) -> Any:
+        with reached(self._bootstrap):
+            producer = KafkaProducer(
+                bootstrap_servers=self._bootstrap,
                 bootstrap_timeout_ms=CONNECT_MS,
-                transactional_id=name,
-                transaction_timeout_ms=timeout_ms,
+                transactional_id=self._name,
+                transaction_timeout_ms=self._timeout_ms,
+                max_block_ms=_BLOCK_MS,
                 max_request_size=2 * LARGEST,
                 linger_ms=20,
                 batch_size=64 << 10,
             )
-        self._producer.init_transactions()
+        producer.init_transactions()
+        return producer
+
+    @property
+    def session(self) -> int:
+        """The number of the connection. A transaction that fails ends it, and whoever asks for this begins the next:
+        in between another sender may have moved the cursors."""
+        if self._producer is None:
+            self._producer = self._connect()
+            self._sessions += 1
+        return self._sessions
 
     def cursor(self, group: str, topic: str) -> Cursor | None:
         """The cursor of the last transaction of this group; None before the first.
 
-        It is this sender's own, or an earlier one's: since this one began, no other can move it.
+        It is this sender's own, or an earlier one's: since this session began, no other can move it.
         """
         at = TopicPartition(topic, 0)
         deadline = time.monotonic() + _COORDINATOR_S
@@ -106,8 +128,13 @@ class TransactionalSender:
     def send(self, topic: str, records: Iterable[Record], group: str, cursor: Cursor) -> int:
         """Sends the records and moves the cursor, both or neither; returns how many.
 
-        Fenced if a later sender has this one's name, SendRefused for all else that the broker does not take.
+        Fenced if a later sender has this one's name, SendRefused for all else that the broker does not take; the
+        session has ended then.
         """
+        if self._producer is None:
+            raise SendRefused(
+                f"the connection to {self._bootstrap} has ended", "ask for the session and the cursor first"
+            )
         try:
             self._producer.begin_transaction()
             sent = [
@@ -123,12 +150,20 @@ class TransactionalSender:
             self._producer.send_offsets_to_transaction(where, ConsumerGroupMetadata(group, -1, "", None))
             self._producer.commit_transaction()
         except ProducerFencedError as error:
-            raise Fenced(f"another sender to '{topic}' was started") from error
+            self.close()
+            raise Fenced(
+                f"a transaction to '{topic}' was fenced: another sender named {self._name} was started, or it took"
+                f" longer than {self._timeout_ms // 1000} s"
+            ) from error
         except KafkaError as error:
+            self.close()
             raise SendRefused(
                 f"the broker at {self._bootstrap} did not take a transaction to topic '{topic}': {error}",
-                "look at its log, then at `tideline status`",
+                "look at its log, and at the topic's settings",
             ) from error
+        except BaseException:
+            self.close()
+            raise
         return len(sent)
 
     def partitions(self, topic: str) -> int:
@@ -136,7 +171,10 @@ class TransactionalSender:
         return len(self._producer.partitions_for(topic) or ())
 
     def close(self) -> None:
-        self._producer.close(timeout=1)
+        """Ends the session."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=1)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,8 @@ from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
-DRAIN_S = 30.0
+DRAIN_S = 25.0
+"""With what the queries and the outlets may take to stop, less than the keeper gives a driver to drain."""
 
 
 def attend(

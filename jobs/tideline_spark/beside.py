@@ -6,17 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from pyspark.sql.streaming import StreamingQuery
 
+from tideline.sinks.of_stream import Planned
 from tideline.sinks.outlet import Outlet
+from tideline.troubles import Troubles
 from tideline_spark.fence import Fence
 
 log = logging.getLogger(__name__)
 
 _PERIOD_S: Final = 1.0
-_LAST_S: Final = 30.0
+_LAST_S: Final = 10.0
 STUCK_S: Final = 600.0
 """A step that takes longer does not come back: Kafka's client waits for ever for the end of a transaction."""
 
@@ -45,11 +48,23 @@ class FeedQuery:
 
 
 class Outlets:
-    """Steps through the outlets every second, on a thread of their own, and once more at the end."""
+    """Steps through the outlets every second, on a thread of their own, and once more at the end.
 
-    def __init__(self, outlets: Sequence[Outlet], fence: Fence, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._outlets = outlets
+    One that fails is made anew when it is tried again, and the others go on; only a superseded driver passes on no
+    more.
+    """
+
+    def __init__(
+        self,
+        outlets: Sequence[Planned],
+        fence: Fence,
+        troubles: Troubles,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._planned = outlets
+        self._made: dict[str, Outlet] = {}
         self._fence = fence
+        self._troubles = troubles
         self._clock_s = clock_s
         self._alive = clock_s()
         self._over = threading.Event()
@@ -71,18 +86,24 @@ class Outlets:
     def _run(self) -> None:
         try:
             while not self._over.wait(_PERIOD_S):
-                self._step()
-            while self._step():  # what the last batch published
+                self.step()
+            while self.step():  # what the last batch published
                 pass
         except Exception as error:
             self._failure = error
 
-    def _step(self) -> int:
+    def step(self) -> int:
         """Passes on what is new; how much that was."""
-        self._fence.check()
-        passed_on = 0
-        for outlet in self._outlets:
+        passed_on: list[int] = []
+        for planned in self._planned:
             self._alive = self._clock_s()
-            passed_on += outlet.step()
+            self._troubles.attempt(planned.name, partial(self._step, planned, passed_on))
         self._alive = self._clock_s()
-        return passed_on
+        return sum(passed_on)
+
+    def _step(self, planned: Planned, passed_on: list[int]) -> None:
+        """Forgets an outlet that fails: what it knows of the topic may not be so any more."""
+        self._fence.check()
+        outlet = self._made.pop(planned.name, None) or planned.make()
+        passed_on.append(outlet.step())
+        self._made[planned.name] = outlet

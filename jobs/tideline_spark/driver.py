@@ -17,6 +17,7 @@ from tideline.spec.load import load_spec
 from tideline.stream_books import reader
 from tideline.tables.schemas import StreamTables
 from tideline.topic_watch import TopicWatch
+from tideline.troubles import Troubles
 from tideline_spark import lifetime
 from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
@@ -34,6 +35,7 @@ _SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "250000",
     "spark.sql.streaming.statefulOperator.allowMultiple": "true",
     "spark.sql.execution.useObjectHashAggregateExec": "false",
+    "spark.sql.streaming.stopTimeout": "10s",
 }
 
 
@@ -71,6 +73,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         watch.check()
         guard.check()
 
+    troubles = Troubles(now_ms, heartbeat.tell_troubles)
     sink = BatchSink(
         identity,
         checkpoint,
@@ -79,6 +82,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         check_batch=check_batch,
         done=lambda done: heartbeat.batch_done(spec.source.topic, done),
         counter=lambda batch: counter_before(query_named(spark, spec.name), batch),
+        attempt=troubles.attempt,
     )
     outlets = stream_outlets(tables, begun.eras, reader(arguments.bootstrap, spec), arguments.bootstrap)
     query = (
@@ -90,7 +94,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         .start()
     )
     heartbeat.query_started()
-    beside: list[Beside] = [Outlets(outlets, fence)] if outlets else []
+    beside: list[Beside] = [Outlets(outlets, fence, troubles)] if outlets else []
     if spec.source.feed:
         beside.append(
             FeedQuery(start_feed(spark, spec, spec.source.feed, arguments.bootstrap, stream.feed, fence.check))

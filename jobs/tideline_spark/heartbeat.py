@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tideline.troubles import Trouble
 from tideline_spark.fence import Fence
 from tideline_spark.sink import BatchDone
 
@@ -30,7 +31,7 @@ class Heartbeat:
         self._facts: dict[str, Any] = {
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
             "batches": 0, "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None,
-            "late_version": None, "exception": None, "ui": None,
+            "late_version": None, "troubles": [], "exception": None, "ui": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -51,6 +52,9 @@ class Heartbeat:
         with self._lock:
             self._facts.update(facts)
         self.write()
+
+    def tell_troubles(self, troubles: Sequence[Trouble]) -> None:
+        self.tell(troubles=[{"part": each.part, "reason": each.reason, "since": each.since} for each in troubles])
 
     def query_started(self) -> None:
         """From here on, silence is idleness."""

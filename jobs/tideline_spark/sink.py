@@ -22,6 +22,7 @@ from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.compaction import tidy_after
 from tideline.tables.live import LivePublisher
 from tideline.tables.schemas import TIME, StreamTables
+from tideline.troubles import Attempt, must
 from tideline.versions import version_of
 from tideline_spark.books import Books, ChunkBooks, refused_of, take_batch
 from tideline_spark.rule_settings import rule_settings
@@ -70,6 +71,7 @@ class BatchSink:
         check_batch: Callable[[], None],
         done: Callable[[BatchDone], None],
         counter: Callable[[int], dict[str, str]] = lambda _: {},
+        attempt: Attempt = must,
     ) -> None:
         self._identity = identity
         self._checkpoint = checkpoint
@@ -79,7 +81,7 @@ class BatchSink:
         self._done = done
         self._counter = counter
         self._slots = slot_columns(stream_plans(identity.spec).values())
-        self._publisher = LivePublisher(tables, identity.eras, identity.generation)
+        self._publisher = LivePublisher(tables, identity.eras, identity.generation, attempt)
         self._publisher.recover()
 
     def __call__(self, groups: DataFrame, batch: int) -> None:

@@ -41,7 +41,7 @@ def test_an_older_sender_sends_nothing_more(bootstrap: str) -> None:
     with TransactionalSender(bootstrap, "sender-2", 60_000) as old:
         old.send("fenced", [Record(b"before")], GROUP, Cursor(1))
         with TransactionalSender(bootstrap, "sender-2", 60_000) as new:
-            with pytest.raises(Fenced, match="another sender to 'fenced' was started"):
+            with pytest.raises(Fenced, match="another sender named sender-2 was started"):
                 old.send("fenced", [Record(b"a ghost's")], GROUP, Cursor(9))
             new.send("fenced", [Record(b"after")], GROUP, Cursor(2))
             assert new.cursor(GROUP, "fenced") == Cursor(2)
@@ -54,7 +54,9 @@ def test_what_the_broker_refuses_leaves_neither_records_nor_cursor(bootstrap: st
         sender.send("refused", [Record(b"first")], GROUP, Cursor(1))
         with pytest.raises(SendRefused, match="did not take a transaction to topic 'refused'"):
             sender.send("refused", [Record(b"second"), Record(b"x" * 1_500_000)], GROUP, Cursor(2))
-    with TransactionalSender(bootstrap, "sender-3", 60_000) as sender:
+        with pytest.raises(SendRefused, match="has ended"):
+            sender.send("refused", [Record(b"without asking for the cursor")], GROUP, Cursor(2))
+        assert sender.session == 2
         assert sender.cursor(GROUP, "refused") == Cursor(1)
         sender.send("refused", [Record(b"third")], GROUP, Cursor(2))
     assert values(bootstrap, "refused") == [b"first", b"third"]

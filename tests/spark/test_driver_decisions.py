@@ -17,9 +17,12 @@ from tideline.kafka_io import OffsetsGone
 from tideline.kafka_transactions import SendRefused
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
+from tideline.sinks.of_stream import Planned
+from tideline.sinks.outlet import Outlet
 from tideline.tables.books import read_last_row
 from tideline.tables.delta import Superseded
 from tideline.tables.published import ColumnChanged
+from tideline.troubles import Troubles
 from tideline_spark.attend import stop_requested
 from tideline_spark.begin_stream import require_checkpoint
 from tideline_spark.beside import STUCK_S, Outlets
@@ -110,22 +113,42 @@ class Waiting:
 
 
 class Failing:
+    """Fails for the first times, and then has something to pass on once."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.left = 1
+
     def step(self) -> int:
-        raise SendRefused("the broker did not take it", "look at its log")
+        if self.times:
+            self.times -= 1
+            raise SendRefused("the broker did not take it", "look at its log")
+        self.left, passed_on = 0, self.left
+        return passed_on
 
 
-def test_a_sink_that_fails_ends_the_driver(tmp_path: Path) -> None:
-    outlets = Outlets([Failing()], Fence(tmp_path, 1))
-    outlets.check()
-    with pytest.raises(SendRefused):
-        outlets.stop()
-    with pytest.raises(SendRefused):
-        outlets.check()
+def test_a_sink_that_fails_is_tried_again_and_stops_no_other(tmp_path: Path) -> None:
+    failing, well, made, now, told = Failing(2), Failing(0), list[str](), [0], list[list[str]]()
+
+    def make() -> Outlet:
+        made.append("a")
+        return failing
+
+    troubles = Troubles(lambda: now[0], lambda known: told.append([each.part for each in known]))
+    outlets = Outlets([Planned("a", make), Planned("b", lambda: well)], Fence(tmp_path, 1), troubles)
+    outlets.stop()
+    assert (failing.times, well.left, told) == (1, 0, [["a"]])
+    assert outlets.step() == 0  # too early
+    now[0] = 5_000
+    assert outlets.step() == 0
+    now[0] = 15_000
+    assert outlets.step() == 1
+    assert (made, told) == (["a", "a", "a"], [["a"], ["a"], []])
 
 
 def test_a_sink_that_does_not_come_back_ends_the_driver(tmp_path: Path) -> None:
     now, waiting = [1000.0], Waiting()
-    outlets = Outlets([waiting], Fence(tmp_path, 1), lambda: now[0])
+    outlets = Outlets([Planned("a", lambda: waiting)], Fence(tmp_path, 1), Troubles(), lambda: now[0])
     assert waiting.entered.wait(60)
     now[0] += STUCK_S
     outlets.check()
@@ -139,7 +162,7 @@ def test_a_sink_that_does_not_come_back_ends_the_driver(tmp_path: Path) -> None:
 def test_a_superseded_driver_passes_nothing_on(tmp_path: Path) -> None:
     create_epoch(tmp_path, 2, {})
     waiting = Waiting()
-    outlets = Outlets([waiting], Fence(tmp_path, 1))
+    outlets = Outlets([Planned("a", lambda: waiting)], Fence(tmp_path, 1), Troubles())
     with pytest.raises(Superseded):
         outlets.stop()
     assert not waiting.entered.is_set()

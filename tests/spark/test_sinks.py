@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from support.drivers import DriverProcess
+from support.kafka_acts import set_topic
 from support.platform import Platform
 from support.records import log_line
 from tideline.home import Home
@@ -108,3 +109,44 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(platform: Platf
     late = read_late_events(tables)
     assert late is not None and late["offset"].to_pylist() == [4]
     assert [dict(record.headers)["offset"] for record in messages(address, on_time)] == [b"0", b"1", b"3", b"5", b"6"]
+
+
+def test_a_sink_that_is_refused_stops_nothing_and_makes_up_for_it(platform: Platform, tmp_path: Path) -> None:
+    address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
+    name = f"refused-{abs(hash(tmp_path))}"
+    strict, well = f"{name}-strict", f"{name}-well"
+    spec = {
+        "name": name,
+        "source": {"topic": name},
+        "watermark": "10 seconds",
+        "trigger": "500 ms",
+        "metrics": {"counts": {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}},
+        "sinks": [{"to": "kafka", "topic": strict}, {"to": "kafka", "topic": well}],
+    }
+    for topic in (name, strict, well):
+        ensure_topic(address, topic, 1)
+    set_topic(address, strict, {"max.message.bytes": "128"})
+
+    def counts(topic: str) -> list[int]:
+        return [json.loads(record.value)["request_count"] for record in messages(address, topic)]
+
+    def troubles() -> list[str]:
+        beat = driver.heartbeat()
+        return [each["part"] for each in beat.troubles] if beat else []
+
+    driver = DriverProcess(home, spec, bootstrap=address)
+    try:
+        with Sender(address, name, 1) as sender:
+            sender.send(log_line(1))
+        assert wait_until(lambda: counts(well) == [1], STARTS_S)
+        assert wait_until(lambda: troubles() == [f"sink kafka {strict}: counts"], STARTS_S)
+        with Sender(address, name, 1) as sender:
+            sender.send(log_line(2))
+        assert wait_until(lambda: counts(well) == [1, 2], STARTS_S)
+        assert counts(strict) == []
+        set_topic(address, strict, {"max.message.bytes": "1000000"})
+        assert wait_until(lambda: troubles() == [] and counts(strict) == [2], STARTS_S)
+        assert driver.stop() == 0
+    finally:
+        driver.close()
+    assert counts(well) == [1, 2]

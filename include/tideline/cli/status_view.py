@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -12,7 +13,7 @@ COLUMNS = ("name", "desired", "state", "epoch", "batch", "backlog", "watermark")
 _STYLES = {"healthy": "green", "starting": "yellow", "failed": "red", "stopped": "dim"}
 
 
-def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, object]], console: Console = out) -> None:
+def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, Any]], console: Console = out) -> None:
     styles = [_STYLES.get(state) for state in services.values()]
     print_table(console, ("service", "state"), services.items(), styles=styles)
     if streams:
@@ -21,6 +22,9 @@ def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, obj
         print_table(console, COLUMNS, rows)
         for stream in streams:
             console.print(f"{stream['name']}: {stream['reason']}", markup=False)
+            for trouble in stream.get("troubles", ()):
+                told = f"{trouble['part']} fails since {trouble['since']}, the rest goes on: {trouble['reason']}"
+                console.print(f"{stream['name']}: {told}", markup=False)
 
 
 def _cell(column: str, value: object) -> str:

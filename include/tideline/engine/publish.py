@@ -8,6 +8,7 @@ group the one that is nowhere behind is the newer, and equal ones are the same r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import pyarrow as pa
@@ -93,14 +94,15 @@ class Publisher:
         self._connection.unregister("parts")
         return merged
 
-    def finish(self, merged: pa.Table, watermark_ms: int) -> dict[str, pa.Table]:
-        """Published rows by metric; a window is open while its `drop_at` is ahead of the watermark E."""
+    def finish(self, merged: pa.Table, watermark_ms: int, names: Collection[str] | None = None) -> dict[str, pa.Table]:
+        """Published rows by metric, of all unless named; a window is open while its `drop_at` is ahead of E."""
         self._connection.register("merged", merged)
         finished = {
             name: self._connection.sql(_finish_sql(self._spec, name, metric, self.plans[name], watermark_ms))
             .to_arrow_table()
             .cast(self._schemas[name])
             for name, metric in self._spec.metrics.items()
+            if names is None or name in names
         }
         self._connection.unregister("merged")
         return finished

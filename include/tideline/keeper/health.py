@@ -87,13 +87,20 @@ def _unproven(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding |
     return Kind.UNPROVEN, f"{evidence.batches} of {thresholds.stable_batches} batches committed"
 
 
+def _part_fails(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    """A table, a detector or a sink: the driver goes on without it and tries it again, so a new one would not help."""
+    beat = evidence.own_heartbeat
+    told = [f"{each['part']} fails: {each['reason']}" for each in (beat.troubles if beat else ())]
+    return (Kind.PART_FAILS, "; ".join(told)) if told else None
+
+
 def _well(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
     if evidence.backlog == 0:
         return Kind.IDLE, "no backlog"
     return Kind.HEALTHY, f"{evidence.batches} batches committed since the submit"
 
 
-_RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _unproven, _well)
+_RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _unproven, _part_fails, _well)
 
 
 def _stands_still(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class Heartbeat:
     late_version: int | None = None
     trigger_ms: int | None = None
     idle_triggers: int = 0
+    # What fails while the rest goes on: each with `part`, `reason` and `since`.
+    troubles: Sequence[Mapping[str, Any]] = ()
     exception: str | None = None
     ui: str | None = None
 

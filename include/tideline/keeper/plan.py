@@ -93,6 +93,7 @@ _STATE_OF = {
     Kind.UNPROVEN: State.DEPLOYED,
     Kind.HEALTHY: State.STABLE,
     Kind.IDLE: State.STABLE,
+    Kind.PART_FAILS: State.DEGRADED,
     Kind.HEARTBEAT_LOST: State.DEGRADED,
     Kind.UNKNOWN: State.UNKNOWN,
     **dict.fromkeys(LOST, State.UNHEALTHY),

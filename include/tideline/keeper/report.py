@@ -12,10 +12,12 @@ from tideline.home import Home
 from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.evidence import CheckpointView, backlog_of
+from tideline.keeper.heartbeat import read_heartbeat
+from tideline.keeper.lifecycle import LIVE
 from tideline.registry.rows import StreamRow, TransitionRow
 from tideline.registry.store import Registry
 from tideline.settings import Settings
-from tideline.times import iso_watermark
+from tideline.times import iso_ms, iso_watermark
 
 
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
@@ -55,7 +57,16 @@ def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
         "batch": seen.last_commit,
         "backlog": _backlog(settings, topic, seen),
         "watermark": iso_watermark(seen.watermark),
+        "troubles": _troubles(home, row),
     }
+
+
+def _troubles(home: Home, row: StreamRow) -> list[dict[str, object]]:
+    """What fails in the running driver while the rest goes on, by its own word."""
+    beat = read_heartbeat(home.stream(row.name).heartbeat)
+    if beat is None or beat.epoch != row.epoch or row.state not in LIVE:
+        return []
+    return [{**each, "since": iso_ms(each["since"])} for each in beat.troubles]
 
 
 def _backlog(settings: Settings, topic: str | None, seen: CheckpointView) -> int | None:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     UNPROVEN = "Unproven"
     HEALTHY = "Healthy"
     IDLE = "Idle"
+    PART_FAILS = "PartFails"
     HEARTBEAT_LOST = "HeartbeatLost"
     UNKNOWN = "Unknown"
     DRIVER_LOST = "DriverLost"

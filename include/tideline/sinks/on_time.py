@@ -33,8 +33,14 @@ log = logging.getLogger(__name__)
 _PLACE: Final = ["partition", "offset"]
 
 
+def next_batch(tables: StreamTables) -> int:
+    """The version from which on batches come that no driver has committed yet."""
+    last = read_last_row(tables)
+    return 0 if last is None else last.version + 1
+
+
 class OnTimeOutlet:
-    """Sends each batch's on-time events to a topic, one transaction a batch, from its first start on.
+    """Sends each batch's on-time events to a topic, one transaction a batch; at first from the batch `begin` on.
 
     An event goes to the partition it came from, by number, with the headers `topic`, `partition` and `offset`.
     """
@@ -46,26 +52,28 @@ class OnTimeOutlet:
         read: ReadRanges,
         topic: str,
         sender: Sends,
+        begin: int,
     ) -> None:
         self._tables = tables
+        self._begin = begin
         self._eras = eras
         self._read = read
         self._topic = topic
         self._sender = sender
         self._spec = eras[-1].spec
         self._group = f"tideline-{self._spec.name}-on-time"
-        cursor = sender.cursor(self._group, topic)
-        self._done = self._begin() if cursor is None else cursor.position - 1
-
-    def _begin(self) -> int:
-        """What was read before is not sent; and a driver that is started next must know."""
-        last = read_last_row(self._tables)
-        done = -1 if last is None else last.version
-        self._sender.send(self._topic, (), self._group, Cursor(done + 1))
-        return done
+        self._session: int | None = None
+        self._done = -1
 
     def step(self) -> int:
         """One batch: then others have their turn."""
+        if self._session != self._sender.session:
+            self._session = self._sender.session
+            cursor = self._sender.cursor(self._group, self._topic)
+            if cursor is None:
+                cursor = Cursor(self._begin)
+                self._sender.send(self._topic, (), self._group, cursor)  # a driver that is started next must know
+            self._done = cursor.position - 1
         sent = 0
         for row in read_ledger(self._tables, self._done)[:1]:
             sent += self._sender.send(self._topic, self._records(row), self._group, Cursor(row.version + 1))

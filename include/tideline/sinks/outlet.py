@@ -73,9 +73,13 @@ class KafkaOutlet:
         self._sink = sink
         self._sender = sender
         self._group = f"tideline-{stream}-{metric}-{sink.mode}"
-        self._seen = _seen_by(sender.cursor(self._group, sink.topic))
+        self._session: int | None = None
+        self._seen: Seen | None = None
 
     def step(self) -> int:
+        if self._session != self._sender.session:
+            self._session = self._sender.session
+            self._seen = _seen_by(self._sender.cursor(self._group, self._sink.topic))
         changes = changes_since(self._path, self._seen)
         if changes is None:
             return 0

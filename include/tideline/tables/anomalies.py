@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from tideline.anomalies import ANOMALIES, Judgement, Moment, revise
 from tideline.tables.delta import (
@@ -24,6 +24,8 @@ from tideline.tables.schemas import TIME, StreamTables
 ANOMALIES_WRITER: Final = "tideline-anomalies"
 _DETECTORS: Final = "tideline-detectors"
 """The transaction that tells by which detectors all closed windows were judged."""
+_BEHIND: Final = "tideline-detector-{}"
+"""The transaction of a detector: 1 while it has windows to judge again."""
 _IDENTITY: Final = ("kind", "metric", "window_end", "key")
 _ROUNDS: Final = 20
 
@@ -65,6 +67,33 @@ def mark_judged(tables: StreamTables, mark: int) -> None:
 
     open_table(tables.anomalies, ANOMALIES, [])
     commit_on_fresh_handle(tables.anomalies, commit)
+
+
+def detectors_behind(tables: StreamTables, kinds: Sequence[str]) -> frozenset[str]:
+    """Those of these detectors that have windows to judge again."""
+    if not kinds or not exists(tables.anomalies):
+        return frozenset()
+    table = DeltaTable(str(tables.anomalies))
+    return frozenset(kind for kind in kinds if table.transaction_version(_BEHIND.format(kind)))
+
+
+def mark_behind(tables: StreamTables, behind: Set[str], caught_up: Set[str] = frozenset()) -> None:
+    """Records which detectors have windows to judge again, and which have not any more."""
+
+    def commit(table: DeltaTable) -> None:
+        wanted = dict.fromkeys(caught_up, 0) | dict.fromkeys(behind, 1)
+        marks = [
+            Transaction(writer, mark)
+            for kind, mark in wanted.items()
+            if (table.transaction_version(writer := _BEHIND.format(kind)) or 0) != mark
+        ]
+        if marks:
+            properties = CommitProperties(app_transactions=marks, max_commit_retries=0)
+            write_deltalake(table, ANOMALIES.empty_table(), mode="append", commit_properties=properties)
+
+    if behind or caught_up:
+        open_table(tables.anomalies, ANOMALIES, [])
+        commit_on_fresh_handle(tables.anomalies, commit)
 
 
 def read_anomalies(tables: StreamTables, raised_only: bool = False) -> pa.Table:

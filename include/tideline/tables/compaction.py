@@ -100,7 +100,7 @@ def tidy(tables: StreamTables, metrics: Sequence[str]) -> None:
             if path in appended:  # a published hour is one file already
                 compact(path)
             vacuum(path)
-        except DeltaError as error:
+        except (DeltaError, OSError) as error:
             log.warning("%s is tidied the next time: %s", path, error)
 
 

@@ -6,7 +6,9 @@ Only windows of one era are held against each other: what another spec published
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,42 +21,100 @@ from tideline.engine.relations import within
 from tideline.generations import Era
 from tideline.ledger import LedgerRow
 from tideline.spec.detectors import AnyDetector
-from tideline.tables.anomalies import commit_anomalies, in_microseconds, judged_by, mark_judged, read_anomalies
+from tideline.tables.anomalies import (
+    commit_anomalies,
+    detectors_behind,
+    in_microseconds,
+    judged_by,
+    mark_behind,
+    mark_judged,
+    read_anomalies,
+)
 from tideline.tables.published import read_published
 from tideline.tables.schemas import TIME, StreamTables
+from tideline.troubles import Attempt, must
+
+Find = Callable[[AnyDetector, pa.Table], pa.Table]
+"""The anomalies among closed windows, as `detect` finds them."""
+Verdicts = dict[str, list[Callable[[], Judgement]]]
+"""By a detector's kind what asks it, once an era."""
 
 
 class Detection:
-    """The detectors of a stream's eras, over its published tables."""
+    """The detectors of a stream's eras, over its published tables.
 
-    def __init__(self, tables: StreamTables, eras: Sequence[Era]) -> None:
+    A detector whose `attempt` fails is marked as behind in the table of anomalies, and judges every closed window once
+    it works again; the others go on.
+    """
+
+    def __init__(self, tables: StreamTables, eras: Sequence[Era], attempt: Attempt = must, find: Find = detect) -> None:
         self._tables = tables
         self._every = eras
         self._eras = [era for era in eras if era.spec.detectors]
+        self._kinds = sorted({kind for era in self._eras for kind in era.spec.detectors})
+        self._attempt = attempt
+        self._find = find
 
     def settle(self, last: LedgerRow) -> int:
         """Judges every closed window again if the detectors, or the eras, are others than the last time."""
         told = [(era.first, era.spec.model_dump_json(include={"detectors"})) for era in self._every]
         mark = int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:7])
         known = judged_by(self._tables)
-        if known == mark or (known is None and not self._eras):
+        if known is None and not self._eras:
             return 0
-        now = Moment(last.batch_at_ms * 1000, last.generation)
-        changed = commit_anomalies(self._tables, lambda: list(self._everything()), now)
+        if known == mark:
+            return self.catch_up(last)
+        changed = self._commit(last, self._everything)
         mark_judged(self._tables, mark)
         return changed
 
-    def _everything(self) -> Iterator[Judgement]:
+    def set_back(self) -> None:
+        """All detectors are behind: some windows were not judged, and it is not known which."""
+        mark_behind(self._tables, frozenset(self._kinds))
+
+    def catch_up(self, last: LedgerRow) -> int:
+        """Judges every closed window by the detectors that are behind, whoever saw them fail."""
+        behind = detectors_behind(self._tables, self._kinds)
+        if not behind:
+            return 0
+        return self._commit(last, lambda: self._everything(behind), behind)
+
+    def _commit(self, last: LedgerRow, judge: Callable[[], Verdicts], behind: Set[str] = frozenset()) -> int:
+        """Commits what the detectors say that work; those that are `behind` are no more, those that fail now are."""
+        failed: set[str] = set()
+
+        def judgements() -> list[Judgement]:
+            said: dict[str, list[Judgement]] = {}
+            for kind, ask in judge().items():
+                if not self._attempt(f"detector {kind}", partial(_ask, ask, said.setdefault(kind, []))):
+                    del said[kind]
+                    failed.add(kind)
+            return [judgement for each in said.values() for judgement in each]
+
+        now = Moment(last.batch_at_ms * 1000, last.generation)
+        changed = commit_anomalies(self._tables, judgements, now)
+        mark_behind(self._tables, failed, behind - failed)
+        return changed
+
+    def _everything(self, only: Set[str] | None = None) -> Verdicts:
+        """What each detector says of every closed window; of `only` these detectors, or of all there are and were."""
         raised = read_anomalies(self._tables, raised_only=True)
         kinds = set(zip(raised["kind"].to_pylist(), raised["metric"].to_pylist(), strict=True))
+        asked: Verdicts = defaultdict(list)
         for era in self._every:
             own = within(raised, era.bounds)
-            for kind, metric in sorted(kinds - {(kind, d.metric) for kind, d in era.spec.detectors.items()}):
-                yield Judgement(kind, metric, _groups(_of(own, kind, metric)), [])
+            gone = kinds - {(kind, detector.metric) for kind, detector in era.spec.detectors.items()}
+            for kind, metric in sorted(gone if only is None else ()):
+                asked[kind].append(partial(_none_left, kind, metric, own))
             for kind, detector in era.spec.detectors.items():
-                closed = self._rows(era, detector, ~pc.field("is_open"))
-                judged = _groups(closed) | _groups(_of(own, kind, detector.metric))
-                yield Judgement(kind, detector.metric, judged, in_microseconds(detect(detector, closed)))
+                if only is None or kind in only:
+                    asked[kind].append(partial(self._of_every_window, era, kind, detector, own))
+        return asked
+
+    def _of_every_window(self, era: Era, kind: str, detector: AnyDetector, raised: pa.Table) -> Judgement:
+        closed = self._rows(era, detector, ~pc.field("is_open"))
+        judged = _groups(closed) | _groups(_of(raised, kind, detector.metric))
+        return Judgement(kind, detector.metric, judged, in_microseconds(self._find(detector, closed)))
 
     def look(self, changed: pa.Table, last: LedgerRow | None) -> int:
         """Judges the groups (metric, window_end, key) that changed, and the windows that look back upon them.
@@ -63,8 +123,7 @@ class Detection:
         """
         if last is None or not self._wanted(changed):
             return 0
-        now = Moment(last.batch_at_ms * 1000, last.generation)
-        return commit_anomalies(self._tables, lambda: list(self.judgements(changed)), now)
+        return self._commit(last, lambda: self.verdicts(changed))
 
     def _wanted(self, changed: pa.Table) -> list[tuple[Era, str, AnyDetector, pa.Table]]:
         """The detectors that judge some of the groups, each with those."""
@@ -85,14 +144,18 @@ class Detection:
         groups = rows.select(["window_end", "key"])
         return self.look(groups.append_column("metric", pa.repeat(metric, len(groups))), last)
 
-    def judgements(self, changed: pa.Table) -> Iterator[Judgement]:
+    def verdicts(self, changed: pa.Table) -> Verdicts:
         """What the detectors say of the groups, and of the windows that look back upon them, as published now."""
+        asked: Verdicts = defaultdict(list)
         for era, kind, detector, groups in self._wanted(changed):
-            closed = self._closed(era, detector, groups)
-            reached = affected(detector, closed, groups)
-            judged = _groups(reached)
-            found = [row for row in in_microseconds(detect(detector, closed)) if _group(row) in judged]
-            yield Judgement(kind, detector.metric, judged - self._still_open(era, detector, groups), found)
+            asked[kind].append(partial(self._of_groups, era, kind, detector, groups))
+        return asked
+
+    def _of_groups(self, era: Era, kind: str, detector: AnyDetector, groups: pa.Table) -> Judgement:
+        closed = self._closed(era, detector, groups)
+        judged = _groups(affected(detector, closed, groups))
+        found = [row for row in in_microseconds(self._find(detector, closed)) if _group(row) in judged]
+        return Judgement(kind, detector.metric, judged - self._still_open(era, detector, groups), found)
 
     def _still_open(self, era: Era, detector: AnyDetector, groups: pa.Table) -> frozenset[Group]:
         ends = pc.field("window_end").isin(pc.unique(groups["window_end"]))
@@ -150,3 +213,12 @@ def _groups(rows: pa.Table) -> frozenset[Group]:
 
 def _group(row: dict[str, Any]) -> Group:
     return row["window_end"], row["key"]
+
+
+def _none_left(kind: str, metric: str, raised: pa.Table) -> Judgement:
+    """A detector that there was: what it raised is withdrawn."""
+    return Judgement(kind, metric, _groups(_of(raised, kind, metric)), [])
+
+
+def _ask(asked: list[Callable[[], Judgement]], into: list[Judgement]) -> None:
+    into.extend([ask() for ask in asked])

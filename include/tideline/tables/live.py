@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Final
 
 import pyarrow as pa
@@ -19,69 +22,127 @@ from tideline.tables.books import last_window_us, read_inputs, read_last_row, re
 from tideline.tables.delta import last_version
 from tideline.tables.detection import Detection
 from tideline.tables.publication import Publication, named, of_groups
-from tideline.tables.published import Claim, Closing, Published, read_published, write_published
+from tideline.tables.published import Claim, Closing, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correction_schema
+from tideline.troubles import Attempt, must
 from tideline.versions import version_of
 
 _WRITERS: Final = 2
 """Tables written at once."""
 
 
+@dataclass(frozen=True)
+class Written:
+    """Rows of a metric's table that changed, and the ends (us) of windows that are closed by it."""
+
+    changed: int
+    closed_us: Set[int]
+
+
 class LivePublisher:
     """Publishes each batch of one driver; remembers which windows are open, so that it can close them.
 
     `recover` first: it publishes what a killed driver had committed and not yet published. Windows that may have
-    inputs beside this generation's parts are published from all of them.
+    inputs beside this generation's parts are published from all of them. A table whose `attempt` fails is behind, and
+    caught up with when it works again; the others go on.
     """
 
-    def __init__(self, tables: StreamTables, eras: Sequence[Era], generation: int) -> None:
+    def __init__(self, tables: StreamTables, eras: Sequence[Era], generation: int, attempt: Attempt = must) -> None:
         self._tables = tables
         self._era = era_of_generation(eras, generation)
+        self._attempt = attempt
         self._publication = Publication(tables, eras)
-        self._detection = Detection(tables, eras)
+        self._one_at_a_time = threading.Lock()
+        self._detection = Detection(tables, eras, attempt)
         self._publisher = Publisher(self._era.spec, self._era.first_version)
         self._claim = Claim.of(self._era, eras)
         self._open: dict[str, set[int]] = {name: set() for name in self._era.spec.metrics}
+        self._behind: dict[str, int] = {}
+        """The tables that miss something, each with the watermark (ms) from which on its windows may not be judged."""
+        self._unjudged = False
         self._shared_until_us = last_window_us(tables, self._era, version_of(generation, 0))
         self._nothing = correction_schema(slot_columns(self._publisher.plans.values())).empty_table()
 
     def recover(self) -> None:
         """Brings the published tables to the last committed batch."""
         last = read_last_row(self._tables)
-        if last is None:
-            return
-        for name in self._open:
-            rows = read_published(self._tables.published(name), pc.field("is_open"))
-            if rows is not None:
-                self._open[name] = _ends(rows)
-        seen = [last_version(self._tables.published(name), PUBLISHED_WRITER) or 0 for name in self._open]
-        behind = pc.field("version") > max(min(seen), self._era.first_version)
-        self.publish(read_parts(self._tables, self._era.spec, behind), last)
-        self._detect_again(last)
+        if last is not None:
+            self._behind = dict.fromkeys(self._open, last.late_ms)
+            closed: dict[str, Set[int]] = {}
+            self._catch_up(last, closed)
+            self._judge(closed, last, self._detection.settle)
 
     def publish(self, parts: pa.Table, row: LedgerRow) -> int:
         """Publishes parts of this driver's batches, and closes the windows that E has passed; the rows changed."""
-        watermark_ms = self._era.watermark_ms(row)
+        finished = self._finish(parts, row)
+        done: dict[str, Written] = {}
+
+        def write(name: str) -> None:
+            if not self._attempt(f"table {name}", lambda: done.update({name: self._write(name, finished[name], row)})):
+                self._behind[name] = row.late_ms
+
+        behind = list(self._behind)
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            list(writers.map(write, [name for name in finished if name not in behind]))
+        closed = {name: done[name].closed_us for name in finished if name in done}
+        changed = sum(each.changed for each in done.values())
+        if behind:
+            changed += self._catch_up(row, closed)
+        self._judge(closed, row, self._detection.catch_up)
+        return changed
+
+    def _catch_up(self, row: LedgerRow, closed: dict[str, Set[int]]) -> int:
+        """Publishes what tables that are behind miss, from all parts since they were last published.
+
+        Returns the rows changed, and adds to `closed` by metric which of their windows are to be judged.
+        """
+        changed = 0
+        parts_since = cache(lambda version: read_parts(self._tables, self._era.spec, pc.field("version") > version))
+
+        def catch_up(name: str) -> None:
+            nonlocal changed
+            path = self._tables.published(name)
+            is_open = read_published(path, pc.field("is_open"))
+            self._open[name] = set() if is_open is None else _ends(is_open)
+            seen = last_version(path, PUBLISHED_WRITER) or 0
+            parts = parts_since(max(seen, self._era.first_version))
+            rows = self._finish(parts.filter(pc.equal(parts["metric"], name)), row, [name])[name]
+            written = self._write(name, rows, row)
+            changed += written.changed
+            closed[name] = written.closed_us | self._closed_since(name, self._behind[name], row)
+            del self._behind[name]
+
+        for name in list(self._behind):
+            self._attempt(f"table {name}", partial(catch_up, name))
+        return changed
+
+    def _judge(self, closed: Mapping[str, Set[int]], row: LedgerRow, settle: Callable[[LedgerRow], object]) -> None:
+        def judge() -> None:
+            if self._unjudged:
+                self._detection.set_back()
+            for name, ends in closed.items():
+                self._detect(name, ends, row)
+            settle(row)
+
+        self._unjudged = not self._attempt("table anomalies", judge)
+
+    def _finish(self, parts: pa.Table, row: LedgerRow, names: Collection[str] | None = None) -> dict[str, pa.Table]:
         shared = pc.less_equal(parts["window_end"], pa.scalar(self._shared_until_us, TIME))
         merged = self._merge_own(parts.filter(pc.invert(shared)), row.version)
         if pc.any(shared).as_py():
             merged = pa.concat_tables([merged, self._merge_shared(parts.filter(shared)).cast(merged.schema)])
-        finished = self._publisher.finish(merged, watermark_ms)
-        closing = {name: self._closing(name, watermark_ms) for name in finished}
-        paths = {name: self._tables.published(name) for name in finished}
+        return self._publisher.finish(merged, self._era.watermark_ms(row), names)
 
-        def write(name: str) -> Published:
-            return write_published(paths[name], finished[name], row.version, closing=closing[name], claim=self._claim)
-
-        with ThreadPoolExecutor(_WRITERS) as writers:
-            written = dict(zip(finished, writers.map(write, finished), strict=True))
-        changed = 0
-        for name, rows in finished.items():
-            ends = closing[name].ends_us
-            changed += written[name].changed + self._publication.publish(named(written[name].undecided, name))
-            self._open[name] = (self._open[name] - ends) | _ends(rows.filter(rows["is_open"]))
-            self._detect(name, ends | _ends(rows.filter(pc.invert(rows["is_open"]))), row)
-        return changed
+    def _write(self, name: str, rows: pa.Table, row: LedgerRow) -> Written:
+        closing = self._closing(name, self._era.watermark_ms(row))
+        path = self._tables.published(name)
+        written = write_published(path, rows, row.version, closing=closing, claim=self._claim)
+        changed = written.changed
+        if len(written.undecided):
+            with self._one_at_a_time:
+                changed += self._publication.publish(named(written.undecided, name))
+        self._open[name] = (self._open[name] - closing.ends_us) | _ends(rows.filter(rows["is_open"]))
+        return Written(changed, closing.ends_us | _ends(rows.filter(pc.invert(rows["is_open"]))))
 
     def _closing(self, metric: str, watermark_ms: int) -> Closing:
         """The open windows that E has passed."""
@@ -89,20 +150,19 @@ class LivePublisher:
         ends = frozenset(end for end in self._open[metric] if end <= limit_us)
         return Closing(ends, self._era.spec.metrics[metric].window)
 
-    def _detect(self, metric: str, ends: frozenset[int] | set[int], row: LedgerRow) -> None:
+    def _detect(self, metric: str, ends: Set[int], row: LedgerRow) -> None:
         if ends:
             times = pa.array(sorted(ends), pa.int64()).cast(TIME)
             self._detection.look_at_windows(metric, pc.field("window_end").isin(times), row)
 
-    def _detect_again(self, last: LedgerRow) -> None:
-        """Judges the windows that the last batch closed: its driver may have been killed before it did."""
-        self._detection.settle(last)
-        for name in self._open:
-            extra = extra_delay_us(self._era.spec, name)
-            after, until = (ms * 1000 - extra for ms in (last.late_ms, last.watermark_ms))
-            end = pc.field("window_end")
-            closed = (end > pa.scalar(after, TIME)) & (end <= pa.scalar(until, TIME))
-            self._detection.look_at_windows(name, closed, last)
+    def _closed_since(self, metric: str, late_ms: int, row: LedgerRow) -> set[int]:
+        """The ends of windows that a watermark closed after this one, and up to the row's: whoever closed them may
+        have been stopped before they were judged."""
+        extra = extra_delay_us(self._era.spec, metric)
+        after, until = (pa.scalar(ms * 1000 - extra, TIME) for ms in (late_ms, row.watermark_ms))
+        end = pc.field("window_end")
+        rows = read_published(self._tables.published(metric), (end > after) & (end <= until))
+        return set() if rows is None else _ends(rows)
 
     def _merge_own(self, parts: pa.Table, version: int) -> pa.Table:
         """Groups that only this generation knows; a single batch holds each once."""

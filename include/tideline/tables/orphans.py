@@ -23,6 +23,7 @@ from tideline.tables.publication import Publication, named
 from tideline.tables.published import read_published
 from tideline.tables.rejects import remove_orphaned_rejects
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PART_KIND, PARTS_WRITER, StreamTables
+from tideline.troubles import Troubles
 
 _IS_PART: Final = f"kind = '{PART_KIND}'"
 
@@ -49,7 +50,7 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
     changed = Publication(tables, eras, orphans.others).publish(groups, wrong)
     orphans.remove()
     changed += Publication(tables, eras).publish(groups)
-    Detection(tables, eras).look(groups, last)
+    Detection(tables, eras, Troubles().attempt).look(groups, last)
     return changed
 
 

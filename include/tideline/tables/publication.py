@@ -22,6 +22,7 @@ from tideline.tables.delta import Superseded, last_version, stamp
 from tideline.tables.detection import Detection
 from tideline.tables.published import Claim, Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
+from tideline.troubles import Troubles
 
 _ROUNDS = 20
 _DONE = "tideline-published"
@@ -48,7 +49,7 @@ class Publication:
         added = [read_groups(path, done) for path, done in new.items() if sequences[path] > done]
         groups = _distinct([table for table in added if table is not None])
         changed = self.publish(groups)
-        Detection(self._tables, self._eras).look(groups, read_last_row(self._tables))
+        Detection(self._tables, self._eras, Troubles().attempt).look(groups, read_last_row(self._tables))
         for path, done in new.items():
             if sequences[path] > done:
                 stamp(path, _DONE, sequences[path])

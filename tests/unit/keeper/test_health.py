@@ -37,9 +37,12 @@ def still(seconds: int, **facts: Any) -> dict[str, Any]:
 
 
 NO_COMMIT = CheckpointView()
+TROUBLE = {"part": "sink kafka out: counts", "reason": "SendRefused: too large", "since": NOW}
 CASES: list[tuple[str, Kind, dict[str, Any]]] = [
     ("well without backlog", Kind.IDLE, {}),
     ("well with backlog", Kind.HEALTHY, {"log_ends": {0: 150}}),
+    ("a sink fails, the rest goes on", Kind.PART_FAILS, {"heartbeat": beat(troubles=[TROUBLE]), "log_ends": {0: 150}}),
+    ("a sink failed for the driver before", Kind.HEARTBEAT_LOST, {"heartbeat": beat(epoch=1, troubles=[TROUBLE])}),
     ("the launcher saw it end", Kind.DRIVER_LOST, {"launcher": ENDED}),
     ("the launcher knows none", Kind.DRIVER_LOST, {"launcher": LauncherState(Phase.ABSENT)}),
     ("another tag runs", Kind.DRIVER_LOST, {"launcher": replace(RUNNING, tag="s-e1")}),

@@ -9,7 +9,7 @@ from oracle.lateness import late_by_rule
 from support.late_player import batches_of, log_of
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
-from tideline.sinks.on_time import OnTimeOutlet
+from tideline.sinks.on_time import OnTimeOutlet, next_batch
 from tideline.tables.late_events import read_late_events
 
 from .test_outlets import Log
@@ -23,7 +23,7 @@ def new_player(folder: Path) -> Player:
 
 
 def outlet(player: Player, log: Log) -> OnTimeOutlet:
-    return OnTimeOutlet(player.tables, player.eras, player.read, "on-time", log)
+    return OnTimeOutlet(player.tables, player.eras, player.read, "on-time", log, next_batch(player.tables))
 
 
 def places(log: Log) -> list[tuple[int, int]]:
@@ -63,7 +63,7 @@ def test_what_lost_no_window_is_sent_once_and_as_it_came(tmp_path: Path) -> None
 def test_it_begins_with_the_batches_that_come(tmp_path: Path) -> None:
     player, log = new_player(tmp_path), Log()
     player.play(log_line(1))
-    outlet(player, log)  # is killed before its first step
+    assert outlet(player, log).step() == 0  # and is killed
     player.play(log_line(2))
     assert outlet(player, log).step() == 1
     assert places(log) == [(0, 1)]

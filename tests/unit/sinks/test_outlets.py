@@ -22,6 +22,8 @@ TOPIC = "out"
 class Log:
     """A broker in miniature: what was sent, and the cursors."""
 
+    session = 1
+
     def __init__(self) -> None:
         self.sent: list[Record] = []
         self.cursors: dict[tuple[str, str], Cursor] = {}

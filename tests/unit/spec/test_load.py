@@ -395,6 +395,14 @@ late_data: {on_time_topic: on-time}
         ("topic: numbers", "topic: fed", "fed", "the stream reads 'fed'", "name another topic"),
         ("topic: numbers", "mode: update", "{", "key 'topic' is missing in sinks.1", "such as `topic: logs`"),
         ("on-time}", "fed}", "fed", "the stream reads 'fed'", "name another topic"),
+        ("on-time}", "numbers}", "numbers", "'numbers' is the topic of on-time events", "name another topic"),
+        (
+            "{to: console, rows: 3}",
+            "{to: kafka, topic: numbers, mode: append}",
+            "numbers",
+            "'numbers' gets the rows of 'numbers' from another sink already",
+            "name another topic, or other metrics",
+        ),
         ("  - {to: console, rows: 3}", "  - console", "console", "this must be a mapping", ""),
     ],
 )
