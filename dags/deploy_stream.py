@@ -1,8 +1,9 @@
 """Deploys a stream by its spec and waits until it is proved STABLE: batches committed, or nothing to do.
 
-**When it fails:** the reason is the task's error, and the driver's last lines are in its log. The stream stays
-wanted, and `keep_streams` goes on trying, unless the state is FAILED or CRASH_LOOP: then a person is needed.
-Mend the cause and deploy again. Deploying a stream that runs by the same spec changes nothing.
+**When it fails:** the reason is the task's error, and the driver's last lines are in its log. Where another spec was
+STABLE before, that one is put back, and the run ends when it is STABLE again. Otherwise the stream stays wanted, and
+`keep_streams` goes on trying, unless the state is FAILED or CRASH_LOOP: then a person is needed. Mend the cause and
+deploy again. Deploying a stream that runs by the same spec changes nothing.
 
 **A new generation** begins by itself when the spec's source, watermark or metrics have changed: with a new checkpoint
 from where the ledger ends. What was closed stays as it is, what was open is computed anew by the new spec, and
@@ -35,7 +36,7 @@ def deploy_stream() -> None:
         tasks.ask_to_deploy(stream, bool(context["params"]["new_generation"]), context)
 
     stable = AwaitStream(
-        task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=300, **WAITS_AGAIN
+        task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=360, **WAITS_AGAIN
     )
     ask("{{ params.stream }}") >> stable
 

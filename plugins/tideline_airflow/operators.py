@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -15,8 +14,6 @@ from tideline_airflow.triggers import StreamSettles
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-LOG_LINES = 40
 
 
 class AwaitStream(BaseOperator):
@@ -42,17 +39,15 @@ class AwaitStream(BaseOperator):
     def settled(self, context: Context, event: dict[str, Any]) -> str:
         reason = str(event["reason"])
         if not event["reached"]:
-            for line in last_lines(Installation.from_env().home.stream(self.stream).log):
+            for line in _last_words(self.stream):
                 self.log.error("driver: %s", line)
             raise failed(reason, context)
         return reason
 
 
-def last_lines(file: Path, lines: int = LOG_LINES) -> list[str]:
-    """The end of a log file, at most 64 KiB of it; nothing when there is none."""
-    try:
-        with file.open("rb") as log:
-            log.seek(max(0, file.stat().st_size - 65_536))
-            return log.read().decode(errors="replace").splitlines()[-lines:]
-    except FileNotFoundError:
-        return []
+def _last_words(stream: str) -> list[str]:
+    from tideline.keeper.last_words import last_words
+
+    installation = Installation.from_env()
+    with installation.registry() as registry:
+        return last_words(registry, installation.home, stream)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 
-from tideline_airflow.operators import last_lines
+from tideline.keeper.last_words import last_lines
 from tideline_airflow.tasks import alarmed_streams, caller_of, interval_end, streams_to_reconcile
 from tideline_airflow.triggers import LateEvents, StreamAlarms, StreamSettles
 

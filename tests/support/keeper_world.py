@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from tideline.home import Home
+from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.keeper import Keeper
 from tideline.keeper.launch import Launch
 from tideline.keeper.lifecycle import Desired
@@ -125,7 +126,7 @@ class World:
         return self.registry.stream(STREAM)
 
     def ask(self, desired: Desired, spec: str | None = None) -> None:
-        self.registry.request(Request(STREAM, desired, "someone", spec, "0" * 16 if spec else None))
+        self.registry.request(Request(STREAM, desired, "someone", spec, spec and parse_deployed(spec).fingerprint()))
 
     def tick(self) -> StreamRow:
         return self.keeper.tick(STREAM, BY)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.last_words import LOG, last_lines
 from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look
 from tideline.keeper.plan import Act, Step
-from tideline.keeper.recording import Caller, Way, close_attempt, failures_of, record
+from tideline.keeper.recording import Caller, Way, close_attempt, failures_of, instead_of_a_person, record
 from tideline.keeper.restart_policy import Answer, Restart, Rules, decide
 from tideline.keeper.submit import fence_and_submit
 from tideline.keeper.tools import Tools
 from tideline.registry.rows import Attempt, StreamRow
 
 KILL_GRACE_MS = 10_000
+_GIVES_UP = frozenset({State.UNHEALTHY, State.ROLLING_BACK})
 
 
 def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: Caller) -> StreamRow | None:
@@ -22,14 +25,33 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
         case Act.FENCE_AND_SUBMIT:
             return fence_and_submit(tools, look, by)
         case Act.ANSWER_FAILURE:
-            return record(tools.registry, look, _answer(tools, look), by)
+            return record(tools.registry, look, instead_of_a_person(look.row, _answer(tools, look)), by)
         case Act.END if not _end(tools, look.row.name):
             return None
         case Act.ASK_TO_STOP:
             _ask_to_stop(tools, look.row)
     close_attempt(tools.registry, look, attempt, step.to)
-    proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row)} if step.to is State.STABLE else {}
-    return record(tools.registry, look, Way(step.to, step.reason), by, **proved)
+    way = Way(step.to, step.reason)
+    if step.to is State.STABLE:
+        proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None}
+        return record(tools.registry, look, way, by, **proved)
+    if look.row.state is State.ROLLING_BACK and step.to is State.FENCING and not look.row.has_request:
+        return record(tools.registry, look, way, by, **_last_stable(look.row))
+    told = {LOG: last_lines(tools.home.stream(look.row.name).log)} if step.to in _GIVES_UP else {}
+    return record(tools.registry, look, way, by, told=told)
+
+
+def _last_stable(row: StreamRow) -> dict[str, Any]:
+    """What a stream gets back in place of the spec that was not proved: a new checkpoint where the numbers change."""
+    fingerprint = parse_deployed(row.stable_spec or row.spec).fingerprint()
+    begins = int(fingerprint != row.fingerprint)
+    return {
+        "spec": row.stable_spec,
+        "fingerprint": fingerprint,
+        "next_generation": row.next_generation + begins,
+        "prove_by": None,
+        "refused": row.reason,
+    }
 
 
 def _end(tools: Tools, stream: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tideline.keeper.lifecycle import Desired
+from tideline.keeper.verdict import Thresholds
 from tideline.registry.requests import Request
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
@@ -17,5 +18,6 @@ def ask_to_deploy(registry: Registry, spec: Spec, file: Path, actor: str, new_ge
     Where its source, watermark or metrics have changed, or a new generation is asked for, a new checkpoint is begun:
     the old one's state means what the spec said when it was made, or is lost.
     """
-    text = file.read_text()
-    return registry.request(Request(spec.name, Desired.RUNNING, actor, text, spec.fingerprint(), new_generation))
+    within = Thresholds.of(spec).prove_within_ms
+    asked = Request(spec.name, Desired.RUNNING, actor, file.read_text(), spec.fingerprint(), new_generation, within)
+    return registry.request(asked)

@@ -48,7 +48,7 @@ _FROM_LIVE = LIVE | _REPLACES | {State.UNHEALTHY, State.DRAINING}
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.STOPPED: frozenset({State.FENCING, State.SUSPENDED}),
     State.SUSPENDED: frozenset({State.FENCING, State.STOPPED}),
-    State.FENCING: frozenset({State.SUBMITTING, State.BACKOFF, State.FAILED, State.DRAINING}),
+    State.FENCING: frozenset({State.SUBMITTING, State.BACKOFF, State.FAILED, State.DRAINING, State.ROLLING_BACK}),
     State.SUBMITTING: frozenset({State.STARTING, State.FENCING, State.BACKOFF, State.FAILED, State.DRAINING}),
     State.STARTING: _FROM_LIVE - {State.STARTING},
     State.DEPLOYED: _FROM_LIVE - {State.STARTING, State.DEPLOYED},

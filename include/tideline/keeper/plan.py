@@ -14,6 +14,10 @@ from tideline.registry.rows import StreamRow
 DRAIN_MS = 60_000  # longer than a driver takes to finish the batch in flight and stop its query
 
 
+# Proved after all, or nobody can say.
+_NO_REASON = frozenset({Kind.HEALTHY, Kind.IDLE, Kind.UNKNOWN})
+
+
 class Act(StrEnum):
     """What is done in the world along with a step."""
 
@@ -45,6 +49,9 @@ def next_step(row: StreamRow, seen: Evidence, verdict: Verdict, now: int) -> Ste
         return Step(Act.NOTHING, f"{row.asked_by} asked again", State.FENCING)
     if row.state in (State.DRAINING, State.UPGRADING, State.ROLLING_BACK):
         return _once_gone(row, State.FENCING, seen.launcher, now)
+    if row.is_overdue(now) and row.state in LIVE | {State.BACKOFF} and verdict.kind not in _NO_REASON:
+        act = Act.NOTHING if row.state is State.BACKOFF else Act.ASK_TO_STOP
+        return Step(act, f"not proved in time: {verdict.kind}: {verdict.why}", State.ROLLING_BACK)
     if row.state in LIVE:
         return _by_verdict(row, verdict)
     return _on_the_way(row, seen, now)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tideline.keeper.failures import Failure, FailureClass, classify
-from tideline.keeper.lifecycle import ENDS, State
+from tideline.keeper.lifecycle import ENDS, WAITS_FOR_A_PERSON, State
 from tideline.keeper.look import Look
 from tideline.registry.rows import Attempt, Move, StreamRow
 from tideline.registry.store import Registry
@@ -32,13 +33,27 @@ class Way:
     retry_at: int | None = None
 
 
+def instead_of_a_person(row: StreamRow, way: Way) -> Way:
+    """What stops a stream whose deploy is not proved yet puts the last stable spec back."""
+    if way.to in WAITS_FOR_A_PERSON and row.prove_by is not None:
+        return Way(State.ROLLING_BACK, way.reason)
+    return way
+
+
 def record(
-    registry: Registry, look: Look, way: Way, by: Caller, attempt: Attempt | None = None, **columns: Any
+    registry: Registry,
+    look: Look,
+    way: Way,
+    by: Caller,
+    attempt: Attempt | None = None,
+    told: Mapping[str, Any] = MappingProxyType({}),
+    **columns: Any,
 ) -> StreamRow:
-    """Records the transition; on the way to a new driver, and at an end, the newest request is met."""
+    """Records the transition, with what is `told` beside the look; on the way to a new driver, and at an end, the
+    newest request is met."""
     if way.to is State.FENCING or way.to in ENDS:
         columns["acted"] = look.row.requested
-    move = Move(way.to, way.reason, by.actor, look.as_dict(), by.dag_run, way.retry_at)
+    move = Move(way.to, way.reason, by.actor, look.as_dict() | dict(told), by.dag_run, way.retry_at)
     return registry.record(look.row, move, attempt, **columns)
 
 

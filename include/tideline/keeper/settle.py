@@ -18,10 +18,21 @@ class Settled:
     reason: str
 
 
+def _rolled_back(row: StreamRow) -> Settled | None:
+    """The request has failed once the last stable spec runs again, or does not either."""
+    if row.state is State.STABLE:
+        return Settled(False, f"{row.refused}; the last stable spec is back, STABLE at epoch {row.epoch}")
+    if row.state in WAITS_FOR_A_PERSON:
+        return Settled(False, f"{row.refused}; the last stable spec is {row.state} too: {row.reason}")
+    return None
+
+
 def settled(row: StreamRow, wanted: Desired) -> Settled | None:
     """None while the request is on its way; not reached when a person is needed or has wanted otherwise since."""
     if row.desired is not wanted:
         return Settled(False, f"{row.name} is wanted {row.desired} by {row.asked_by} now")
+    if wanted is Desired.RUNNING and row.refused and not row.has_request:
+        return _rolled_back(row)
     if row.state is _GOAL[wanted] and (wanted is not Desired.RUNNING or not row.has_request):
         return Settled(True, f"{row.name} is {row.state} at epoch {row.epoch}: {row.reason}")
     if wanted is Desired.RUNNING and row.state in WAITS_FOR_A_PERSON and not row.has_request:

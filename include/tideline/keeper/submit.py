@@ -11,7 +11,7 @@ from tideline.keeper.epochs import create_epoch, current_epoch, tag_of
 from tideline.keeper.launch import Launch
 from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look
-from tideline.keeper.recording import Caller, Way, record
+from tideline.keeper.recording import Caller, Way, instead_of_a_person, record
 from tideline.keeper.tools import Tools
 from tideline.launcher.base import DriverStillThere
 from tideline.registry.rows import Attempt, StreamRow
@@ -28,7 +28,8 @@ def fence_and_submit(tools: Tools, look: Look, by: Caller) -> StreamRow:
         write_deployed(tools.home.stream(row.name), row.spec)
         launch = tools.build(look.spec, row.epoch, row.generation, tag)
     except UserError as error:
-        return record(tools.registry, look, Way(State.FAILED, f"{error.message}; {error.fix}"), by)
+        way = instead_of_a_person(row, Way(State.FAILED, f"{error.message}; {error.fix}"))
+        return record(tools.registry, look, way, by)
     attempt = _attempt(tools, look, tag, by)
     row = record(tools.registry, look, Way(State.SUBMITTING, row.reason), by, attempt)
     return _submit(tools, replace(look, row=row), tag, launch, by)

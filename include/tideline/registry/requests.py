@@ -18,6 +18,7 @@ _ON_ITS_WAY = LIVE | {State.FENCING, State.SUBMITTING}
 class Request:
     """What a person wants of a stream; without a spec, the deployed one stays.
 
+    Where another spec was STABLE before, this one is to be so within `prove_within_ms`, or gives way to that one.
     A spec with another fingerprint begins a new generation, and so does `new_generation`: with a new checkpoint.
     """
 
@@ -27,6 +28,7 @@ class Request:
     spec: str | None = None
     fingerprint: str | None = None
     new_generation: bool = False
+    prove_within_ms: int = 180_000
 
 
 def write_request(connection: Connection, request: Request, now: int) -> None:
@@ -36,7 +38,7 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
     if row is None:
         connection.execute(insert(streams).values(**_new(request, now)))
         return
-    values: dict[str, object] = {"desired": request.desired, "updated_at": now}
+    values: dict[str, object] = {"desired": request.desired, "updated_at": now, "refused": None}
     if request.spec is not None:
         values |= {"spec": request.spec, "fingerprint": request.fingerprint}
     spec_changes = request.spec not in (None, row.spec)
@@ -45,6 +47,8 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
         values["next_generation"] = row.next_generation + 1  # not the one a keeper may be submitting just now
     if begins or spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
         values |= {"requested": row.requested + 1, "asked_by": request.actor}
+        unproven = row.stable_spec is not None and (request.spec or row.spec) != row.stable_spec
+        values["prove_by"] = now + request.prove_within_ms if unproven else None
     connection.execute(update(streams).where(which).values(**values))
 
 

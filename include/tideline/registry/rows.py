@@ -26,7 +26,10 @@ class StaleState(RuntimeError):
 
 @dataclass(frozen=True)
 class StreamRow:
-    """What is wanted of a stream, and where it is; `spec` is the text as deployed."""
+    """What is wanted of a stream, and where it is; `spec` is the text as deployed.
+
+    A spec that is not proved STABLE by `prove_by` (epoch ms) gives way to `stable_spec`; `refused` says why one did.
+    """
 
     name: str
     desired: Desired
@@ -41,9 +44,15 @@ class StreamRow:
     spec: str
     fingerprint: str
     stable_spec: str | None
+    prove_by: int | None
+    refused: str | None
     retry_at: int | None
     state_since: int
     updated_at: int
+
+    def is_overdue(self, now: int) -> bool:
+        """Whether a deploy was to be proved by now, with a spec to go back to."""
+        return self.prove_by is not None and now > self.prove_by
 
     @property
     def has_request(self) -> bool:

@@ -90,7 +90,9 @@ class Registry:
 
     def _swap(self, connection: Connection, before: StreamRow, values: dict[str, Any]) -> None:
         column = tables.streams.c
-        which = (column.name == before.name, column.state == before.state, column.epoch == before.epoch)
+        which = [column.name == before.name, column.state == before.state, column.epoch == before.epoch]
+        if "spec" in values:  # nobody has asked for another one meanwhile
+            which.append(column.requested == before.requested)
         if connection.execute(update(tables.streams).where(*which).values(**values)).rowcount != 1:
             raise StaleState(f"{before.name}: no longer {before.state} at epoch {before.epoch}; look again")
 

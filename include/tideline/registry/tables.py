@@ -39,6 +39,10 @@ streams = Table(
     Column("spec", Text, nullable=False),
     Column("fingerprint", String(16), nullable=False),
     Column("stable_spec", Text),
+    # A deploy that is not proved by then gives way to `stable_spec`; none is set where there is nothing to go back to.
+    Column("prove_by", BigInteger),
+    # Why the last deploy gave way.
+    Column("refused", Text),
     Column("retry_at", BigInteger),
     Column("state_since", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
