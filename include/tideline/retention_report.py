@@ -9,6 +9,7 @@ from tideline.home import Home
 from tideline.kafka_io import topic_id
 from tideline.ledger import require_same_topic
 from tideline.reconcile import plan_stream
+from tideline.retention import next_offsets
 from tideline.retention_guard import Guard, look
 from tideline.stream_books import deployed_spec
 from tideline.tables.books import read_eras, read_last_row, read_ledger
@@ -48,7 +49,7 @@ def stream_retention(home: Home, bootstrap: str, stream: str) -> RetentionReport
     last = read_last_row(tables)
     rows = [last] if last else []
     require_same_topic(rows, topic_id(bootstrap, spec.source.topic))
-    guard = look(bootstrap, spec.source.topic, rows, plan_stream(home, stream).ranges)
+    guard = look(bootstrap, spec.source.topic, next_offsets(rows), plan_stream(home, stream).ranges)
     marks, lost = read_unrecoverable(tables), lost_windows(read_eras(tables, spec))
     windows = {window for marked in windows_by_version(marks).values() for window in marked}
     events = unrecoverable_events(read_ledger(tables, late_only=True), marks, lost) if marks else 0

@@ -22,6 +22,7 @@ from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import ReadRanges
 from tideline.rejects import rejected_in
+from tideline.retention import next_offsets
 from tideline.retention_guard import Guard, look, unwatched
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
@@ -98,7 +99,7 @@ def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
     rows = [last] if last else []
     require_same_topic(rows, identity)
     require_isolation(rows, spec.source.isolation)
-    watch = partial(look, bootstrap, spec.source.topic, rows)
+    watch = partial(look, bootstrap, spec.source.topic, next_offsets(rows))
     books = StreamBooks(spec, tables, read_eras(tables, spec), read, watch, quarantine)
     close_gaps(home, books, identity)
     return books

@@ -11,6 +11,7 @@ from tideline.home import Home
 from tideline.settings import Settings
 
 if TYPE_CHECKING:
+    from tideline.keeper.evidence import Unread
     from tideline.keeper.keeper import Keeper
     from tideline.keeper.late_watch import LateWatch
     from tideline.keeper.watch import Watch
@@ -55,7 +56,7 @@ class Installation:
 
         launcher = self.launcher()
         tools = Tools(self.home, registry, launcher, DriverLaunch(self.home, self.settings.bootstrap_servers))
-        return Keeper(tools, RealWitnesses(self.home, launcher, self.end_offsets))
+        return Keeper(tools, RealWitnesses(self.home, launcher, self.end_offsets, self.unread))
 
     def watch(self, registry: Registry) -> Watch:
         """It asks no broker, so the triggerer loads no Kafka client."""
@@ -73,6 +74,14 @@ class Installation:
         from tideline.kafka_io import end_offsets
 
         return end_offsets(self.settings.bootstrap_servers, topic)
+
+    def unread(self, topic: str, ends: Mapping[int, int]) -> Unread | None:
+        """How near what lies beyond these offsets is to its removal."""
+        from tideline.keeper.evidence import Unread
+        from tideline.retention_guard import unread
+
+        worst = unread(self.settings.bootstrap_servers, topic, ends)
+        return Unread(worst.share, worst.reason) if worst else None
 
     def ensure_topic(self, spec: Spec) -> None:
         """A stream may be deployed before its first event is sent; a topic that is there stays as it is."""

@@ -47,4 +47,4 @@ def test_an_open_transaction_does_not_hold_up_the_guard(bootstrap: str) -> None:
         oldest = oldest_timestamps(bootstrap, "held", {0: [(0, 1)]})
         assert before <= oldest[0] <= now_ms() < before + 20_000
         producer.producer.abort_transaction()
-    assert look(bootstrap, "held", [], {}).holds
+    assert look(bootstrap, "held", {}, {}).holds

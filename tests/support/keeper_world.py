@@ -143,12 +143,12 @@ class World:
         self.home.stream(STREAM).root.mkdir(parents=True, exist_ok=True)
         self.home.stream(STREAM).heartbeat.write_text(json.dumps(said))
 
-    def commit(self, batch: int, end: int) -> None:
+    def commit(self, batch: int, end: int, watermark: int = 0) -> None:
         """A batch in the checkpoint, committed now, that reads up to `end`."""
         folder = self.home.stream(STREAM).checkpoint(self.row.generation)
         for name in ("offsets", "commits"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        facts = json.dumps({"batchWatermarkMs": 0, "batchTimestampMs": self.clock.now, "conf": {}})
+        facts = json.dumps({"batchWatermarkMs": watermark, "batchTimestampMs": self.clock.now, "conf": {}})
         self._write(folder / "offsets" / str(batch), f"v1\n{facts}\n{json.dumps({TOPIC: {'0': end}})}")
         self._write(folder / "commits" / str(batch), "v1\n{}")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tideline.keeper.heartbeat import Heartbeat
+from tideline.keeper.samples import Sample
 from tideline.launcher.base import LauncherState
 
 
@@ -28,6 +29,14 @@ def backlog_of(seen: CheckpointView, log_ends: Mapping[int, int]) -> int:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """How near the oldest record that was not read is to its removal by Kafka: 1 is gone, and why."""
+
+    share: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One look at a stream; a witness that could not be asked is None."""
 
@@ -41,6 +50,8 @@ class Evidence:
     checkpoint: CheckpointView | None
     log_ends: Mapping[int, int] | None
     reads_topic: bool = True
+    history: tuple[Sample, ...] = ()
+    unread: Unread | None = None
 
     @property
     def own_heartbeat(self) -> Heartbeat | None:
@@ -75,7 +86,22 @@ class Evidence:
         logged = [seen.committed_at, seen.planned_at] if seen else []
         return max(self.submitted_at, *(at or 0 for at in [*said, *logged]))
 
+    def sample(self, at: int) -> Sample:
+        """What this look leaves for later ones."""
+        beat, seen = self.own_heartbeat, self.checkpoint
+        return Sample(
+            at=at,
+            epoch=self.epoch,
+            backlog=self.backlog if self.reads_topic else None,
+            read=sum(seen.ends.values()) if seen and seen.ends else None,
+            watermark=seen.watermark if seen else None,
+            batch=beat.batch if beat else None,
+            batch_ms=beat.batch_ms if beat else None,
+            rows=beat.rows if beat else None,
+        )
+
     def as_dict(self) -> dict[str, Any]:
-        """For the transition's record: the witnesses' words and what follows from them."""
-        said = asdict(self)
+        """For the transition's record: the witnesses' words and what follows from them, without earlier looks."""
+        said = asdict(replace(self, history=()))
+        del said["history"]
         return {**said, "batches": self.batches, "backlog": self.backlog, "progress_at": self.progress_at}

@@ -7,18 +7,22 @@ from collections.abc import Callable
 from tideline.durations import format_duration
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.verdict import Kind, Thresholds, Verdict
+from tideline.keeper.warnings import warnings
 
 Finding = tuple[Kind, str]
 Rule = Callable[[Evidence, Thresholds, int], Finding | None]
 
 
 def judge(evidence: Evidence, thresholds: Thresholds, now: int) -> Verdict:
-    """The first rule that has something to say decides."""
+    """The first rule that has something to say decides; of a driver that is well otherwise, all warnings are told."""
     for rule in _RULES:
         found = rule(evidence, thresholds, now)
         if found is not None:
             return Verdict(*found, thresholds)
-    raise AssertionError("the last rule always answers")
+    told = tuple(warnings(evidence, thresholds, now))
+    if told:
+        return Verdict(told[0].kind, "; ".join(each.why for each in told), thresholds, told)
+    return Verdict(*_well(evidence), thresholds)
 
 
 def _lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
@@ -87,20 +91,13 @@ def _unproven(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding |
     return Kind.UNPROVEN, f"{evidence.batches} of {thresholds.stable_batches} batches committed"
 
 
-def _part_fails(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
-    """A table, a detector or a sink: the driver goes on without it and tries it again, so a new one would not help."""
-    beat = evidence.own_heartbeat
-    told = [f"{each['part']} fails: {each['reason']}" for each in (beat.troubles if beat else ())]
-    return (Kind.PART_FAILS, "; ".join(told)) if told else None
-
-
-def _well(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+def _well(evidence: Evidence) -> Finding:
     if evidence.backlog == 0:
         return Kind.IDLE, "no backlog"
     return Kind.HEALTHY, f"{evidence.batches} batches committed since the submit"
 
 
-_RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _unproven, _part_fails, _well)
+_RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _unproven)
 
 
 def _stands_still(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:

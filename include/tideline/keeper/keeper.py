@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 
 from tideline.clock import now_ms
 from tideline.keeper.acts import perform
+from tideline.keeper.lifecycle import LIVE
 from tideline.keeper.look import look_at
 from tideline.keeper.recording import Caller
+from tideline.keeper.samples import EVERY_MS, LOOKED_AT_MS, Sample
 from tideline.keeper.tools import Tools
 from tideline.keeper.witnesses import Witnesses
 from tideline.registry.rows import StreamRow
@@ -36,8 +38,9 @@ class Keeper:
             if not mine:
                 log.info("%s: another keeper is at it", stream)
                 return row
+            history = self._history(row)
             for _ in range(MAX_STEPS):
-                moved = self._step(row, by)
+                moved = self._step(row, history, by)
                 if moved is None:
                     break
                 row = moved
@@ -59,9 +62,20 @@ class Keeper:
             raise ExceptionGroup("some streams could not be looked after", errors)
         return rows
 
-    def _step(self, row: StreamRow, by: Caller) -> StreamRow | None:
+    def _history(self, row: StreamRow) -> tuple[Sample, ...]:
+        """Earlier looks, and what is seen now if the last one is long ago."""
+        now = self._clock()
+        history = self._registry.samples(row.name, now - LOOKED_AT_MS)
+        if row.state not in LIVE or (history and now - history[-1].at < EVERY_MS):
+            return history
         attempt = self._registry.attempt(row.name, row.epoch)
-        look = look_at(row, attempt, self._witnesses, self._clock())
+        sample = look_at(row, attempt, self._witnesses, now).evidence.sample(now)
+        self._registry.add_sample(row.name, sample)
+        return (*history, sample)
+
+    def _step(self, row: StreamRow, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
+        attempt = self._registry.attempt(row.name, row.epoch)
+        look = look_at(row, attempt, self._witnesses, self._clock(), history)
         if look.step is None:
             log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, look.verdict.why)
             return None

@@ -53,7 +53,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.STARTING: _FROM_LIVE - {State.STARTING},
     State.DEPLOYED: _FROM_LIVE - {State.STARTING, State.DEPLOYED},
     State.STABLE: _FROM_LIVE - {State.STARTING, State.DEPLOYED, State.STABLE},
-    State.DEGRADED: _FROM_LIVE - {State.STARTING, State.DEGRADED},
+    State.DEGRADED: _FROM_LIVE - {State.STARTING},  # to itself where another thing is graver now
     State.UNKNOWN: _FROM_LIVE - {State.UNKNOWN},
     State.UNHEALTHY: frozenset(
         {State.FENCING, State.BACKOFF, State.CRASH_LOOP, State.FAILED, State.DRAINING} | _REPLACES

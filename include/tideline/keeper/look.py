@@ -9,6 +9,7 @@ from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.health import judge
 from tideline.keeper.plan import Step, next_step
+from tideline.keeper.samples import Sample
 from tideline.keeper.verdict import Thresholds, Verdict
 from tideline.keeper.witnesses import Witnesses
 from tideline.registry.rows import Attempt, StreamRow
@@ -31,9 +32,12 @@ class Look:
         return {**self.verdict.as_dict(), **self.evidence.as_dict(), "seen_at": self.at}
 
 
-def look_at(row: StreamRow, attempt: Attempt | None, witnesses: Witnesses, now: int) -> Look:
+def look_at(
+    row: StreamRow, attempt: Attempt | None, witnesses: Witnesses, now: int, history: tuple[Sample, ...] = ()
+) -> Look:
+    """`history` are earlier looks, oldest first; without it nothing is said that one look cannot tell."""
     spec = parse_deployed(row.spec)
-    return conclude(row, spec, witnesses.look(row, spec.topic, attempt), now)
+    return conclude(row, spec, witnesses.look(row, spec.topic, attempt, history), now)
 
 
 def conclude(row: StreamRow, spec: Spec, evidence: Evidence, now: int) -> Look:

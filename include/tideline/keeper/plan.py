@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.lifecycle import ENDS, LIVE, WAITS_FOR_A_PERSON, Desired, State
-from tideline.keeper.verdict import LOST, Kind, Verdict
+from tideline.keeper.verdict import LOST, WARNED, Kind, Verdict
 from tideline.launcher.base import LauncherState
 from tideline.registry.rows import StreamRow
 
@@ -100,8 +100,8 @@ _STATE_OF = {
     Kind.UNPROVEN: State.DEPLOYED,
     Kind.HEALTHY: State.STABLE,
     Kind.IDLE: State.STABLE,
-    Kind.PART_FAILS: State.DEGRADED,
     Kind.HEARTBEAT_LOST: State.DEGRADED,
+    **dict.fromkeys(WARNED, State.DEGRADED),
     Kind.UNKNOWN: State.UNKNOWN,
     **dict.fromkeys(LOST, State.UNHEALTHY),
 }
@@ -110,6 +110,8 @@ _STATE_OF = {
 def _by_verdict(row: StreamRow, verdict: Verdict) -> Step | None:
     to = _STATE_OF[verdict.kind]
     # Once seen running, a driver is not called starting again: a heartbeat missing for a moment is no new start.
-    if to is row.state or (to is State.STARTING and row.state is not State.UNKNOWN):
+    if to is State.STARTING and row.state is not State.UNKNOWN:
+        return None
+    if to is row.state and (to is not State.DEGRADED or row.reason.startswith(f"{verdict.kind}: ")):
         return None
     return Step(Act.NOTHING, f"{verdict.kind}: {verdict.why}", to)

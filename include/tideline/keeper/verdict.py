@@ -17,6 +17,10 @@ class Kind(StrEnum):
     HEALTHY = "Healthy"
     IDLE = "Idle"
     PART_FAILS = "PartFails"
+    BACKLOG_RISING = "BacklogRising"
+    WATERMARK_STALLED = "WatermarkStalled"
+    BATCH_SLOWER_THAN_TRIGGER = "BatchSlowerThanTrigger"
+    RETENTION_RISK = "RetentionRisk"
     HEARTBEAT_LOST = "HeartbeatLost"
     UNKNOWN = "Unknown"
     DRIVER_LOST = "DriverLost"
@@ -25,6 +29,31 @@ class Kind(StrEnum):
 
 
 LOST = frozenset({Kind.DRIVER_LOST, Kind.NEVER_STARTED, Kind.HUNG})
+WARNED = frozenset(
+    {
+        Kind.PART_FAILS,
+        Kind.BACKLOG_RISING,
+        Kind.WATERMARK_STALLED,
+        Kind.BATCH_SLOWER_THAN_TRIGGER,
+        Kind.RETENTION_RISK,
+    }
+)
+
+
+class Severity(StrEnum):
+    """Whether somebody is to be woken."""
+
+    WARN = "warn"
+    PAGE = "page"
+
+
+@dataclass(frozen=True)
+class Warned:
+    """One thing that is not as it should be while the driver runs."""
+
+    kind: Kind
+    why: str
+    severity: Severity = Severity.WARN
 
 
 @dataclass(frozen=True)
@@ -37,6 +66,14 @@ class Thresholds:
     start_within_ms: int = 120_000
     trigger_ms: int = 10_000
     heartbeat_lost_after_ms: int = 15_000
+    # A backlog counts as rising from so many offsets on, and when it grew by so many percent.
+    backlog_from: int = 1_000
+    backlog_rise: int = 10
+    watermark_stalled_after_ms: int = 900_000
+    slow_batch_ms: int = 5_000
+    # How much of the time that Kafka keeps a record may have passed before it is read, in percent.
+    retention_warn: int = 50
+    retention_page: int = 80
 
     @classmethod
     def of(cls, spec: Driven) -> Thresholds:
@@ -46,6 +83,12 @@ class Thresholds:
             hung_after_ms=health.hung_after,
             start_within_ms=health.start_within,
             trigger_ms=spec.trigger,
+            backlog_from=health.backlog_from,
+            backlog_rise=health.backlog_rise,
+            watermark_stalled_after_ms=health.watermark_stalled_after,
+            slow_batch_ms=health.slow_batch,
+            retention_warn=health.retention_warn,
+            retention_page=health.retention_page,
         )
 
     @property
@@ -60,11 +103,13 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is the matter, why, and by which thresholds."""
+    """What is the matter, why, and by which thresholds; `warnings` are of a driver that runs, the gravest first."""
 
     kind: Kind
     why: str
     thresholds: Thresholds
+    warnings: tuple[Warned, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"verdict": self.kind, "why": self.why, "thresholds": asdict(self.thresholds)}
+        told = {"warnings": [asdict(each) for each in self.warnings]} if self.warnings else {}
+        return {"verdict": self.kind, "why": self.why, "thresholds": asdict(self.thresholds)} | told

@@ -15,6 +15,8 @@ from tideline.registry.rows import Attempt, StreamRow
 from tideline.registry.store import Registry
 
 REPEAT_MS = 30_000
+# What leads from one to the other is no hurry, and often seen by earlier looks alone, which the watch does not know.
+_CAN_WAIT = frozenset({State.STABLE, State.DEGRADED})
 # A keeper passes through these within one tick; only one that died there leaves a stream in them for long.
 _PASSING = frozenset({State.FENCING, State.SUBMITTING, State.UNHEALTHY})
 log = logging.getLogger(__name__)
@@ -69,7 +71,9 @@ class Watch:
         except Exception:
             log.exception("%s cannot be looked at", row.name)
             return None
-        return Alarm(row.name, row.epoch, row.state, step.to, step.reason) if step else None
+        if step is None or {row.state, step.to} <= _CAN_WAIT:
+            return None
+        return Alarm(row.name, row.epoch, row.state, step.to, step.reason)
 
 
 def possible_step(look: Look) -> Step | None:

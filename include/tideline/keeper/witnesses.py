@@ -4,35 +4,52 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from tideline.home import Home
 from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.keeper.epochs import tag_of
-from tideline.keeper.evidence import CheckpointView, Evidence
+from tideline.keeper.evidence import CheckpointView, Evidence, Unread
 from tideline.keeper.heartbeat import read_heartbeat
+from tideline.keeper.samples import Sample
 from tideline.launcher.base import Launcher, LauncherState, LauncherUnreachable
 from tideline.registry.rows import Attempt, StreamRow
 
 EndOffsets = Callable[[str], Mapping[int, int]]
+AskUnread = Callable[[str, Mapping[int, int]], Unread | None]
+"""How near what lies beyond these offsets of a topic is to its removal."""
 log = logging.getLogger(__name__)
 
 
 class Witnesses(Protocol):
     """Gathers the evidence of one stream."""
 
-    def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence: ...
+    def look(
+        self, row: StreamRow, topic: str | None, attempt: Attempt | None, history: tuple[Sample, ...] = ()
+    ) -> Evidence: ...
 
 
 class RealWitnesses:
     """The launcher, the files of the stream's home, and the broker."""
 
-    def __init__(self, home: Home, launcher: Launcher, end_offsets: EndOffsets) -> None:
+    def __init__(
+        self, home: Home, launcher: Launcher, end_offsets: EndOffsets, unread: AskUnread = lambda topic, ends: None
+    ) -> None:
         self._home = home
         self._launcher = launcher
         self._end_offsets = end_offsets
+        self._unread = unread
 
-    def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
+    def look(
+        self, row: StreamRow, topic: str | None, attempt: Attempt | None, history: tuple[Sample, ...] = ()
+    ) -> Evidence:
+        seen = self._look(row, topic, attempt)
+        if not topic or not seen.backlog or not history or not history[-1].backlog:
+            return replace(seen, history=history)  # what came just now is not about to go
+        return replace(seen, history=history, unread=self._ask_unread(topic, seen))
+
+    def _look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
         return Evidence(
             tag=tag_of(row.name, row.epoch),
             epoch=row.epoch,
@@ -58,6 +75,13 @@ class RealWitnesses:
             return view_checkpoint(folder, topic)
         except (OSError, ValueError, KeyError) as error:
             log.warning("the checkpoint of %s cannot be read: %s", row.name, error)
+            return None
+
+    def _ask_unread(self, topic: str, seen: Evidence) -> Unread | None:
+        try:
+            return self._unread(topic, (seen.checkpoint and seen.checkpoint.ends) or {})
+        except Exception as error:  # as for the end offsets
+            log.warning("how long %s keeps what is not read cannot be had: %s", topic, error)
             return None
 
     def _ask_broker(self, topic: str) -> Mapping[int, int] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, insert, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tideline.keeper.lifecycle import check
+from tideline.keeper.samples import KEPT_MS, Sample
 from tideline.registry import tables
 from tideline.registry.clock import Clock, database_clock
 from tideline.registry.convert import attempt_row, stream_row, transition_row, transition_values
@@ -122,6 +124,25 @@ class Registry:
         statement = select(tables.attempts).join(tables.streams, current)
         with self._engine.connect() as connection:
             return {row.stream: attempt_row(row) for row in connection.execute(statement)}
+
+    def add_sample(self, stream: str, sample: Sample) -> None:
+        """Keeps what was seen, and forgets what is older than a day; of two looks at one time one is kept."""
+        column = tables.samples.c
+        old = (column.stream == stream) & (column.at <= sample.at - KEPT_MS)
+        with suppress(IntegrityError), self._engine.begin() as connection:
+            connection.execute(delete(tables.samples).where(old))
+            connection.execute(insert(tables.samples).values(stream=stream, **vars(sample)))
+
+    def samples(self, stream: str, since: int) -> tuple[Sample, ...]:
+        """What was seen of a stream after `since` (epoch ms), oldest first."""
+        column = tables.samples.c
+        statement = (
+            select(*(column[name] for name in Sample.__dataclass_fields__))
+            .where(column.stream == stream, column.at > since)
+            .order_by(column.at)
+        )
+        with self._engine.connect() as connection:
+            return tuple(Sample(**row._mapping) for row in connection.execute(statement))
 
     def transitions(self, stream: str, limit: int = 50) -> list[TransitionRow]:
         """The newest transitions, newest first."""

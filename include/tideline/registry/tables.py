@@ -68,6 +68,22 @@ attempts = Table(
     PrimaryKeyConstraint("stream", "epoch"),
 )
 
+# What was seen of a stream every half minute, for a day: see `tideline.keeper.samples.Sample`.
+samples = Table(
+    "samples",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("backlog", BigInteger),
+    Column("read", BigInteger),
+    Column("watermark", BigInteger),
+    Column("batch", BigInteger),
+    Column("batch_ms", BigInteger),
+    Column("rows", BigInteger),
+    PrimaryKeyConstraint("stream", "at"),
+)
+
 transitions = Table(
     "transitions",
     metadata,

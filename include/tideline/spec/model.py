@@ -174,11 +174,17 @@ class LateData(Model):
 
 
 class Health(Model):
-    """When a running stream is no longer well."""
+    """When a running stream is no longer well: see docs/operation.md. Percentages are whole numbers."""
 
     stable_batches: Annotated[int, Field(ge=1)] = 3
     hung_after: Duration = 60_000
     start_within: Duration = 120_000
+    backlog_from: Annotated[int, Field(ge=0)] = 1_000
+    backlog_rise: Annotated[int, Field(ge=1)] = 10
+    watermark_stalled_after: Annotated[Duration, Field(gt=0)] = 900_000
+    slow_batch: Annotated[Duration, Field(gt=0)] = 5_000
+    retention_warn: Annotated[int, Field(ge=1, le=100)] = 50
+    retention_page: Annotated[int, Field(ge=1, le=100)] = 80
 
 
 class Restart(Model):

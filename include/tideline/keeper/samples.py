@@ -1,0 +1,58 @@
+"""What was seen of a stream now and then: what a single look cannot tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+EVERY_MS: Final = 30_000
+KEPT_MS: Final = 86_400_000
+LOOKED_AT_MS: Final = 3_600_000
+"""How far back a verdict looks."""
+_FEWEST: Final = 3
+"""An average of fewer samples says nothing."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look: backlog in offsets, offsets read in all, watermark (ms), and the last batch's length (ms) and rows."""
+
+    at: int
+    epoch: int
+    backlog: int | None
+    read: int | None
+    watermark: int | None
+    batch: int | None
+    batch_ms: int | None
+    rows: int | None
+
+
+def mean_backlog(samples: Sequence[Sample], after: int, until: int) -> float | None:
+    """The average backlog in (after, until]; None of too few samples."""
+    found = [each.backlog for each in samples if after < each.at <= until and each.backlog is not None]
+    return sum(found) / len(found) if len(found) >= _FEWEST else None
+
+
+def mean_batch_ms(samples: Sequence[Sample], after: int) -> float | None:
+    """The average length (ms) of batches with rows that were seen since then, each once; None of too few."""
+    found = {
+        (each.epoch, each.batch): each.batch_ms
+        for each in samples
+        if each.at > after and each.batch_ms is not None and each.rows
+    }
+    return sum(found.values()) / len(found) if len(found) >= _FEWEST else None
+
+
+def stood_still(samples: Sequence[Sample]) -> tuple[int, int]:
+    """For how long (ms) the watermark has stood at its last value, by the samples, and how many offsets were read
+    meanwhile."""
+    if not samples:
+        return 0, 0
+    last = samples[-1]
+    first = last
+    for each in reversed(samples):
+        if each.watermark != last.watermark:
+            break
+        first = each
+    return last.at - first.at, (last.read or 0) - (first.read or 0)
