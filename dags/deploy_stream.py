@@ -12,11 +12,11 @@ nothing is lost or counted twice. Ask for one when the checkpoint is lost.
 
 from __future__ import annotations
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag
 
 from tideline_airflow import tasks
-from tideline_airflow.operators import AwaitStream
-from tideline_airflow.policy import DEFAULT_ARGS, START, WAITS_AGAIN, new_generation_param, spec_param
+from tideline_airflow.operators import ask_and_await
+from tideline_airflow.policy import DEFAULT_ARGS, START, dry_run_param, new_generation_param, spec_param
 from tideline_airflow.tags import Tag
 
 
@@ -27,18 +27,10 @@ from tideline_airflow.tags import Tag
     doc_md=__doc__,
     tags=[Tag.STREAMS],
     default_args=DEFAULT_ARGS,
-    params={"stream": spec_param(), "new_generation": new_generation_param()},
+    params={"stream": spec_param(), "new_generation": new_generation_param(), "dry_run": dry_run_param()},
 )
 def deploy_stream() -> None:
-    @task
-    def ask(stream: str) -> None:
-        context = get_current_context()
-        tasks.ask_to_deploy(stream, bool(context["params"]["new_generation"]), context)
-
-    stable = AwaitStream(
-        task_id="await_stable", stream="{{ params.stream }}", wanted="RUNNING", timeout_seconds=360, **WAITS_AGAIN
-    )
-    ask("{{ params.stream }}") >> stable
+    ask_and_await(tasks.ask_to_deploy, "RUNNING", timeout_seconds=360)
 
 
 deploy_stream()

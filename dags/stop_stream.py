@@ -6,11 +6,11 @@ it. The checkpoint stays: a later deploy goes on where the stream was stopped.
 
 from __future__ import annotations
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag
 
 from tideline_airflow import tasks
-from tideline_airflow.operators import AwaitStream
-from tideline_airflow.policy import DEFAULT_ARGS, START, WAITS_AGAIN, stream_param
+from tideline_airflow.operators import ask_and_await
+from tideline_airflow.policy import DEFAULT_ARGS, START, stream_param
 from tideline_airflow.tags import Tag
 
 
@@ -24,14 +24,7 @@ from tideline_airflow.tags import Tag
     params={"stream": stream_param()},
 )
 def stop_stream() -> None:
-    @task
-    def ask(stream: str) -> None:
-        tasks.ask_to_stop(stream, get_current_context())
-
-    stopped = AwaitStream(
-        task_id="await_stopped", stream="{{ params.stream }}", wanted="STOPPED", timeout_seconds=180, **WAITS_AGAIN
-    )
-    ask("{{ params.stream }}") >> stopped
+    ask_and_await(tasks.ask_to_stop, "STOPPED", timeout_seconds=180)
 
 
 stop_stream()

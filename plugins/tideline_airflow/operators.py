@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, get_current_context, task
 
 from tideline_airflow.installation import Installation
+from tideline_airflow.policy import WAITS_AGAIN
 from tideline_airflow.tasks import failed
 from tideline_airflow.triggers import StreamSettles
 
@@ -43,6 +44,23 @@ class AwaitStream(BaseOperator):
                 self.log.error("driver: %s", line)
             raise failed(reason, context)
         return reason
+
+
+def ask_and_await(ask: Callable[[str, Context], None], wanted: str, timeout_seconds: float) -> None:
+    """The two tasks of a DAG that wants something of `params.stream`: they ask, and wait until it is so."""
+
+    @task(task_id="ask")
+    def asked(stream: str) -> None:
+        ask(stream, get_current_context())
+
+    reached = AwaitStream(
+        task_id=f"await_{'stable' if wanted == 'RUNNING' else wanted.lower()}",
+        stream="{{ params.stream }}",
+        wanted=wanted,
+        timeout_seconds=timeout_seconds,
+        **WAITS_AGAIN,
+    )
+    asked("{{ params.stream }}") >> reached
 
 
 def _last_words(stream: str) -> list[str]:

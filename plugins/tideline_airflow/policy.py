@@ -32,6 +32,12 @@ def new_generation_param() -> Param:
     return Param(False, type="boolean", title="New generation", description=text)
 
 
+def dry_run_param() -> Param:
+    """Whether only to say what a deploy would do."""
+    text = "Says in the log of the task `ask` what the deploy would do and why, and ends."
+    return Param(False, type="boolean", title="Dry run", description=text)
+
+
 def stream_param() -> Param:
     """Any stream's name, with those of the specs as suggestions: a stream may outlive its spec's file."""
     names = spec_names()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tideline.errors import UserError
 from tideline_airflow.installation import Installation
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from tideline.keeper.recording import Caller
+    from tideline.registry.store import Registry
 
 REASON = "reason"
 log = logging.getLogger(__name__)
@@ -30,23 +32,30 @@ def caller_of(context: Context) -> Caller:
     return Caller(run.triggering_user_name or run.dag_id, run.run_id)
 
 
-def ask_to_deploy(stream: str, new_generation: bool, context: Context) -> None:
-    """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once."""
-    from tideline.begin import require_deployable
-    from tideline.keeper.asking import ask_to_deploy as ask
-    from tideline.spec.job import JobSpec
-    from tideline.spec.load import find_spec, load_any_spec
-    from tideline.tables.schemas import StreamTables
+def ask_to_deploy(stream: str, context: Context) -> None:
+    """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once.
 
-    installation, caller = Installation.from_env(), caller_of(context)
+    Of the run's params, `new_generation` begins a new checkpoint, and `dry_run` ends the run with what would be done.
+    """
+    from tideline.deploy import look_ahead
+    from tideline.keeper.asking import ask_to_deploy as ask
+    from tideline.keeper.preflight import SAYS, Way
+    from tideline.spec.load import find_spec, load_any_spec
+
+    installation, caller, params = Installation.from_env(), caller_of(context), context["params"]
     with installation.registry() as registry:
         try:
             file = find_spec(stream)
             spec = load_any_spec(file)
-            if not isinstance(spec, JobSpec):  # before a good driver is ended
-                require_deployable(StreamTables(installation.home.tables(stream)), spec)
+            ahead = look_ahead(installation.home, registry, spec, file.read_text(), bool(params["new_generation"]))
+            for line in (f"{stream} {SAYS[ahead.way]}", *ahead.reasons):
+                log.info("preflight: %s", line)
+            if ahead.way is Way.REFUSED:
+                raise failed(ahead.reasons[0], context)
+            if params["dry_run"]:
+                raise AirflowSkipException(f"asked not to deploy: {stream} {SAYS[ahead.way]}")
             installation.ensure_topic(spec)
-            ask(registry, spec, file, caller.actor, new_generation)
+            ask(registry, spec, file, caller.actor, bool(params["new_generation"]))
         except UserError as error:
             raise failed(f"{error.message}: {error.fix}", context) from error
         installation.keeper(registry).tick(stream, caller)
@@ -54,16 +63,52 @@ def ask_to_deploy(stream: str, new_generation: bool, context: Context) -> None:
 
 def ask_to_stop(stream: str, context: Context) -> None:
     """Wants the stream STOPPED, and makes the keeper act at once."""
+    from tideline.keeper.asking import ask_to_end
     from tideline.keeper.lifecycle import Desired
-    from tideline.registry.requests import Request
+
+    _ask(stream, context, partial(ask_to_end, end=Desired.STOPPED))
+
+
+def ask_to_suspend(stream: str, context: Context) -> None:
+    """Wants the stream SUSPENDED, and makes the keeper act at once."""
+    from tideline.keeper.asking import ask_to_end
+    from tideline.keeper.lifecycle import Desired
+
+    _ask(stream, context, partial(ask_to_end, end=Desired.SUSPENDED))
+
+
+def ask_to_resume(stream: str, context: Context) -> None:
+    """Wants a suspended stream RUNNING again, and makes the keeper act at once."""
+    from tideline.keeper import asking
+
+    _ask(stream, context, asking.ask_to_resume)
+
+
+def ask_to_restart(stream: str, context: Context) -> None:
+    """Wants a new driver, and makes the keeper act at once."""
+    from tideline.keeper import asking
+
+    _ask(stream, context, asking.ask_to_restart)
+
+
+def ask_to_roll_back(stream: str, context: Context) -> None:
+    """Wants the stream by the spec before its own by which it was STABLE, and makes the keeper act at once."""
+    from tideline.keeper import asking
+
+    _ask(stream, context, asking.ask_to_roll_back)
+
+
+def _ask(stream: str, context: Context, ask: Callable[[Registry, str, str], object]) -> None:
     from tideline.registry.rows import UnknownStream
 
     installation, caller = Installation.from_env(), caller_of(context)
     with installation.registry() as registry:
         try:
-            registry.request(Request(stream, Desired.STOPPED, caller.actor))
+            ask(registry, stream, caller.actor)
         except UnknownStream as error:
             raise failed(str(error), context) from error
+        except UserError as error:
+            raise failed(f"{error.message}: {error.fix}", context) from error
         installation.keeper(registry).tick(stream, caller)
 
 

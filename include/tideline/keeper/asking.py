@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tideline.errors import UserError
+from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.lifecycle import Desired
 from tideline.keeper.verdict import Thresholds
 from tideline.registry.requests import Request
@@ -18,6 +20,43 @@ def ask_to_deploy(registry: Registry, spec: Spec, file: Path, actor: str, new_ge
     Where its source, watermark or metrics have changed, or a new generation is asked for, a new checkpoint is begun:
     the old one's state means what the spec said when it was made, or is lost.
     """
+    return _deploy(registry, spec, file.read_text(), actor, new_generation)
+
+
+def ask_to_end(registry: Registry, stream: str, actor: str, end: Desired) -> StreamRow:
+    """Wants a stream STOPPED, or SUSPENDED until it is resumed: the batch in flight is finished first."""
+    row = registry.stream(stream)
+    if end is Desired.SUSPENDED and row.desired is Desired.STOPPED:
+        raise UserError(f"{stream} is stopped", f"deploy it first: `tideline deploy {stream}`")
+    return registry.request(Request(stream, end, actor))
+
+
+def ask_to_resume(registry: Registry, stream: str, actor: str) -> StreamRow:
+    """Wants a suspended stream RUNNING again by the spec it had; one that runs stays as it is."""
+    if registry.stream(stream).desired is Desired.STOPPED:
+        raise UserError(f"{stream} is stopped, not suspended", f"deploy it: `tideline deploy {stream}`")
+    return registry.request(Request(stream, Desired.RUNNING, actor))
+
+
+def ask_to_restart(registry: Registry, stream: str, actor: str) -> StreamRow:
+    """Wants a new driver, by the same spec and from the same checkpoint, once the one that runs has finished its
+    batch."""
+    if registry.stream(stream).desired is not Desired.RUNNING:
+        raise UserError(f"{stream} is not wanted running", f"resume or deploy it: `tideline deploy {stream}`")
+    return registry.request(Request(stream, Desired.RUNNING, actor, again=True))
+
+
+def ask_to_roll_back(registry: Registry, stream: str, actor: str) -> StreamRow:
+    """Wants a stream RUNNING by the newest other spec by which it was STABLE."""
+    row = registry.stream(stream)
+    before = next((each.spec for each in registry.specs(stream) if each.stable_at and each.spec != row.spec), None)
+    if before is None:
+        raise UserError(f"{stream} was STABLE by no other spec than its own", "deploy the spec that is wanted")
+    return _deploy(registry, parse_deployed(before), before, actor)
+
+
+def _deploy(registry: Registry, spec: Spec, text: str, actor: str, new_generation: bool = False) -> StreamRow:
     within = Thresholds.of(spec).prove_within_ms
-    asked = Request(spec.name, Desired.RUNNING, actor, file.read_text(), spec.fingerprint(), new_generation, within)
-    return registry.request(asked)
+    return registry.request(
+        Request(spec.name, Desired.RUNNING, actor, text, spec.fingerprint(), new_generation, within)
+    )

@@ -22,18 +22,19 @@ from tideline.times import iso_ms, iso_watermark
 
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
     """A row a stream; `backlog` is None while the broker cannot be asked, UserError while the database cannot."""
-    with _registry(settings) as registry:
+    with open_registry(settings) as registry:
         return [_row(home, settings, row) for row in registry.streams()]
 
 
 def recent_transitions(settings: Settings, stream: str, limit: int = 20) -> list[TransitionRow]:
     """The stream's newest transitions, newest first; UserError while the database cannot be asked."""
-    with _registry(settings) as registry:
+    with open_registry(settings) as registry:
         return registry.transitions(stream, limit)
 
 
 @contextmanager
-def _registry(settings: Settings) -> Iterator[Registry]:
+def open_registry(settings: Settings) -> Iterator[Registry]:
+    """The registry; UserError while the database cannot be asked."""
     registry = Registry.connect(settings.registry_url)
     try:
         yield registry

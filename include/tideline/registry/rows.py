@@ -60,6 +60,19 @@ class StreamRow:
 
 
 @dataclass(frozen=True)
+class SpecRow:
+    """A spec as a stream was asked to run by it, who asked, and when it was first STABLE, or why it was refused."""
+
+    stream: str
+    number: int
+    spec: str
+    asked_by: str
+    at: int
+    stable_at: int | None
+    refused: str | None
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One submit and what became of it; `outcome` is a failure's class, or why it ended otherwise."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tideline.keeper.lifecycle import check
@@ -15,7 +15,16 @@ from tideline.registry.clock import Clock, database_clock
 from tideline.registry.convert import attempt_row, stream_row, transition_row, transition_values
 from tideline.registry.lease import Leases
 from tideline.registry.requests import Request, write_request
-from tideline.registry.rows import Attempt, Move, StaleEpoch, StaleState, StreamRow, TransitionRow, UnknownStream
+from tideline.registry.rows import (
+    Attempt,
+    Move,
+    SpecRow,
+    StaleEpoch,
+    StaleState,
+    StreamRow,
+    TransitionRow,
+    UnknownStream,
+)
 
 _STREAM_COLUMNS = [tables.streams.c[name] for name in StreamRow.__dataclass_fields__]
 
@@ -88,6 +97,10 @@ class Registry:
             connection.execute(insert(tables.transitions).values(**transition_values(before, move), at=now))
             if attempt is not None:
                 connection.execute(insert(tables.attempts).values(**vars(attempt)))
+            if columns.get("stable_spec"):
+                _mark_spec(connection, before.name, columns["stable_spec"], stable_at=now)
+            if columns.get("refused"):
+                _mark_spec(connection, before.name, before.spec, refused=columns["refused"])
             return _read(connection, before.name)
 
     def _swap(self, connection: Connection, before: StreamRow, values: dict[str, Any]) -> None:
@@ -144,12 +157,28 @@ class Registry:
         with self._engine.connect() as connection:
             return tuple(Sample(**row._mapping) for row in connection.execute(statement))
 
+    def specs(self, stream: str, limit: int = 50) -> list[SpecRow]:
+        """The newest specs that were asked for, newest first."""
+        which = tables.specs.c.stream == stream
+        newest = select(tables.specs).where(which).order_by(tables.specs.c.number.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [SpecRow(**row._mapping) for row in connection.execute(newest)]
+
     def transitions(self, stream: str, limit: int = 50) -> list[TransitionRow]:
         """The newest transitions, newest first."""
         which = tables.transitions.c.stream == stream
         newest = select(tables.transitions).where(which).order_by(tables.transitions.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             return [transition_row(row) for row in connection.execute(newest)]
+
+
+def _mark_spec(connection: Connection, stream: str, spec: str, **columns: Any) -> None:
+    """Notes what became of the newest request for this spec, unless it is noted."""
+    column = tables.specs.c
+    newest = select(func.max(column.number)).where(column.stream == stream, column.spec == spec).scalar_subquery()
+    unmarked = [column[name].is_(None) for name in columns]
+    which = (column.stream == stream, column.number == newest, *unmarked)
+    connection.execute(update(tables.specs).where(*which).values(**columns))
 
 
 def _read(connection: Connection, name: str) -> StreamRow:

@@ -68,6 +68,20 @@ attempts = Table(
     PrimaryKeyConstraint("stream", "epoch"),
 )
 
+# Every spec that a stream was asked to run by, in the order of the requests.
+specs = Table(
+    "specs",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("stable_at", BigInteger),
+    Column("refused", Text),
+    PrimaryKeyConstraint("stream", "number"),
+)
+
 # What was seen of a stream every half minute, for a day: see `tideline.keeper.samples.Sample`.
 samples = Table(
     "samples",

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import pytest
+
 from support.keeper_world import SPEC, STREAM, World
-from tideline.keeper.asking import ask_to_deploy
+from tideline.errors import UserError
+from tideline.keeper.asking import ask_to_deploy, ask_to_end, ask_to_restart, ask_to_resume, ask_to_roll_back
 from tideline.keeper.deployed import parse_deployed
-from tideline.keeper.lifecycle import Desired
+from tideline.keeper.lifecycle import Desired, State
+from tideline.keeper.verdict import Thresholds
 
 OTHER = SPEC.replace("5 minutes", "6 minutes")
 
@@ -53,3 +58,62 @@ def test_what_changes_no_numbers_goes_on_with_the_checkpoint(world: World, tmp_p
     slower = SPEC.replace("2 seconds", "3 seconds")
     ask(world, slower, tmp_path)
     assert (world.row.spec, world.row.next_generation) == (slower, 1)
+
+
+def stable(world: World) -> None:
+    world.deploy()
+    world.prove()
+
+
+def test_a_suspended_stream_is_resumed_and_a_stopped_one_is_not(world: World) -> None:
+    stable(world)
+    ask_to_end(world.registry, STREAM, "someone", Desired.SUSPENDED)
+    world.tick()
+    world.launcher.end(0)
+    assert world.tick().state is State.SUSPENDED
+    ask_to_resume(world.registry, STREAM, "someone")
+    assert world.tick().state is State.STARTING
+    ask_to_end(world.registry, STREAM, "someone", Desired.STOPPED)
+    for ask in (ask_to_resume, ask_to_restart, partial(ask_to_end, end=Desired.SUSPENDED)):
+        with pytest.raises(UserError, match=r"is stopped|is not wanted running"):
+            ask(world.registry, STREAM, "someone")
+    assert world.row.desired is Desired.STOPPED
+
+
+def test_a_restart_is_a_new_driver_of_the_same_spec_and_checkpoint(world: World) -> None:
+    stable(world)
+    before = world.row
+    ask_to_restart(world.registry, STREAM, "someone")
+    assert world.tick().state is State.UPGRADING
+    world.launcher.end(0)
+    after = world.tick()
+    assert (after.state, after.epoch, after.generation) == (State.STARTING, before.epoch + 1, before.generation)
+    assert (after.spec, after.prove_by) == (before.spec, None)
+
+
+def test_a_rollback_by_hand_goes_to_the_stable_spec_before_and_back(world: World) -> None:
+    stable(world)
+    with pytest.raises(UserError, match="STABLE by no other spec"):
+        ask_to_roll_back(world.registry, STREAM, "someone")
+    other = SPEC.replace("1 minute", "2 minutes")
+    refused = SPEC.replace("1 minute", "3 minutes")
+    for spec, is_proved in ((other, True), (refused, False)):
+        world.ask(Desired.RUNNING, spec)
+        world.tick()
+        world.launcher.end(0)
+        world.tick()
+        if is_proved:
+            world.beat(idle_triggers=3)
+            assert world.tick().state is State.STABLE
+    world.launcher.end(65)
+    world.tick()
+    assert world.row.spec == other
+    kept = world.registry.specs(STREAM)
+    assert [(each.spec, each.stable_at is not None, each.refused is not None) for each in kept] == [
+        (refused, False, True),
+        (other, True, False),
+        (SPEC, True, False),
+    ]
+    ask_to_roll_back(world.registry, STREAM, "someone")
+    assert world.row.spec == SPEC
+    assert world.row.prove_by == world.clock.now + Thresholds.of(parse_deployed(SPEC)).prove_within_ms
