@@ -33,10 +33,12 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
     close_attempt(tools.registry, look, attempt, step.to)
     way = Way(step.to, step.reason)
     if step.to is State.STABLE:
-        proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None}
+        proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None, "probes": 0}
         return record(tools.registry, look, way, by, **proved)
     if look.row.state is State.ROLLING_BACK and step.to is State.FENCING and not look.row.has_request:
         return record(tools.registry, look, way, by, **_last_stable(look.row))
+    if look.row.state is State.CRASH_LOOP and step.to is State.FENCING and not look.row.has_request:
+        return record(tools.registry, look, way, by, probes=look.row.probes + 1)
     told = {LOG: last_lines(tools.home.stream(look.row.name).log)} if step.to in _GIVES_UP else {}
     return record(tools.registry, look, way, by, told=told)
 
@@ -78,7 +80,7 @@ def _answer(tools: Tools, look: Look) -> Way:
     failures = failures_of(tools.registry.attempts(look.row.name))
     if not failures:
         return Way(State.FENCING, look.row.reason)
-    answer = decide(failures, Rules.of(look.spec), look.at, tools.jitter())
+    answer = decide(failures, Rules.of(look.spec), look.at, tools.jitter(), look.row.probes)
     return _way(answer, look.row.reason, look.at)
 
 
@@ -88,7 +90,7 @@ def _way(answer: Restart, reason: str, now: int) -> Way:
         case Answer.ASK:
             return Way(State.FAILED, reason)
         case Answer.CRASH_LOOP:
-            return Way(State.CRASH_LOOP, reason)
+            return Way(State.CRASH_LOOP, reason, retry_at=answer.at)
         case Answer.RESTART if answer.at > now:
             return Way(State.BACKOFF, reason, retry_at=answer.at)
     return Way(State.FENCING, reason)

@@ -92,6 +92,8 @@ def _on_the_way(row: StreamRow, seen: Evidence, now: int) -> Step | None:
         return Step(Act.ANSWER_FAILURE, row.reason, State.FENCING)
     if row.state is State.BACKOFF and now >= (row.retry_at or 0):
         return Step(Act.NOTHING, f"waited: {row.reason}", State.FENCING)
+    if row.state is State.CRASH_LOOP and row.retry_at and now >= row.retry_at:
+        return Step(Act.NOTHING, f"probe {row.probes + 1} of a crash loop: is it over?", State.FENCING)
     return None
 
 

@@ -44,22 +44,25 @@ class Rules:
 
 @dataclass(frozen=True)
 class Restart:
-    """The answer; `at` is when to start again, in epoch milliseconds."""
+    """The answer; `at` is when to start again, in epoch milliseconds; of a crash loop, when to try it."""
 
     answer: Answer
     at: int
     why: str
 
 
-def decide(failures: Sequence[Failure], rules: Rules, now: int, jitter: float) -> Restart:
-    """`failures` are newest first and not empty; `jitter` lies in [0, 1) and spreads restarts apart."""
+def decide(failures: Sequence[Failure], rules: Rules, now: int, jitter: float, probes: int = 0) -> Restart:
+    """`failures` are newest first and not empty; `jitter` lies in [0, 1) and spreads restarts apart. A crash loop is
+    tried again once an hour: `probes` says how often it was, 0 outside of one."""
     newest = failures[0]
     if newest.kind in ASKS_A_PERSON:
         return Restart(Answer.ASK, now, f"a {newest.kind} failure needs a person")
     since_proof = _since_proof(failures)
     spent = _spent(since_proof, rules, now)
+    if newest.kind in USES_BUDGET and probes:
+        return Restart(Answer.CRASH_LOOP, now + _HOUR, f"probe {probes} failed too, the next is in an hour")
     if newest.kind in USES_BUDGET and spent:
-        return Restart(Answer.CRASH_LOOP, now, spent)
+        return Restart(Answer.CRASH_LOOP, now + _HOUR, f"{spent}; it is tried again in an hour")
     wait = _wait(since_proof, rules, jitter)
     when = f"in {wait / 1000:.1f} s" if wait else "at once"
     return Restart(Answer.RESTART, now + wait, f"{newest.kind} failure, restart {when}")

@@ -51,7 +51,7 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
     if spec_changes:
         _keep_spec(connection, request, now)
     if request.again or begins or spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
-        values |= {"requested": row.requested + 1, "asked_by": request.actor}
+        values |= {"requested": row.requested + 1, "asked_by": request.actor, "probes": 0}
         unproven = row.stable_spec is not None and (request.spec or row.spec) != row.stable_spec
         values["prove_by"] = now + request.prove_within_ms if unproven else None
     connection.execute(update(streams).where(which).values(**values))
@@ -80,6 +80,7 @@ def _new(request: Request, now: int) -> dict[str, object]:
         "asked_by": request.actor,
         "spec": request.spec,
         "fingerprint": request.fingerprint,
+        "probes": 0,
         "state_since": now,
         "updated_at": now,
     }

@@ -47,6 +47,7 @@ class StreamRow:
     prove_by: int | None
     refused: str | None
     retry_at: int | None
+    probes: int
     state_since: int
     updated_at: int
 

@@ -44,6 +44,8 @@ streams = Table(
     # Why the last deploy gave way.
     Column("refused", Text),
     Column("retry_at", BigInteger),
+    # How often a crash loop was tried since it began; a stream that is in none has 0.
+    Column("probes", Integer, nullable=False),
     Column("state_since", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("lease_holder", String(200)),

@@ -309,3 +309,61 @@ def test_only_the_named_streams_are_looked_at(world: World) -> None:
 def test_a_stream_nobody_deployed_is_an_error(world: World) -> None:
     with pytest.raises(UnknownStream, match="tideline deploy nosuch"):
         world.keeper.tick("nosuch", BY)
+
+
+def crash_looping(world: World) -> None:
+    """A driver that fails four times before it is proved."""
+    world.deploy()
+    for _ in range(4):
+        world.launcher.end(70)
+        world.tick()
+        world.clock.pass_seconds(25)
+        world.tick()
+    assert world.row.state is State.CRASH_LOOP
+
+
+def test_a_crash_loop_is_tried_once_an_hour(world: World) -> None:
+    crash_looping(world)
+    submits = len(world.launcher.submits)
+    for hour in range(1, 4):
+        world.clock.pass_seconds(3_500)
+        assert world.tick().state is State.CRASH_LOOP
+        world.clock.pass_seconds(101)
+        assert [alarm.to for alarm in world.new_watch().fresh_alarms()] == [State.FENCING]
+        assert world.tick().state is State.STARTING
+        world.launcher.end(70)
+        row = world.tick()
+        assert (row.state, row.probes) == (State.CRASH_LOOP, hour)
+        assert f"probe {hour} failed too" in row.reason
+    assert len(world.launcher.submits) == submits + 3
+
+
+def test_a_probe_that_proves_the_stream_ends_the_crash_loop(world: World) -> None:
+    crash_looping(world)
+    world.clock.pass_seconds(3_601)
+    assert world.tick().state is State.STARTING
+    row = world.prove()
+    assert (row.state, row.probes) == (State.STABLE, 0)
+    world.launcher.end(70)
+    assert world.tick().state is not State.CRASH_LOOP
+
+
+def test_a_probe_whose_machine_fails_is_tried_again_at_once(world: World) -> None:
+    crash_looping(world)
+    world.clock.pass_seconds(3_601)
+    world.tick()
+    world.launcher.end(-1)
+    assert world.tick().state is State.STARTING
+
+
+def test_who_asks_ends_the_crash_loop(world: World) -> None:
+    crash_looping(world)
+    world.clock.pass_seconds(3_601)
+    world.tick()
+    world.launcher.end(70)
+    world.tick()
+    world.ask(Desired.RUNNING, SPEC)
+    assert world.row.probes == 0
+    assert world.tick().state is State.STARTING
+    world.launcher.end(70)
+    assert world.tick().state is State.BACKOFF
