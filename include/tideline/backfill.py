@@ -23,6 +23,7 @@ from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
 from tideline.tables.publication import Publication
 from tideline.times import iso, iso_us
+from tideline.troubles import Troubles
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import holding_windows
 
@@ -90,8 +91,10 @@ def recompute_windows(
         progress(f"{len(gone)} windows are left as they are: Kafka no longer has all of their events")
     rows = pa.concat_tables(overrides, promote_options="default") if overrides else pa.table({})
     groups = commit_overrides(books.tables, rows, clock=books.clock)
-    changed = Publication(books.tables, books.eras).publish_new()
+    troubles = Troubles(books.clock)
+    changed = Publication(books.tables, books.eras, attempt=troubles.attempt).publish_new()
     progress(f"{changed} rows changed")
+    troubles.require_none(f"{books.stream}: {groups} groups are computed again")
     still_open = len(windows) - len(closed)
     return BackfillResult(books.stream, len(done), still_open, read.records, groups, changed, gone)
 

@@ -30,6 +30,7 @@ from tideline.tables.orphans import remove_orphans
 from tideline.tables.publication import Publication
 from tideline.tables.published import Claim, clear_stale, require_same_types
 from tideline.tables.schemas import PARTS_WRITER, StreamTables
+from tideline.troubles import Attempt, must
 
 _TRIES = 20
 _READING = ("format", "columns", "event_time")
@@ -57,19 +58,22 @@ def begin_generation(
     read: ReadRanges,
     quarantine: Quarantine = NOTHING,
     clock: Callable[[], int] = now_ms,
+    attempt: Attempt = must,
 ) -> tuple[Cut, tuple[Era, ...]]:
     """The generation's cut, made unless it is there, and the eras with it; what it takes over is rebuilt.
 
-    Superseded when a later generation has begun, SpecChanged when this one was begun by another spec.
+    A published table whose `attempt` fails stops no generation that has begun. Superseded when a later generation has
+    begun, SpecChanged when this one was begun by another spec.
     """
     cut = _cut(tables, start)
     eras = with_spec(eras_of(read_cuts(tables)), start.spec)
-    remove_orphans(tables, eras, cut)
+    remove_orphans(tables, eras, cut, attempt)
     era = eras[-1]
     if _wants_rebuild(tables, era):
         _recover_before(tables, cut)
         _rebuild(tables, eras, cut, read, quarantine, clock)
-    Publication(tables, eras).publish_new()  # also what was committed by one that was killed before it could
+    # Also what was committed by one that was killed before it could.
+    Publication(tables, eras, attempt=attempt).publish_new()
     return cut, eras
 
 

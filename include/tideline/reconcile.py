@@ -32,6 +32,7 @@ from tideline.tables.corrections import commit_corrections
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import commit_unrecoverable, read_unrecoverable, withhold
+from tideline.troubles import Troubles
 from tideline.unrecoverable import missing_windows, without_more
 
 ALL: Final = Interval()
@@ -153,8 +154,10 @@ def reconcile_books(
         marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
     written = commit_corrections(books.tables, corrections, through, books.clock)
     progress(f"{written} corrections written")
-    published = Publication(books.tables, books.eras).publish_new()
+    troubles = Troubles(books.clock)
+    published = Publication(books.tables, books.eras, attempt=troubles.attempt).publish_new()
     progress(f"{published} rows published again")
+    troubles.require_none(f"{books.stream}: {written} corrections are written")
     read += recomputed.records_read if recomputed else 0
     published += recomputed.rows_changed if recomputed else 0
     return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published, marked)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tideline.clock import now_ms
+from tideline.errors import UserError
 from tideline.tables.delta import Superseded
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 FIRST_RETRY_MS: Final = 5_000
 LONGEST_RETRY_MS: Final = 300_000
 _LONGEST_REASON: Final = 300
+_MEND: Final = "mend the table, or put it back from a copy, and run this again: it publishes what is missing"
+
+ANOMALIES_PART: Final = "table anomalies"
 
 Attempt = Callable[[str, Callable[[], object]], bool]
 """Does the work of a part (its name, the work); whether it is done. See `Troubles.attempt` and `must`."""
@@ -33,6 +37,15 @@ class Trouble:
     since: int
     failures: int
     retry_at: int
+
+
+class NotPublished(UserError):
+    """Some tables could not be written; what they miss is published the next time, and the rest is done."""
+
+
+def table_part(metric: str) -> str:
+    """The name of a metric's table as a part."""
+    return f"table {metric}"
 
 
 def must(part: str, work: Callable[[], object]) -> bool:
@@ -68,6 +81,12 @@ class Troubles:
             log.info("%s works again", part)
             self._change(part, None)
         return True
+
+    def require_none(self, done: str) -> None:
+        """NotPublished where a part fails now; `done` says what is done all the same."""
+        told = [f"{each.part}: {each.reason}" for each in self._known.values()]
+        if told:
+            raise NotPublished(f"{done}, but not everything could be published: {'; '.join(told)}", _MEND)
 
     def _failed(self, part: str, before: Trouble | None, error: Exception) -> None:
         now = self._clock_ms()

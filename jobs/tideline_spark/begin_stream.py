@@ -21,6 +21,7 @@ from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks, close_gaps, reader
 from tideline.tables.books import read_cuts, read_last_row, read_parts
 from tideline.tables.schemas import StreamTables
+from tideline.troubles import Attempt, must
 from tideline.versions import version_of
 from tideline_spark.exits import StateLost
 
@@ -37,7 +38,9 @@ class Begun:
     quarantine: Quarantine
 
 
-def begin_stream(home: Home, spec: StreamSpec, generation: int, bootstrap: str, topic_id: str) -> Begun:
+def begin_stream(
+    home: Home, spec: StreamSpec, generation: int, bootstrap: str, topic_id: str, attempt: Attempt = must
+) -> Begun:
     """Makes or finds the generation's cut; batches that lost their ledger row have it again.
 
     TopicChanged, IsolationDiffers, StateLost, Superseded or SpecChanged when the stream cannot go on like this.
@@ -56,7 +59,7 @@ def begin_stream(home: Home, spec: StreamSpec, generation: int, bootstrap: str, 
     if cuts:  # a cut, and what it takes over, are made from the ledger
         close_gaps(home, StreamBooks(spec, tables, eras_of(cuts), read), topic_id, only_between=True)
     start = Start(generation, spec, topic_id, earliest_offsets(bootstrap, spec.source.topic), now_ms())
-    cut, eras = begin_generation(tables, start, read, quarantine)
+    cut, eras = begin_generation(tables, start, read, quarantine, attempt=attempt)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)
     if gaps:
         log.warning("ledger rows were missing and are written again: %s", ", ".join(map(str, gaps)))

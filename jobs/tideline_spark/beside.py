@@ -50,8 +50,7 @@ class FeedQuery:
 class Outlets:
     """Steps through the outlets every second, on a thread of their own, and once more at the end.
 
-    One that fails is made anew when it is tried again, and the others go on; only a superseded driver passes on no
-    more.
+    One that fails is tried again, and the others go on; only a superseded driver passes on no more.
     """
 
     def __init__(
@@ -102,8 +101,7 @@ class Outlets:
         return sum(passed_on)
 
     def _step(self, planned: Planned, passed_on: list[int]) -> None:
-        """Forgets an outlet that fails: what it knows of the topic may not be so any more."""
         self._fence.check()
-        outlet = self._made.pop(planned.name, None) or planned.make()
-        passed_on.append(outlet.step())
-        self._made[planned.name] = outlet
+        if planned.name not in self._made:
+            self._made[planned.name] = planned.make()
+        passed_on.append(self._made[planned.name].step())

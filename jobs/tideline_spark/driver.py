@@ -55,7 +55,8 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
     topic = topic_id(arguments.bootstrap, spec.source.topic)
-    begun = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic)
+    troubles = Troubles(now_ms, heartbeat.tell_troubles)
+    begun = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic, troubles.attempt)
     spark = new_session(spec, heartbeat)
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)
@@ -73,7 +74,6 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         watch.check()
         guard.check()
 
-    troubles = Troubles(now_ms, heartbeat.tell_troubles)
     sink = BatchSink(
         identity,
         checkpoint,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from oracle.access_line import parse_access_line
 from oracle.events import Event, Reject, Rejected
 from oracle.json_line import parse_json
@@ -17,6 +19,8 @@ def parse(value: bytes | None, kafka_ms: int, max_future_ms: int = HOUR_MS) -> E
         return Reject(str(refused))
     if event.time_us > (kafka_ms + max_future_ms) * 1000:
         return Reject("future_event")
+    if not 1000 <= (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event.time_us)).year <= 8999:
+        return Reject("bad_timestamp")
     return event
 
 

@@ -44,9 +44,14 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 @cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """The database of a process: a fork must open its own."""
+    """The database of a process: a fork must open its own.
+
+    What stands twice in a query is worked out twice: DuckDB would take it out of the `try` around it, and one event
+    for which it fails would fail them all.
+    """
     connection = duckdb.connect()
     connection.execute("set threads = 1; set enable_external_access = false")
+    connection.execute("set disabled_optimizers = 'common_subexpressions'")
     return connection
 
 

@@ -18,6 +18,11 @@ _BEGINS_WITH_BRACE: Final = (
     "case when starts_with(text, '{') then true else starts_with(ltrim(text, E' \\t\\r\\n'), '{') end"
 )
 
+# An event lies in the years 1000 to 8999, so that its windows lie in those that every reader knows; what has no time
+# is often given the first moment of the year 1.
+_FIRST_US: Final = -30_610_224_000_000_000
+_END_US: Final = 221_845_392_000_000_000
+
 
 def events_sql(source: Source, used: Container[str] | None = None) -> str:
     """The `select`; its parameter `$max_future_us` is how far an event may lie ahead of Kafka's time.
@@ -47,7 +52,8 @@ def events_sql(source: Source, used: Container[str] | None = None) -> str:
       rows as ({" union all by name ".join(branches)})
       select * replace (case when _reason is not null then _value end as _value){derived}
       from (select * replace (
-              coalesce(_reason, case when _t > _recorded + $max_future_us then 'future_event' end) as _reason)
+              coalesce(_reason, case when _t > _recorded + $max_future_us then 'future_event'
+                when _t < {_FIRST_US} or _t >= {_END_US} then 'bad_{source.event_time}' end) as _reason)
             from rows)"""
 
 

@@ -8,15 +8,20 @@ group the one that is nowhere behind is the newer, and equal ones are the same r
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tideline.engine.cells import connect
 from tideline.engine.slots import MetricPlan, canonical_sql, merge_sql, slot_columns, stream_plans
 from tideline.lateness import extra_delay_us
 from tideline.spec.model import Metric, StreamSpec
+
+_YEAR_1: Final = datetime(1, 1, 1, tzinfo=UTC)
+_YEAR_9999: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 # Versions tell what an override has seen: all of its generation's batches up to it, and of those before all.
 _MERGE: Final = """
@@ -98,14 +103,29 @@ class Publisher:
         """Published rows by metric, of all unless named; a window is open while its `drop_at` is ahead of E."""
         self._connection.register("merged", merged)
         finished = {
-            name: self._connection.sql(_finish_sql(self._spec, name, metric, self.plans[name], watermark_ms))
-            .to_arrow_table()
-            .cast(self._schemas[name])
+            name: _legible(
+                self._connection.sql(_finish_sql(self._spec, name, metric, self.plans[name], watermark_ms))
+                .to_arrow_table()
+                .cast(self._schemas[name]),
+                metric.derived,
+            )
             for name, metric in self._spec.metrics.items()
             if names is None or name in names
         }
         self._connection.unregister("merged")
         return finished
+
+
+def _legible(rows: pa.Table, derived: Iterable[str]) -> pa.Table:
+    """Derived times before the year 1 or after 9999, infinity among them, as null: hardly a reader has them."""
+    for name in derived:
+        column = rows[name]
+        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+            first, last = (pa.scalar(at, pa.timestamp("us", "UTC")).cast(column.type) for at in (_YEAR_1, _YEAR_9999))
+            inside = pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))
+            nulled = pc.if_else(inside, column, pa.scalar(None, column.type))
+            rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), nulled)
+    return rows
 
 
 def _none_of(corrections: pa.Table) -> pa.Table:

@@ -11,7 +11,7 @@ from tideline.generations import Era
 from tideline.kafka_io import ensure_topic
 from tideline.kafka_transactions import TransactionalSender
 from tideline.recompute import ReadRanges
-from tideline.sinks.on_time import OnTimeOutlet, next_batch
+from tideline.sinks.on_time import OnTimeOutlet, begin_at
 from tideline.sinks.outlet import ConsoleOutlet, KafkaOutlet, Outlet
 from tideline.spec.sinks import ConsoleSink, KafkaSink
 from tideline.tables.schemas import StreamTables
@@ -54,9 +54,9 @@ def stream_outlets(tables: StreamTables, eras: Sequence[Era], read: ReadRanges, 
     ]
     on_time = spec.late_data.on_time_topic
     if on_time:
-        begin = next_batch(tables)
+        begin_at(tables, on_time)
         make_on_time = partial(OnTimeOutlet, tables, eras, read, on_time)
-        outlets.append(Planned(f"on-time events to {on_time}", lambda: make_on_time(sending(on_time), begin)))
+        outlets.append(Planned(f"on-time events to {on_time}", lambda: make_on_time(sending(on_time))))
     return outlets
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -33,10 +34,24 @@ log = logging.getLogger(__name__)
 _PLACE: Final = ["partition", "offset"]
 
 
-def next_batch(tables: StreamTables) -> int:
-    """The version from which on batches come that no driver has committed yet."""
+def begin_at(tables: StreamTables, topic: str) -> int:
+    """The version from which on a topic without a cursor gets events: what no driver had committed when this was first
+    asked, before the query started. It is noted, so that a topic that cannot be written at first misses nothing.
+    """
+    note = _note(tables, topic)
+    if note.exists():
+        return int(note.read_text())
     last = read_last_row(tables)
-    return 0 if last is None else last.version + 1
+    begin = 0 if last is None else last.version + 1
+    note.parent.mkdir(parents=True, exist_ok=True)
+    draft = note.with_name(f"{note.name}-draft")
+    draft.write_text(str(begin))
+    draft.replace(note)
+    return begin
+
+
+def _note(tables: StreamTables, topic: str) -> Path:
+    return tables.root / f"on-time-to-{topic}"
 
 
 class OnTimeOutlet:
@@ -52,10 +67,8 @@ class OnTimeOutlet:
         read: ReadRanges,
         topic: str,
         sender: Sends,
-        begin: int,
     ) -> None:
         self._tables = tables
-        self._begin = begin
         self._eras = eras
         self._read = read
         self._topic = topic
@@ -71,8 +84,9 @@ class OnTimeOutlet:
             self._session = self._sender.session
             cursor = self._sender.cursor(self._group, self._topic)
             if cursor is None:
-                cursor = Cursor(self._begin)
-                self._sender.send(self._topic, (), self._group, cursor)  # a driver that is started next must know
+                cursor = Cursor(begin_at(self._tables, self._topic))
+                self._sender.send(self._topic, (), self._group, cursor)
+                _note(self._tables, self._topic).unlink(missing_ok=True)
             self._done = cursor.position - 1
         sent = 0
         for row in read_ledger(self._tables, self._done)[:1]:

@@ -47,12 +47,11 @@ class ConsoleOutlet:
         changes = changes_since(self._path, self._seen)
         if changes is None:
             return 0
-        self._seen = changes.seen
         told, gone = of_mode(changes, self._sink.mode)
-        if not len(told) and not len(gone):
-            return 0
-        rows = read_published(self._path) if self._sink.mode == "complete" else told
-        self._print(rows if rows is not None else told, len(gone))
+        if len(told) or len(gone):
+            rows = read_published(self._path) if self._sink.mode == "complete" else told
+            self._print(rows if rows is not None else told, len(gone))
+        self._seen = changes.seen
         return len(told) + len(gone)
 
     def _print(self, rows: pa.Table, gone: int) -> None:

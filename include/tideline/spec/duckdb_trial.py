@@ -96,7 +96,7 @@ def type_of(sql: str, columns: Mapping[str, str]) -> str:
     """The expression's type. It is also tried on extreme rows: one that fails would stop the stream."""
     try:
         relation = connection().sql(f"select ({sql}) from ({_extreme_rows(columns)})")
-        relation.fetchall()
+        relation.to_arrow_table()
         return str(relation.types[0])
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         message = f"this fails on some events: {_first_line(error)}"

@@ -16,7 +16,7 @@ from tideline.spec.yaml_text import Text, mapping, texts
 _KEPT: Final = frozenset(ColumnType)
 _CAST: Final = dict.fromkeys(
     ["BIGINT", "DOUBLE", "HUGEINT", "FLOAT"], "cast it: (...)::integer or (...)::decimal(18, 6)"
-)
+) | {"TIMESTAMP WITH TIME ZONE": "make it seconds since 1970: epoch(...)::decimal(18, 6), or a text: (...)::varchar"}
 
 
 def record_columns(text: Text) -> dict[str, ColumnType]:

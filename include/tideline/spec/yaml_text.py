@@ -21,6 +21,9 @@ _PLAINER: Final = (
     ("found another document", "a second document begins here", "a file holds one stream"),
 )
 
+_LONGEST_NUMBER: Final = 1_000
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader without aliases: an alias can be endless, and no spec is long enough to need one."""
@@ -30,6 +33,15 @@ class _Loader(yaml.SafeLoader):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not read here", event.start_mark)
         return super().compose_node(parent, index)
+
+    def construct_scalar(self, node: Any) -> Any:
+        """Refuses what YAML can write and nothing after it can read."""
+        value = super().construct_scalar(node)
+        if len(value) > _LONGEST_NUMBER and node.tag != "tag:yaml.org,2002:str":
+            raise yaml.constructor.ConstructorError(None, None, "this number has too many digits", node.start_mark)
+        if _SURROGATE.search(value):
+            raise yaml.constructor.ConstructorError(None, None, "half of a character is no text", node.start_mark)
+        return value
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any, Final
 
 import pyarrow as pa
@@ -25,7 +26,9 @@ ANOMALIES_WRITER: Final = "tideline-anomalies"
 _DETECTORS: Final = "tideline-detectors"
 """The transaction that tells by which detectors all closed windows were judged."""
 _BEHIND: Final = "tideline-detector-{}"
-"""The transaction of a detector: 1 while it has windows to judge again."""
+_CAUGHT_UP: Final = "tideline-detector-{}-caught-up"
+"""The transactions of a detector: how often it was asked to judge all windows again, and the last request it met."""
+_UNJUDGED: Final = "unjudged"
 _IDENTITY: Final = ("kind", "metric", "window_end", "key")
 _ROUNDS: Final = 20
 
@@ -69,31 +72,51 @@ def mark_judged(tables: StreamTables, mark: int) -> None:
     commit_on_fresh_handle(tables.anomalies, commit)
 
 
-def detectors_behind(tables: StreamTables, kinds: Sequence[str]) -> frozenset[str]:
-    """Those of these detectors that have windows to judge again."""
+def detectors_behind(tables: StreamTables, kinds: Sequence[str]) -> dict[str, int]:
+    """Those of these detectors that have windows to judge again, each with the number of the request for it."""
     if not kinds or not exists(tables.anomalies):
-        return frozenset()
+        return {}
     table = DeltaTable(str(tables.anomalies))
-    return frozenset(kind for kind in kinds if table.transaction_version(_BEHIND.format(kind)))
+    asked = {kind: table.transaction_version(_BEHIND.format(kind)) or 0 for kind in kinds}
+    return {kind: at for kind, at in asked.items() if at > (table.transaction_version(_CAUGHT_UP.format(kind)) or 0)}
 
 
-def mark_behind(tables: StreamTables, behind: Set[str], caught_up: Set[str] = frozenset()) -> None:
-    """Records which detectors have windows to judge again, and which have not any more."""
+def mark_behind(tables: StreamTables, kinds: Set[str]) -> None:
+    """Records that these detectors have windows to judge again."""
+    writers = [_BEHIND.format(kind) for kind in kinds]
+    _mark(tables, lambda table: {writer: (table.transaction_version(writer) or 0) + 1 for writer in writers})
 
+
+def mark_caught_up(tables: StreamTables, requests: Mapping[str, int]) -> None:
+    """Records that these requests were met; who was told of a failure since has made a later one."""
+    _mark(tables, lambda _: {_CAUGHT_UP.format(kind): at for kind, at in requests.items()})
+
+
+def _mark(tables: StreamTables, marks: Callable[[DeltaTable], Mapping[str, int]]) -> None:
     def commit(table: DeltaTable) -> None:
-        wanted = dict.fromkeys(caught_up, 0) | dict.fromkeys(behind, 1)
-        marks = [
-            Transaction(writer, mark)
-            for kind, mark in wanted.items()
-            if (table.transaction_version(writer := _BEHIND.format(kind)) or 0) != mark
-        ]
-        if marks:
-            properties = CommitProperties(app_transactions=marks, max_commit_retries=0)
+        wanted = [Transaction(writer, at) for writer, at in marks(table).items()]
+        if wanted:
+            properties = CommitProperties(app_transactions=wanted, max_commit_retries=0)
             write_deltalake(table, ANOMALIES.empty_table(), mode="append", commit_properties=properties)
 
-    if behind or caught_up:
-        open_table(tables.anomalies, ANOMALIES, [])
-        commit_on_fresh_handle(tables.anomalies, commit)
+    open_table(tables.anomalies, ANOMALIES, [])
+    commit_on_fresh_handle(tables.anomalies, commit)
+
+
+def note_unjudged(tables: StreamTables) -> None:
+    """Remembers, beside the table that cannot be written, that windows were not judged."""
+    tables.root.mkdir(parents=True, exist_ok=True)
+    (tables.root / _UNJUDGED).touch()
+
+
+def take_unjudged(tables: StreamTables, take: Callable[[], None]) -> None:
+    """Takes the note, if there is one; it is gone when `take` returns, and one that is made meanwhile stays."""
+    note, taken = tables.root / _UNJUDGED, tables.root / f"{_UNJUDGED}-taken"
+    with suppress(FileNotFoundError):
+        note.replace(taken)
+    if taken.exists():
+        take()
+        taken.unlink()
 
 
 def read_anomalies(tables: StreamTables, raised_only: bool = False) -> pa.Table:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,7 @@ from tideline.tables.anomalies import (
     in_microseconds,
     judged_by,
     mark_behind,
+    mark_caught_up,
     mark_judged,
     read_anomalies,
 )
@@ -38,6 +40,7 @@ Find = Callable[[AnyDetector, pa.Table], pa.Table]
 """The anomalies among closed windows, as `detect` finds them."""
 Verdicts = dict[str, list[Callable[[], Judgement]]]
 """By a detector's kind what asks it, once an era."""
+NONE_BEHIND: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Detection:
@@ -77,9 +80,9 @@ class Detection:
         behind = detectors_behind(self._tables, self._kinds)
         if not behind:
             return 0
-        return self._commit(last, lambda: self._everything(behind), behind)
+        return self._commit(last, lambda: self._everything(behind.keys()), behind)
 
-    def _commit(self, last: LedgerRow, judge: Callable[[], Verdicts], behind: Set[str] = frozenset()) -> int:
+    def _commit(self, last: LedgerRow, judge: Callable[[], Verdicts], behind: Mapping[str, int] = NONE_BEHIND) -> int:
         """Commits what the detectors say that work; those that are `behind` are no more, those that fail now are."""
         failed: set[str] = set()
 
@@ -93,7 +96,10 @@ class Detection:
 
         now = Moment(last.batch_at_ms * 1000, last.generation)
         changed = commit_anomalies(self._tables, judgements, now)
-        mark_behind(self._tables, failed, behind - failed)
+        if failed - behind.keys():
+            mark_behind(self._tables, failed - behind.keys())
+        if behind.keys() - failed:
+            mark_caught_up(self._tables, {kind: at for kind, at in behind.items() if kind not in failed})
         return changed
 
     def _everything(self, only: Set[str] | None = None) -> Verdicts:
@@ -104,7 +110,7 @@ class Detection:
         for era in self._every:
             own = within(raised, era.bounds)
             gone = kinds - {(kind, detector.metric) for kind, detector in era.spec.detectors.items()}
-            for kind, metric in sorted(gone if only is None else ()):
+            for kind, metric in sorted(each for each in gone if only is None or each[0] in only):
                 asked[kind].append(partial(_none_left, kind, metric, own))
             for kind, detector in era.spec.detectors.items():
                 if only is None or kind in only:

@@ -18,13 +18,14 @@ from tideline.engine.slots import slot_columns
 from tideline.generations import Era, era_of_generation
 from tideline.lateness import extra_delay_us
 from tideline.ledger import LedgerRow
+from tideline.tables.anomalies import note_unjudged, take_unjudged
 from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts
 from tideline.tables.delta import last_version
 from tideline.tables.detection import Detection
 from tideline.tables.publication import Publication, named, of_groups
 from tideline.tables.published import Claim, Closing, read_published, write_published
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correction_schema
-from tideline.troubles import Attempt, must
+from tideline.troubles import ANOMALIES_PART, Attempt, must, table_part
 from tideline.versions import version_of
 
 _WRITERS: Final = 2
@@ -59,7 +60,6 @@ class LivePublisher:
         self._open: dict[str, set[int]] = {name: set() for name in self._era.spec.metrics}
         self._behind: dict[str, int] = {}
         """The tables that miss something, each with the watermark (ms) from which on its windows may not be judged."""
-        self._unjudged = False
         self._shared_until_us = last_window_us(tables, self._era, version_of(generation, 0))
         self._nothing = correction_schema(slot_columns(self._publisher.plans.values())).empty_table()
 
@@ -78,7 +78,7 @@ class LivePublisher:
         done: dict[str, Written] = {}
 
         def write(name: str) -> None:
-            if not self._attempt(f"table {name}", lambda: done.update({name: self._write(name, finished[name], row)})):
+            if not self._attempt(table_part(name), lambda: done.update({name: self._write(name, finished[name], row)})):
                 self._behind[name] = row.late_ms
 
         behind = list(self._behind)
@@ -113,18 +113,18 @@ class LivePublisher:
             del self._behind[name]
 
         for name in list(self._behind):
-            self._attempt(f"table {name}", partial(catch_up, name))
+            self._attempt(table_part(name), partial(catch_up, name))
         return changed
 
     def _judge(self, closed: Mapping[str, Set[int]], row: LedgerRow, settle: Callable[[LedgerRow], object]) -> None:
         def judge() -> None:
-            if self._unjudged:
-                self._detection.set_back()
+            take_unjudged(self._tables, self._detection.set_back)
             for name, ends in closed.items():
                 self._detect(name, ends, row)
             settle(row)
 
-        self._unjudged = not self._attempt("table anomalies", judge)
+        if not self._attempt(ANOMALIES_PART, judge):
+            note_unjudged(self._tables)
 
     def _finish(self, parts: pa.Table, row: LedgerRow, names: Collection[str] | None = None) -> dict[str, pa.Table]:
         shared = pc.less_equal(parts["window_end"], pa.scalar(self._shared_until_us, TIME))

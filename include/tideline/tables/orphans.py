@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +24,12 @@ from tideline.tables.publication import Publication, named
 from tideline.tables.published import read_published
 from tideline.tables.rejects import remove_orphaned_rejects
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PART_KIND, PARTS_WRITER, StreamTables
-from tideline.troubles import Troubles
+from tideline.troubles import ANOMALIES_PART, Attempt, must, table_part
 
 _IS_PART: Final = f"kind = '{PART_KIND}'"
 
 
-def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int:
+def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut, attempt: Attempt = must) -> int:
     """Removes the parts, corrections and overrides of batches behind the last ledgered one before the cut.
 
     They would count twice. Not so where the cut begins beyond that batch: its rows were lost later, and nobody reads
@@ -41,16 +42,16 @@ def remove_orphans(tables: StreamTables, eras: tuple[Era, ...], cut: Cut) -> int
         remove_orphaned_rejects(tables, cut.version, cut.version)
         return 0
     remove_orphaned_rejects(tables, ledgered, cut.version)
-    orphans = _Orphans(tables, ledgered, cuts)
+    orphans = _Orphans(tables, ledgered, cuts, attempt)
     groups = orphans.groups(metric_names(cuts))
     if not len(groups):
         return 0
     # First without them, and then they go: while they are there a run that was cut off finds their groups again.
     wrong = _published(tables, groups)
-    changed = Publication(tables, eras, orphans.others).publish(groups, wrong)
+    changed = Publication(tables, eras, orphans.others, attempt).publish(groups, wrong)
     orphans.remove()
-    changed += Publication(tables, eras).publish(groups)
-    Detection(tables, eras, Troubles().attempt).look(groups, last)
+    changed += Publication(tables, eras, attempt=attempt).publish(groups)
+    attempt(ANOMALIES_PART, lambda: Detection(tables, eras, attempt).look(groups, last))
     return changed
 
 
@@ -65,8 +66,9 @@ def _ends(cuts: Sequence[Cut], last: LedgerRow | None) -> dict[int, int]:
 class _Orphans:
     """The rows of versions above `after` and below the newest cut; what a cut's own windows were made of is none."""
 
-    def __init__(self, tables: StreamTables, after: int, cuts: Sequence[Cut]) -> None:
+    def __init__(self, tables: StreamTables, after: int, cuts: Sequence[Cut], attempt: Attempt) -> None:
         self._tables = tables
+        self._attempt = attempt
         self._after, self._before = after, cuts[-1].version
         self._kept = [each.version for each in cuts if after < each.version < self._before]
         version = pc.field("version")
@@ -78,10 +80,14 @@ class _Orphans:
         tables, parts = self._tables, self._where & (pc.field("kind") == PART_KIND)
         found = [_groups(tables.parts, parts), *(_groups(path, self._where) for path, _ in self._tables_beside())]
         published = (pc.field("part_version") > self._after) & (pc.field("part_version") < self._before)
-        for name in metrics:
+
+        def look_at(name: str) -> None:
             rows = read_published(tables.published(name), published)
             if rows is not None:
                 found.append(named(rows.select(["window_end", "key"]), name).select(GROUP))
+
+        for name in metrics:
+            self._attempt(table_part(name), partial(look_at, name))
         return pa.concat_tables([table for table in found if table is not None], promote_options="default")
 
     def remove(self) -> None:

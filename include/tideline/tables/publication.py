@@ -7,6 +7,7 @@ came in while it wrote is found by the sequence of corrections and overrides, an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from tideline.tables.delta import Superseded, last_version, stamp
 from tideline.tables.detection import Detection
 from tideline.tables.published import Claim, Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
-from tideline.troubles import Troubles
+from tideline.troubles import ANOMALIES_PART, Attempt, must, table_part
 
 _ROUNDS = 20
 _DONE = "tideline-published"
@@ -32,26 +33,41 @@ _DONE = "tideline-published"
 class Publication:
     """Publishes any groups of a stream; `metric, window_end, key` name a group.
 
-    `only` leaves out inputs that do not satisfy it.
+    `only` leaves out inputs that do not satisfy it. A table whose `attempt` fails is left behind, and named in
+    `failed`; the others go on.
     """
 
-    def __init__(self, tables: StreamTables, eras: Sequence[Era], only: pc.Expression | None = None) -> None:
+    def __init__(
+        self,
+        tables: StreamTables,
+        eras: Sequence[Era],
+        only: pc.Expression | None = None,
+        attempt: Attempt = must,
+        failed: set[str] | None = None,
+    ) -> None:
         self._tables = tables
         self._only = only
         self._eras = eras
+        self._attempt = attempt
+        self.failed: set[str] = set() if failed is None else failed
         self._publishers = {era.first: Publisher(era.spec, era.first_version) for era in eras}
         self._claims = {era.first: Claim.of(era, eras) for era in eras}
 
     def publish_new(self) -> int:
-        """Publishes every group that corrections or overrides were added to since the last time; the rows changed."""
+        """Publishes every group that corrections or overrides were added to since the last time; the rows changed.
+
+        Where something fails, all of them are published again the next time.
+        """
         sequences = self._sequences()
         new = {path: last_version(path, _DONE) or 0 for path, sequence in sequences.items() if sequence}
         added = [read_groups(path, done) for path, done in new.items() if sequences[path] > done]
         groups = _distinct([table for table in added if table is not None])
         changed = self.publish(groups)
-        Detection(self._tables, self._eras, Troubles().attempt).look(groups, read_last_row(self._tables))
+        detection = Detection(self._tables, self._eras, self._attempt)
+        if not self._attempt(ANOMALIES_PART, lambda: detection.look(groups, read_last_row(self._tables))):
+            self.failed.add(ANOMALIES_PART)
         for path, done in new.items():
-            if sequences[path] > done:
+            if sequences[path] > done and not self.failed:
                 stamp(path, _DONE, sequences[path])
         return changed
 
@@ -87,7 +103,9 @@ class Publication:
     def _later(self) -> Publication:
         """This one, or one that knows the generations that have begun since."""
         eras = with_spec(eras_of(read_cuts(self._tables)), self._eras[-1].spec)
-        return self if not eras or eras[-1].last <= self._eras[-1].last else Publication(self._tables, eras)
+        if not eras or eras[-1].last <= self._eras[-1].last:
+            return self
+        return Publication(self._tables, eras, attempt=self._attempt, failed=self.failed)
 
     def _write(self, groups: pa.Table, wrong: pa.Table | None) -> tuple[int, pa.Table]:
         """The rows changed, and the published rows (`metric` and `SEEN`) that are ahead in something."""
@@ -114,17 +132,21 @@ class Publication:
         absent = _without_inputs(restrict(groups, merged, GROUP, present=False), merged.schema)
         rows = publisher.finish(merged.filter(held), watermark)
         gone = publisher.finish(pa.concat_tables([merged.filter(pc.invert(held)), absent]), watermark)
-        return {
-            name: write_published(
+        written: dict[str, Published] = {}
+
+        def write(name: str) -> None:
+            written[name] = write_published(
                 self._tables.published(name),
                 rows[name],
                 gone=gone[name],
                 claim=claim,
                 wrong=None if wrong is None else wrong.filter(pc.equal(wrong["metric"], name)),
             )
-            for name in rows
-            if len(rows[name]) or len(gone[name])
-        }
+
+        for name in rows:
+            if (len(rows[name]) or len(gone[name])) and not self._attempt(table_part(name), partial(write, name)):
+                self.failed.add(table_part(name))
+        return written
 
     def _sequences(self) -> dict[Path, int]:
         paths = {self._tables.corrections: CORRECTIONS_WRITER, self._tables.overrides: OVERRIDES_WRITER}

@@ -15,6 +15,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
 from tideline.engine.publish import published_schema
 from tideline.errors import UserError
@@ -176,7 +177,15 @@ def require_same_types(tables: StreamTables, spec: StreamSpec) -> None:
     for name in spec.metrics:
         path = tables.published(name)
         if exists(path):
-            _united(name, _schema(DeltaTable(str(path))), published_schema(spec, name))
+            _united(name, _schema(_readable(path)), published_schema(spec, name))
+
+
+def _readable(path: Path) -> DeltaTable:
+    try:
+        return DeltaTable(str(path))
+    except (DeltaError, OSError) as error:
+        told = str(error).splitlines()[0]
+        raise UserError(f"the table {path} cannot be read: {told}", "mend it, or put it back from a copy") from error
 
 
 def read_published(path: Path, where: pc.Expression | None = None) -> pa.Table | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 from oracle.lateness import late_by_rule
 from support.late_player import batches_of, log_of
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
-from tideline.sinks.on_time import OnTimeOutlet, next_batch
+from tideline.kafka_transactions import Cursor, Record, SendRefused
+from tideline.sinks.on_time import OnTimeOutlet, begin_at
 from tideline.tables.late_events import read_late_events
 
 from .test_outlets import Log
@@ -23,7 +27,9 @@ def new_player(folder: Path) -> Player:
 
 
 def outlet(player: Player, log: Log) -> OnTimeOutlet:
-    return OnTimeOutlet(player.tables, player.eras, player.read, "on-time", log, next_batch(player.tables))
+    """As a driver makes it, before its query starts."""
+    begin_at(player.tables, "on-time")
+    return OnTimeOutlet(player.tables, player.eras, player.read, "on-time", log)
 
 
 def places(log: Log) -> list[tuple[int, int]]:
@@ -67,3 +73,24 @@ def test_it_begins_with_the_batches_that_come(tmp_path: Path) -> None:
     player.play(log_line(2))
     assert outlet(player, log).step() == 1
     assert places(log) == [(0, 1)]
+
+
+class Refusing(Log):
+    """A broker that takes nothing."""
+
+    def send(self, topic: str, records: Iterable[Record], group: str, cursor: Cursor) -> int:
+        raise SendRefused("it is not allowed", "allow it")
+
+
+def test_a_topic_that_cannot_be_written_at_first_misses_nothing(tmp_path: Path) -> None:
+    player, log = new_player(tmp_path), Log()
+    player.play(log_line(1))
+    for second in (2, 3):
+        refused = outlet(player, Refusing())
+        player.play(log_line(second))
+        with pytest.raises(SendRefused):
+            refused.step()
+    sink = outlet(player, log)
+    assert [sink.step(), sink.step(), sink.step()] == [1, 1, 0]
+    assert places(log) == [(0, 1), (0, 2)]
+    assert not list(player.tables.root.glob("on-time*"))

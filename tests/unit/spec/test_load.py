@@ -416,3 +416,22 @@ def test_a_fault_of_a_feed_or_a_sink_is_one_problem_at_its_place(
 def test_where_a_topic_is_filled_from_and_passed_on_to_changes_no_number() -> None:
     other = FED.replace("rows_per_second: 5", "rows_per_second: 6").replace("{to: console, rows: 3}", "{to: console}")
     assert parse_spec(other, "fed.yaml").fingerprint() == parse_spec(FED, "fed.yaml").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("rows: 3", f"rows: {'9' * 5_000}", "this number has too many digits"),
+        ("topic: numbers", 'topic: "\\ud800"', "half of a character is no text"),
+    ],
+)
+def test_what_yaml_writes_and_nothing_reads_is_told(right: str, wrong: str, message: str) -> None:
+    assert right in FED
+    (problem,) = problems_of(FED.replace(right, wrong, 1))
+    assert problem.message == message
+
+
+def test_a_derived_column_that_no_table_holds_is_told() -> None:
+    spec = FED.replace("      n: count\n", "      n: count\n    derived: {x: to_months(n)}\n")
+    (problem,) = problems_of(spec)
+    assert problem.message == "a table cannot hold INTERVAL"
