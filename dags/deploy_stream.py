@@ -16,18 +16,14 @@ from airflow.sdk import dag
 
 from tideline_airflow import tasks
 from tideline_airflow.operators import ask_and_await
-from tideline_airflow.policy import DEFAULT_ARGS, START, dry_run_param, new_generation_param, spec_param
-from tideline_airflow.tags import Tag
+from tideline_airflow.policy import ON_REQUEST, dry_run_param, new_generation_param, spec_param
 
 
 @dag(
     dag_id="deploy_stream",
-    schedule=None,
-    start_date=START,
     doc_md=__doc__,
-    tags=[Tag.STREAMS],
-    default_args=DEFAULT_ARGS,
     params={"stream": spec_param(), "new_generation": new_generation_param(), "dry_run": dry_run_param()},
+    **ON_REQUEST,
 )
 def deploy_stream() -> None:
     ask_and_await(tasks.ask_to_deploy, "RUNNING", timeout_seconds=360)

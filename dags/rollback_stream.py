@@ -13,18 +13,14 @@ from airflow.sdk import dag
 
 from tideline_airflow import tasks
 from tideline_airflow.operators import ask_and_await
-from tideline_airflow.policy import DEFAULT_ARGS, START, stream_param
-from tideline_airflow.tags import Tag
+from tideline_airflow.policy import ON_REQUEST, stream_param
 
 
 @dag(
     dag_id="rollback_stream",
-    schedule=None,
-    start_date=START,
     doc_md=__doc__,
-    tags=[Tag.STREAMS],
-    default_args=DEFAULT_ARGS,
     params={"stream": stream_param()},
+    **ON_REQUEST,
 )
 def rollback_stream() -> None:
     ask_and_await(tasks.ask_to_roll_back, "RUNNING", timeout_seconds=360)

@@ -8,10 +8,19 @@ from typing import Any
 from airflow.sdk import Param
 
 from tideline.spec.load import spec_names
+from tideline_airflow.tags import Tag
 
 OWNER = "tideline"
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DEFAULT_ARGS: dict[str, Any] = {"owner": OWNER, "retries": 0}
+
+ON_REQUEST: dict[str, Any] = {
+    "schedule": None,
+    "start_date": START,
+    "tags": [Tag.STREAMS],
+    "default_args": DEFAULT_ARGS,
+}
+"""For DAGs that a person triggers for one stream."""
 
 WAITS_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=2)}
 """For tasks that defer and only wait: a busy scheduler may learn of the deferral after the task was queued again, and

@@ -101,13 +101,7 @@ def test_a_second_kill_before_it_is_proved_waits(world: World) -> None:
 
 
 def test_failures_of_the_query_end_in_a_crash_loop(world: World) -> None:
-    world.deploy()
-    for _ in range(4):
-        world.launcher.end(70)
-        world.tick()
-        world.clock.pass_seconds(60)
-        world.tick()
-    assert world.row.state is State.CRASH_LOOP
+    crash_looping(world)
     assert len(world.launcher.submits) == 4
 
 
