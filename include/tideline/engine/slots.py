@@ -160,6 +160,12 @@ def _scaled_sum(column: str) -> str:
     return f"(coalesce(sum({column}::decimal(18, 6)), 0) * {SCALE})::decimal(38, 0)"
 
 
+def _scaled_squares(column: str) -> str:
+    """The sum of a numeric column's squares in millionths squared: its twelve decimals without their point."""
+    square = f"{column}::decimal(19, 6) * {column}::decimal(18, 6)"  # of 19 digits on in 128 bits, which hold it
+    return f"replace(coalesce(sum({square}), 0)::decimal(38, 12)::varchar, '.', '')::decimal(38, 0)"
+
+
 def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
     """The SQL over slots that finishes a measure; `times` are the columns that are timestamps."""
     is_time = measure.argument in times
@@ -196,7 +202,7 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
         case MeasureKind.AVG:
             return f"(case when {count} > 0 then {total}::double / ({count}::double * {SCALE}) end)"
         case _:
-            squares = slot(SlotKind.SUM, f"coalesce(sum({_scaled(column)}::hugeint * {_scaled(column)}), 0)")
+            squares = slot(SlotKind.SUM, _scaled_squares(column))
             return _sample_deviation(count, total, squares)
 
 
