@@ -295,15 +295,15 @@ def test_whatever_happens_the_last_step_is_the_published_row(
         assert counting == (row["request_count"] if row else 0)
 
 
-def test_a_window_of_the_year_987_is_found_in_its_hour(tmp_path: Path) -> None:
+def test_a_window_of_the_year_999_is_found_in_its_hour(tmp_path: Path) -> None:
     """The publisher's SQL writes the partition, Python looks for it: of early years both must write four digits."""
-    start_s = -31_000_000_000
-    player = Player(tmp_path, small_spec())
-    player.play(log_line(start_s + 1), log_line(5))  # before the epoch every event is late
+    start_s = -30_610_224_005  # five seconds before the year 1000, in which events begin
+    player = Player(tmp_path, small_spec(counts=COUNT | {"slide": "5 seconds"}))
+    player.play(log_line(start_s + 6), log_line(5))  # before the epoch every event is late
     reconcile_books(player.books)
     found = explained(player, start_s)
     assert found.published is not None
-    assert (found.published["hour"], found.differs) == ("0987-08-25-16", ())
+    assert (found.published["hour"], found.differs) == ("0999-12-31-23", ())
     assert Closing(frozenset({(start_s + 10) * 1_000_000}), 10_000).hours() == {found.published["hour"]}
 
 
