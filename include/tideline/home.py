@@ -55,6 +55,11 @@ class StreamHome:
         """How far the files, the rate or the socket that fill the stream's topic were read: whatever generation."""
         return self.root / "feed"
 
+    @property
+    def validations(self) -> Path:
+        """What Great Expectations keeps of the stream's validations, and their Data Docs."""
+        return self.root / "validations"
+
     def checkpoint(self, generation: int) -> Path:
         return self.root / f"g{generation}" / "checkpoint"
 
@@ -92,3 +97,8 @@ class Home:
 def spec_folder() -> Path:
     """The folder of the users' stream specs: `TIDELINE_STREAMS`, by default `include/streams` of the checkout."""
     return Path(os.environ.get("TIDELINE_STREAMS") or PROJECT_SPECS)
+
+
+def expectations_folder() -> Path:
+    """The folder of the users' expectations, one file a stream: `expectations` beside the folder of the specs."""
+    return spec_folder().parent / "expectations"

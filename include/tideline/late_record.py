@@ -18,10 +18,12 @@ from tideline.spec.model import LateAlert
 from tideline.tables.late_alerts import commit_late_alerts
 from tideline.tables.late_events import (
     LATE_EVENTS,
+    Outcome,
     commit_late_events,
     late_event_rows,
     of_alert_keys,
     read_late_events,
+    tell_outcome,
 )
 from tideline.tables.schemas import StreamTables
 
@@ -48,14 +50,19 @@ class LateRecord:
     def rows(self) -> pa.Table:
         return pa.concat_tables([LATE_EVENTS.empty_table(), *self._rows])
 
-    def write(self, tables: StreamTables) -> int:
+    def write(self, tables: StreamTables, outcome: Outcome = Outcome.CORRECTED) -> int:
         """Writes late events, then alerts, both before the corrections of the same batches; returns rows written.
 
         A run that is killed in between is repeated whole, since only corrections mark a batch as done: late events
         that are there already are passed over, and alerts are made again from all of them.
         """
         rows = self.rows()
+        if outcome is not Outcome.CORRECTED:
+            at = rows.schema.get_field_index("outcome")
+            rows = rows.set_column(at, "outcome", pa.repeat(pa.scalar(str(outcome)), len(rows)))
         written = commit_late_events(tables, rows)
+        if written < len(rows):
+            tell_outcome(tables, pc.unique(rows["version"]).to_pylist(), outcome)
         if self._alert and len(rows):
             for raised in raise_alerts(tables, self._alert, rows).to_pylist():
                 log.warning(

@@ -183,6 +183,7 @@ class Books:
     late: int
     corrected: int
     unrecoverable: int = 0
+    held: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -190,7 +191,7 @@ class Books:
 
     @property
     def pending(self) -> int:
-        return self.late - self.corrected - self.unrecoverable
+        return self.late - self.corrected - self.unrecoverable - self.held
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """The books as a person asks for them: by batch, by day, in sum. Pure.
 
 An event is counted once, as in `tideline.ledger.keep_books`: late if any of its windows lost it, and then pending until
-its batch is dealt with, unrecoverable if one of its windows never gets it, and else corrected. So in every line
-`sent = rejected + counted + late` and `late = corrected + pending + unrecoverable`.
+its batch is dealt with, held while its correction waits for a person, unrecoverable if one of its windows never gets
+it, and else corrected. So in every line `sent = rejected + counted + late` and `late = corrected + pending + held +
+unrecoverable`.
 """
 
 from __future__ import annotations
@@ -38,22 +39,34 @@ class Fate:
     late: int = 0
     corrected: int = 0
     unrecoverable: int = 0
+    held: int = 0
 
     def __add__(self, other: Fate) -> Fate:
-        return Fate(self.late + other.late, self.corrected + other.corrected, self.unrecoverable + other.unrecoverable)
+        return Fate(
+            self.late + other.late,
+            self.corrected + other.corrected,
+            self.unrecoverable + other.unrecoverable,
+            self.held + other.held,
+        )
 
 
 Fates = Callable[[LedgerRow, Pane], Fate]
 """The fate of a batch's pane."""
 
 
-def fates_of(eras: Sequence[Era], corrected: Container[int], marks: Iterable[Unrecoverable]) -> Fates:
-    """Of late panes, those with a marked window are unrecoverable once their batch is dealt with."""
+def fates_of(
+    eras: Sequence[Era],
+    corrected: Container[int],
+    marks: Iterable[Unrecoverable],
+    held: Container[int] = frozenset(),
+) -> Fates:
+    """Of late panes, those with a marked window are unrecoverable once their batch is dealt with; `held` are batches
+    whose corrections wait for a person."""
     marked, lost = windows_by_version(marks), lost_windows(eras)
 
     def fate(row: LedgerRow, pane: Pane) -> Fate:
         if row.version not in corrected:
-            return Fate(pane.events)
+            return Fate(pane.events, held=pane.events if row.version in held else 0)
         windows = marked.get(row.version, set())
         is_never = bool(windows) and any(window in windows for window in lost(row, pane))
         return Fate(pane.events, unrecoverable=pane.events) if is_never else Fate(pane.events, pane.events)
@@ -83,7 +96,8 @@ class BatchView:
     def state(self) -> str:
         """What became of its late events; with their numbers where that is more than one thing."""
         books = self.books
-        counts = {"corrected": books.corrected, "pending": books.pending, "unrecoverable": books.unrecoverable}
+        names = ("corrected", "pending", "held", "unrecoverable")
+        counts = {name: getattr(books, name) for name in names}
         found = {name: count for name, count in counts.items() if count}
         if len(found) > 1:
             return ", ".join(f"{count} {name}" for name, count in found.items())
@@ -134,7 +148,7 @@ def sum_books(accounts: Iterable[Account], fates: Mapping[int, Fate]) -> Books:
         rejected += account.rejects
         events += account.events
         fate += fates.get(account.version, Fate())
-    return Books(sent, rejected, events - fate.late, fate.late, fate.corrected, fate.unrecoverable)
+    return Books(sent, rejected, events - fate.late, fate.late, fate.corrected, fate.unrecoverable, fate.held)
 
 
 def by_recorded_day(accounts: Iterable[Account], fates: Mapping[int, Fate]) -> list[Day]:
@@ -152,7 +166,9 @@ def by_event_day(eras: Sequence[Era], rows: Iterable[LedgerRow], fates: Fates) -
         lost = set(row.late_panes(eras))
         for pane in row.panes:
             fate = fates(row, pane) if pane in lost else Fate()
-            books = Books(pane.events, 0, pane.events - fate.late, fate.late, fate.corrected, fate.unrecoverable)
+            books = Books(
+                pane.events, 0, pane.events - fate.late, fate.late, fate.corrected, fate.unrecoverable, fate.held
+            )
             found.setdefault(_day(pane.pane // 1000), []).append((row.version, books))
     return [Day(day, len({v for v, _ in each}), _sum(b for _, b in each)) for day, each in sorted(found.items())]
 
@@ -165,6 +181,7 @@ def books_as_dict(books: Books) -> dict[str, int | bool]:
         "late": books.late,
         "corrected": books.corrected,
         "pending": books.pending,
+        "held": books.held,
         "unrecoverable": books.unrecoverable,
         "balanced": books.balanced,
     }
@@ -211,6 +228,7 @@ def _sum(books: Iterable[Books]) -> Books:
         sum(each.late for each in every),
         sum(each.corrected for each in every),
         sum(each.unrecoverable for each in every),
+        sum(each.held for each in every),
     )
 
 

@@ -15,8 +15,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from tideline.backfill import recompute_windows
+from tideline.clock import now_ms
 from tideline.errors import Refused
+from tideline.gate.corrections import Gate, gate_of, let_through
+from tideline.gate.suites import PASSED
 from tideline.generations import Era, counts_every_event, within_eras
+from tideline.holds import held_versions
 from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
@@ -25,13 +29,16 @@ from tideline.quarantine import Quarantine
 from tideline.reconcile_loss import find_lost, find_lost_in_doubt, without_lost
 from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
+from tideline.release import carry_out_releases, hold_back
 from tideline.retention_guard import unwatched
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger, read_versions
 from tideline.tables.corrections import commit_corrections
+from tideline.tables.holds import read_holds
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import commit_unrecoverable, read_unrecoverable, withhold
+from tideline.times import iso_ms
 from tideline.troubles import Troubles
 from tideline.unrecoverable import missing_windows, without_more
 
@@ -46,7 +53,8 @@ batch dropped (`group_schema`)."""
 class ReconcileResult:
     """What a run did: batches looked at, late events found, records read, corrections written, rows republished.
 
-    `unrecoverable` counts the marks it wrote: a window, a batch and a pane of which Kafka has lost events.
+    `unrecoverable` counts the marks it wrote: a window, a batch and a pane of which Kafka has lost events. `held` are
+    corrections that the gate did not let through: nothing of the run was published.
     """
 
     stream: str
@@ -56,6 +64,7 @@ class ReconcileResult:
     corrections: int
     rows_published: int
     unrecoverable: int = 0
+    held: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -84,10 +93,11 @@ def plan_tables(
     """The plan, and the batches that are dealt with when it is carried out."""
     versions = read_versions(tables)  # before the ledger: a row that comes back in between is one too many
     corrected = read_corrected(tables)
+    held = held_versions(read_holds(tables)) - corrected.versions
     ledger = within_eras(eras, read_ledger(tables, corrected.through, late_only=True))
     given_up = without_more(ledger, read_unrecoverable(tables), missing_windows(eras))
-    rest = [row for row in ledger if row.version not in given_up]
-    through = dealt_with(ledger, interval)
+    rest = [row for row in ledger if row.version not in given_up and row.version not in held]
+    through = dealt_with(ledger, interval, held)
     done = None if through is None else DealtWith(through, bisect_right(versions, through))
     return plan_reconcile(eras, rest, corrected, interval), done
 
@@ -123,9 +133,15 @@ def reconcile_stream(
     stream: str,
     interval: Interval = ALL,
     progress: Callable[[str], None] = lambda _: None,
+    gate: Gate | None = None,
+    run: str | None = None,
 ) -> ReconcileResult:
-    """Corrects what the batches of the interval dropped, by default all, and publishes what is behind."""
-    return reconcile_books(open_books(home, bootstrap, stream), interval, progress)
+    """Corrects what the batches of the interval dropped, by default all, and publishes what is behind.
+
+    `gate` is by default that of Great Expectations; `run` is what a hold says that it came from.
+    """
+    gate = gate or gate_of(home, run or f"reconcile {iso_ms(now_ms())}")
+    return reconcile_books(open_books(home, bootstrap, stream), interval, progress, gate=gate, run=run)
 
 
 def reconcile_books(
@@ -133,8 +149,11 @@ def reconcile_books(
     interval: Interval = ALL,
     progress: Callable[[str], None] = lambda _: None,
     compute: Compute = compute_in_process,
+    gate: Gate = let_through,
+    run: str | None = None,
 ) -> ReconcileResult:
     """The same for books that are open; `compute` says where the late spans are read."""
+    released = carry_out_releases(books.tables, books.clock)
     plan, through = plan_tables(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
     guard = books.look(plan.ranges) if plan.spans else unwatched({})
@@ -147,12 +166,19 @@ def reconcile_books(
     read, found = compute(books, readable, late)
     corrections = withhold(found, marks)
     require_all_found(books.eras, readable, corrections)
+    found_wrong = gate(books, corrections) if len(corrections) else PASSED
+    if found_wrong.failures:
+        hold = hold_back(books, corrections, found_wrong, late, run)
+        for failure in found_wrong.failures:
+            progress(f"held: {failure}")
+        kept = 0 if hold is None else hold.corrections
+        return ReconcileResult(books.stream, len(plan.versions), plan.events, read, released, 0, marked, kept)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables)
     recomputed = recompute_windows(books, plan.doubtful, progress, only_unlike=True) if plan.doubtful else None
     if recomputed and recomputed.gone_windows:
         marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
-    written = commit_corrections(books.tables, corrections, through, books.clock)
+    written = released + commit_corrections(books.tables, corrections, through, books.clock)
     progress(f"{written} corrections written")
     troubles = Troubles(books.clock)
     published = Publication(books.tables, books.eras, attempt=troubles.attempt).publish_new()

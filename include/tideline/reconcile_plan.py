@@ -102,13 +102,14 @@ def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:
     ]
 
 
-def dealt_with(ledger: Sequence[LedgerRow], interval: Interval) -> int | None:
-    """The version up to which every batch is dealt with once the plan for the interval is: None when none is."""
+def dealt_with(ledger: Sequence[LedgerRow], interval: Interval, held: Container[int] = frozenset()) -> int | None:
+    """The version up to which every batch is dealt with once the plan for the interval is: None when none is. What is
+    `held` is not."""
     if interval.since is not None:
         return None
     done = None
     for row in ledger:
-        if not interval.holds(row.batch_at_ms):
+        if row.version in held or not interval.holds(row.batch_at_ms):
             break
         done = row.version
     return done

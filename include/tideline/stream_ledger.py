@@ -12,6 +12,7 @@ from tideline.cross_check import CrossCheck, counters_of, cross_check
 from tideline.dropped_share import dropped_alarm
 from tideline.gaps import Gap, find_gaps
 from tideline.generations import Cut, Era
+from tideline.holds import held_versions
 from tideline.home import Home
 from tideline.ledger import Books, Corrected, LedgerRow
 from tideline.ledger_view import (
@@ -30,6 +31,7 @@ from tideline.ledger_view import (
 from tideline.spec.model import StreamSpec
 from tideline.tables.accounts import read_accounts
 from tideline.tables.books import read_corrected, read_cuts, read_dropped_groups, read_eras, read_ledger
+from tideline.tables.holds import read_holds
 from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
@@ -58,7 +60,8 @@ class StreamLedger:
 
     @cached_property
     def fates(self) -> Fates:
-        return fates_of(self.eras, self.corrected, read_unrecoverable(self.tables))
+        held = held_versions(read_holds(self.tables))
+        return fates_of(self.eras, self.corrected, read_unrecoverable(self.tables), held)
 
     @cached_property
     def fates_by_version(self) -> dict[int, Fate]:

@@ -46,19 +46,19 @@ def ledger(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the books of a stream: sent = counted + rejected + late, and late = corrected + pending + unrecoverable.
+    """Show the books of a stream: sent = counted + rejected + late; late = corrected + pending + held + unrecoverable.
 
     All are numbers of records, each counted once. What was rejected is as it was judged when it was read. L and E are
     the watermarks that a batch dropped by and that it closed windows by: its L is the E of the batch before it.
 
-    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}, gaps
+    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, held, unrecoverable, balanced}, gaps
     [{generation, first, last}], alarms (texts), and one of
 
     batches [{generation, batch, recorded, offsets {partition: [start, end)}, sent, rejected, counted, late, corrected,
-    pending, unrecoverable, balanced, late_watermark (L), watermark (E; both null before the first), source
+    pending, held, unrecoverable, balanced, late_watermark (L), watermark (E; both null before the first), source
     (driver, rebuilt or inferred)}],
 
-    days [{day, batches, sent, rejected, counted, late, corrected, pending, unrecoverable, balanced}],
+    days [{day, batches, sent, rejected, counted, late, corrected, pending, held, unrecoverable, balanced}],
 
     generations [{generation, at, starts {partition: offset}, bound, reason, fingerprint}].
 
@@ -135,7 +135,7 @@ def _show_batches(views: list[BatchView]) -> None:
 def _show_days(days: list[Day]) -> None:
     from tideline.ledger_view import books_as_dict
 
-    columns = ("sent", "rejected", "counted", "late", "corrected", "pending", "unrecoverable")
+    columns = ("sent", "rejected", "counted", "late", "corrected", "pending", "held", "unrecoverable")
     rows = [(day.day, day.batches, books_as_dict(day.books)) for day in days]
     cells = [(day, batches, *(books[column] for column in columns)) for day, batches, books in rows]
     print_table(out, ("day", "batches", *columns), cells)
@@ -150,6 +150,7 @@ def _show_states(books: StreamLedger) -> None:
         "rejected": totals.rejected,
         "late, corrected": totals.corrected,
         "late, pending": totals.pending,
+        "late, held": totals.held,
         "late, unrecoverable": totals.unrecoverable,
     }
     print_table(out, ("state", "sent"), states.items())
@@ -175,6 +176,7 @@ def _gap_text(gap: Gap) -> str:
 
 def totals_text(books: Books) -> str:
     """The balance in one line, as `tideline verify` says it."""
-    fates = f"{books.corrected} corrected, {books.pending} pending, {books.unrecoverable} unrecoverable"
+    held = f"{books.held} held, " if books.held else ""
+    fates = f"{books.corrected} corrected, {books.pending} pending, {held}{books.unrecoverable} unrecoverable"
     parts = f"counted {books.counted} + rejected {books.rejected} + late {books.late} ({fates})"
     return f"sent {books.sent} = {parts}: {'balanced' if books.balanced else 'NOT BALANCED'}"

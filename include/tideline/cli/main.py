@@ -29,6 +29,7 @@ MODULES = (
     "lateness_commands",
     "reject_commands",
     "quarantine_commands",
+    "hold_commands",
     "retention_commands",
     "airflow_commands",
     "try_command",

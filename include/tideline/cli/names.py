@@ -57,3 +57,10 @@ def parse_time(text: str, option: str) -> datetime:
 
 def parse_optional_time(text: str | None, option: str) -> datetime | None:
     return None if text is None else parse_time(text, option)
+
+
+def account() -> str:
+    """Whoever runs the command."""
+    from getpass import getuser
+
+    return getuser()

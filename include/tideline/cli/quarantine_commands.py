@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tideline.cli.console import out, print_json, print_table
-from tideline.cli.names import deployed
+from tideline.cli.names import account, deployed
 from tideline.cli.windows_view import needs_as_dict, needs_as_text
 from tideline.home import Home
 from tideline.settings import Settings
@@ -49,7 +49,7 @@ def add(
     from tideline.quarantine_acts import put_on_list
 
     home = Home.from_env()
-    entry = Entry(partition, offset, why, who or _account(), _now())
+    entry = Entry(partition, offset, why, who or account(), _now())
     effect = put_on_list(home, Settings.load(home).bootstrap_servers, context.obj, entry)
     _tell(context.obj, f"partition {partition}, offset {offset} is on the list", effect, as_json)
 
@@ -114,12 +114,6 @@ def _tell(name: str, done: str, effect: Effect, as_json: bool) -> None:
     )
     for line in needs_as_text(name, effect.needs):
         out.print(line)
-
-
-def _account() -> str:
-    from getpass import getuser
-
-    return getuser()
 
 
 def _now() -> str:

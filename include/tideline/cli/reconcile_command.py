@@ -30,8 +30,10 @@ def reconcile(
     """Find what the watermark dropped, by Kafka offset, and correct the windows it belongs to.
 
     JSON: stream, batches, late_events, records_read, corrections, rows_published, unrecoverable (windows that a batch
-    never corrects, by pane: Kafka no longer has their events); of a dry run: stream, batches, windows, late_events,
-    records.
+    never corrects, by pane: Kafka no longer has their events), held (corrections that the gate did not let through);
+    of a dry run: stream, batches, windows, late_events, records.
+
+    Exit 1 when the gate held corrections back: `tideline holds NAME list` says why.
     """
     from tideline.reconcile import reconcile_stream
     from tideline.reconcile_plan import Interval
@@ -49,6 +51,7 @@ def reconcile(
         print_json(found)
     else:
         out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found.items()), markup=False)
+    raise typer.Exit(1 if found.get("held") else 0)
 
 
 def _preview(home: Home, name: str, interval: Interval) -> dict[str, Any]:

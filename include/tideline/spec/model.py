@@ -18,7 +18,7 @@ from tideline.spec.schema import JSON, RATE, ColumnType, Format, format_of
 from tideline.spec.sinks import Sink
 
 TABLE_NAMES = frozenset(
-    {"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies", "unrecoverable"}
+    {"parts", "corrections", "overrides", "late_events", "late_alerts", "rejects", "anomalies", "unrecoverable", "held"}
 )
 RESERVED = frozenset(
     {"window_start", "window_end", "key", "hour", "events", "is_open", "is_cut", "revision", "as_of", "part_version"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +21,7 @@ class Outcome(StrEnum):
     """What became of a late event in the window that lost it."""
 
     CORRECTED = "corrected"
+    HELD = "held"
     UNRECOVERABLE = "unrecoverable"
 
 
@@ -76,6 +78,23 @@ def commit_late_events(tables: StreamTables, rows: pa.Table) -> int:
     open_table(tables.late_events, LATE_EVENTS, [])
     commit_on_fresh_handle(tables.late_events, commit)
     return written
+
+
+def tell_outcome(tables: StreamTables, versions: Collection[int], outcome: Outcome) -> None:
+    """Says what became of the late events of these batches that were held, or are now."""
+    if not versions or not exists(tables.late_events):
+        return
+    other = Outcome.CORRECTED if outcome is Outcome.HELD else Outcome.HELD
+    of_batches = f"outcome = '{other}' and version in ({', '.join(map(str, sorted(versions)))})"
+
+    def commit(table: DeltaTable) -> None:
+        table.update(
+            updates={"outcome": f"'{outcome}'"},
+            predicate=of_batches,
+            commit_properties=stamped(LATE_EVENTS_WRITER, table.version() + 1),
+        )
+
+    commit_on_fresh_handle(tables.late_events, commit)
 
 
 def read_late_events(tables: StreamTables, where: pc.Expression | None = None) -> pa.Table:

@@ -53,6 +53,21 @@ class Publication:
         self._publishers = {era.first: Publisher(era.spec, era.first_version) for era in eras}
         self._claims = {era.first: Claim.of(era, eras) for era in eras}
 
+    def preview(self, corrections: pa.Table) -> list[tuple[Era, str, pa.Table]]:
+        """The rows, by era and metric, that would be published if these corrections (`group_schema`) were written."""
+        last = read_last_row(self._tables)
+        found = []
+        for era in self._eras:
+            added = within(corrections, era.bounds).filter(pc.field("version") >= era.first_version)
+            if len(added):
+                inputs = self._inputs(era, added)
+                own = added.select([name for name in inputs.corrections.column_names if name in added.column_names])
+                every = pa.concat_tables([inputs.corrections, own], promote_options="default")
+                merged = self._publishers[era.first].merge(inputs.parts, every, inputs.overrides)
+                rows = self._publishers[era.first].finish(merged, era.watermark_ms(last))
+                found += [(era, name, each) for name, each in rows.items() if len(each)]
+        return found
+
     def publish_new(self) -> int:
         """Publishes every group that corrections or overrides were added to since the last time; the rows changed.
 
@@ -122,10 +137,7 @@ class Publication:
         self, era: Era, groups: pa.Table, last: LedgerRow | None, wrong: pa.Table | None
     ) -> dict[str, Published]:
         publisher, claim = self._publishers[era.first], self._claims[era.first]
-        windows = pc.field("window_end").isin(pc.unique(groups["window_end"]))
-        wanted = windows & (pc.field("version") < claim.until)
-        wanted = wanted if self._only is None else wanted & self._only
-        inputs = of_groups(read_inputs(self._tables, era, wanted), groups)
+        inputs = self._inputs(era, groups)
         merged = publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
         watermark = era.watermark_ms(last)
         held = pc.greater(merged["events"], 0)
@@ -147,6 +159,12 @@ class Publication:
             if (len(rows[name]) or len(gone[name])) and not self._attempt(table_part(name), partial(write, name)):
                 self.failed.add(table_part(name))
         return written
+
+    def _inputs(self, era: Era, groups: pa.Table) -> Inputs:
+        windows = pc.field("window_end").isin(pc.unique(groups["window_end"]))
+        wanted = windows & (pc.field("version") < self._claims[era.first].until)
+        wanted = wanted if self._only is None else wanted & self._only
+        return of_groups(read_inputs(self._tables, era, wanted), groups)
 
     def _sequences(self) -> dict[Path, int]:
         paths = {self._tables.corrections: CORRECTIONS_WRITER, self._tables.overrides: OVERRIDES_WRITER}

@@ -70,6 +70,11 @@ class StreamTables:
     def unrecoverable(self) -> Path:
         return self.root / "unrecoverable"
 
+    @property
+    def held(self) -> Path:
+        """Corrections that the gate held back: see `tideline.tables.holds`."""
+        return self.root / "held"
+
     def published(self, metric: str) -> Path:
         return self.root / metric
 

@@ -90,7 +90,7 @@ def test_the_ledger_as_json_has_totals_gaps_and_one_division(home: Home, by: str
     assert (len(found[key]), found["totals"]["late"], found["totals"]["pending"]) == (count, 2, 1)
 
 
-SUMS = {"sent", "rejected", "counted", "late", "corrected", "pending", "unrecoverable", "balanced"}
+SUMS = {"sent", "rejected", "counted", "late", "corrected", "pending", "held", "unrecoverable", "balanced"}
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,13 @@ def test_the_ledgers_columns_are_called_as_in_its_json(home: Home, by: str) -> N
 
 def test_a_state_has_its_own_line(home: Home) -> None:
     _, output = run(home, "ledger", "small", "--by", "state")
-    states = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in output.splitlines()[1:6]}
+    states = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in output.splitlines()[1:7]}
     assert states == {
         "counted": "3",
         "rejected": "1",
         "late, corrected": "1",
         "late, pending": "1",
+        "late, held": "0",
         "late, unrecoverable": "0",
     }
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.cli.explain_command import explain
+from tideline.cli.hold_commands import show_holds
 from tideline.cli.lateness_commands import late_alerts, lateness
 from tideline.cli.ledger_commands import ledger
 from tideline.cli.main import app
@@ -23,6 +24,7 @@ from tideline.cli.reconcile_command import reconcile
 from tideline.cli.reject_commands import rejects
 from tideline.cli.retention_commands import retention
 from tideline.cli.verify_command import verify
+from tideline.holds import Hold, Release
 from tideline.home import Home
 from tideline.ledger import Books
 from tideline.quarantine import Entry
@@ -117,6 +119,11 @@ def rejects_keys(home: Home) -> set[str]:
     return (keys(shown) | keys(replayed) | {"metric", "window_end"}) - {"malformed_line"}
 
 
+def holds_keys(_: Home) -> set[str]:
+    hold = Hold(1, 1, frozenset({1}), 1, 1, ("reason",), None, None, Release("ada", 1))
+    return keys(dumped({"stream": "small", "holds": [{**hold.as_dict(), "page": None}]}))
+
+
 def alerts_keys(home: Home) -> set[str]:
     return keys(printed(home, "late-alerts", "small")) | {"key", "more_than", "within"} | set(LATE_ALERTS.names)
 
@@ -131,6 +138,7 @@ def alerts_keys(home: Home) -> set[str]:
         (retention, retention_keys),
         (rejects, rejects_keys),
         (late_alerts, alerts_keys),
+        (show_holds, holds_keys),
         (lateness, lambda home: keys(printed(home, "lateness", "small"))),
         (show_list, lambda home: keys(printed(home, "quarantine", "small", "list"))),
     ],

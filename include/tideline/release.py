@@ -1,0 +1,82 @@
+"""Lets corrections through that the gate held back, once a person says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tideline.clock import now_ms
+from tideline.gate.suites import Validation
+from tideline.generations import Era
+from tideline.holds import Hold, Release
+from tideline.home import Home
+from tideline.late_record import LateRecord
+from tideline.stream_books import StreamBooks, deployed_spec
+from tideline.tables.books import read_corrected, read_eras
+from tideline.tables.corrections import commit_corrections
+from tideline.tables.holds import commit_hold, commit_release, read_released
+from tideline.tables.late_events import Outcome, tell_outcome
+from tideline.tables.publication import Publication
+from tideline.tables.schemas import StreamTables
+from tideline.troubles import Troubles
+
+
+@dataclass(frozen=True)
+class ReleaseResult:
+    """What a release did: corrections written, rows published again."""
+
+    stream: str
+    hold: int
+    released_by: str
+    corrections: int
+    rows_published: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def hold_back(
+    books: StreamBooks, corrections: pa.Table, why: Validation, late: LateRecord, run: str | None
+) -> Hold | None:
+    """Keeps corrections (`group_schema`) that the gate did not let through; None where another run holds them already.
+
+    Late events come first, as before corrections: a run that is killed in between is repeated.
+    """
+    late.write(books.tables, Outcome.HELD)
+    hold = Hold(0, books.clock(), frozenset(), 0, 0, why.failures, why.page, run)
+    return commit_hold(books.tables, corrections, hold)
+
+
+def release_hold(
+    home: Home, stream: str, number: int, by: str, run: str | None = None, clock: Callable[[], int] = now_ms
+) -> ReleaseResult:
+    """Publishes what a hold held back, in the name of the person who releases it; UserError when it holds nothing."""
+    tables = StreamTables(home.tables(stream))
+    return release_in(tables, read_eras(tables, deployed_spec(home, stream)), number, Release(by, clock(), run), clock)
+
+
+def release_in(
+    tables: StreamTables, eras: Sequence[Era], number: int, release: Release, clock: Callable[[], int]
+) -> ReleaseResult:
+    """The same in a stream's tables."""
+    stream = eras[-1].spec.name
+    commit_release(tables, stream, number, release)
+    written = carry_out_releases(tables, clock)
+    troubles = Troubles(clock)
+    published = Publication(tables, eras, attempt=troubles.attempt).publish_new()
+    troubles.require_none(f"{stream}: {written} corrections are written")
+    return ReleaseResult(stream, number, release.by, written, published)
+
+
+def carry_out_releases(tables: StreamTables, clock: Callable[[], int]) -> int:
+    """Writes the corrections of released holds that are not written yet; returns how many."""
+    rows = read_released(tables, read_corrected(tables))
+    if rows is None:
+        return 0
+    written = commit_corrections(tables, rows, clock=clock)
+    tell_outcome(tables, pc.unique(rows["version"]).to_pylist(), Outcome.CORRECTED)
+    return written
