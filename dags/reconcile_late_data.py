@@ -7,7 +7,10 @@ own interval ends; by hand, all are. A stream that declares a late alert is take
 dropped events, at most once a minute. Running it again, or twice at once, gives the same rows.
 
 **Where it runs:** in the task itself; as a Spark job where more records are to be read than the stream's
-`late_data.spark_above` says.
+`late_data.spark_above` says. By schedule a stream in trouble is left to the next run.
+
+**The gate:** corrections that are not as expected are held back, and `release_corrections` asks a person. The link
+"Data Docs" of the task shows what was looked at.
 
 **When it fails:** nothing was published by halves; clear the task when the cause is mended. Offsets that retention
 has removed are named in the error: their windows cannot be corrected any more.
@@ -17,12 +20,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag, get_current_context, task
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, TriggerRule, dag, get_current_context, task
 
 from tideline_airflow import tasks
 from tideline_airflow.assets import LATE_EVENTS
-from tideline_airflow.policy import DEFAULT_ARGS, START, optional_stream_param
+from tideline_airflow.policy import DEFAULT_ARGS, RECONCILE_POOL, START, optional_stream_param
 from tideline_airflow.reconcile_submit import SparkReconcile
+from tideline_airflow.table_tasks import RELEASE_DAG, ReconcileStream, releases_to_ask_for
 from tideline_airflow.tags import Tag
 
 
@@ -53,21 +58,25 @@ def reconcile_late_data() -> None:
 
     @task
     def large(found: dict[str, bool]) -> list[list[str]]:
-        until = get_current_context().get("data_interval_end")
-        return [tasks.reconcile_arguments(name, until) for name, is_large in found.items() if is_large]
-
-    @task(map_index_template="{{ stream }}", max_active_tis_per_dag=1)
-    def reconcile(stream: str) -> dict[str, Any]:
         context = get_current_context()
-        context["stream"] = stream  # type: ignore[typeddict-unknown-key]  # names the mapped task in the UI
-        return tasks.reconcile(stream, context.get("data_interval_end"))
+        until, run = context.get("data_interval_end"), str(context["dag_run"].run_id)
+        return [tasks.reconcile_arguments(name, until, run) for name, is_large in found.items() if is_large]
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def held(found: dict[str, bool]) -> list[dict[str, Any]]:
+        return releases_to_ask_for(found)
 
     found = streams()
-    reconcile.expand(stream=small(found))  # type: ignore[arg-type]  # at run time it is the value
-    by_spark = SparkReconcile.partial(
-        task_id="reconcile_by_spark", map_index_template="{{ task.stream }}", max_active_tis_per_dag=1
+    each: dict[str, Any] = {"map_index_template": "{{ task.stream }}", "max_active_tis_per_dag": 1}
+    reconcile = ReconcileStream.partial(task_id="reconcile", pool=RECONCILE_POOL, **each)
+    by_spark = SparkReconcile.partial(task_id="reconcile_by_spark", pool=RECONCILE_POOL, **each)
+    asked = held(found)  # type: ignore[arg-type]  # at run time it is the value
+    reconcile.expand(stream=small(found)) >> asked  # type: ignore[arg-type]
+    by_spark.expand(application_args=large(found)) >> asked  # type: ignore[arg-type]
+    ask_a_person = TriggerDagRunOperator.partial(
+        task_id="ask_a_person", trigger_dag_id=RELEASE_DAG, skip_when_already_exists=True
     )
-    by_spark.expand(application_args=large(found))  # type: ignore[arg-type]
+    ask_a_person.expand_kwargs(asked)
 
 
 reconcile_late_data()

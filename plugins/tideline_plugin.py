@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from tideline_airflow.web import PREFIX, LazyApp
+
 
 class TidelinePlugin(AirflowPlugin):
     """Names Tideline among Airflow's plugins."""
 
     name = "tideline"
+    fastapi_apps = [{"app": LazyApp(), "url_prefix": PREFIX, "name": "Tideline"}]  # noqa: RUF012  # as Airflow has it

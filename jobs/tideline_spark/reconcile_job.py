@@ -12,6 +12,7 @@ from datetime import datetime
 from pyspark.sql import SparkSession
 
 from tideline.errors import UserError
+from tideline.gate.corrections import gate_of
 from tideline.home import Home
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval
@@ -24,16 +25,18 @@ log = logging.getLogger("tideline")
 
 @dataclass(frozen=True)
 class Arguments(JobArguments):
-    """The command line of a reconciliation; `since` and `until` are recorded times of batches."""
+    """The command line of a reconciliation; `since` and `until` are recorded times of batches, `run` its name."""
 
     since: datetime | None
     until: datetime | None
+    run: str
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
     parser = job_parser("run_reconcile.py", __doc__)
     for limit in ("--since", "--until"):
         parser.add_argument(limit, type=_time, help="an ISO time with its zone, such as 2026-01-31T10:00:00Z")
+    parser.add_argument("--run", default="reconcile-by-spark", help="names it in Data Docs and holds")
     return Arguments(**vars(parser.parse_args(argv)))
 
 
@@ -50,10 +53,12 @@ def main(argv: list[str] | None = None) -> int:
     log_to_output()
     spark = _session(arguments.stream)
     try:
-        books = open_books(Home(arguments.home), arguments.bootstrap, arguments.stream)
+        home, run = Home(arguments.home), arguments.run
+        books = open_books(home, arguments.bootstrap, arguments.stream)
         interval = Interval(arguments.since, arguments.until)
         reader = SparkReader(spark, arguments.bootstrap)
-        print(json.dumps(reconcile_books(books, interval, log.info, reader).as_dict()))  # noqa: T201
+        done = reconcile_books(books, interval, log.info, reader, gate_of(home, run), run)
+        print(json.dumps(done.as_dict()))  # noqa: T201
     except UserError as error:
         log.error("%s: %s", error.message, error.fix)
         return 1

@@ -22,6 +22,10 @@ ON_REQUEST: dict[str, Any] = {
 }
 """For DAGs that a person triggers for one stream."""
 
+RECONCILE_POOL = "reconcile"
+"""How many reconciliations, backfills and verifications run at once is the pool's size: they must leave the streams
+room. `tideline up` makes it, of two slots."""
+
 WAITS_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=2)}
 """For tasks that defer and only wait: a busy scheduler may learn of the deferral after the task was queued again, and
 takes that for a lost task. What the wait itself decides fails at once, without a retry."""
@@ -60,3 +64,20 @@ def optional_stream_param() -> Param:
     """A stream's name, or nothing for all of them."""
     text = "Leave it empty for all streams."
     return Param(None, type=["null", "string"], examples=spec_names(), title="Stream", description=text)
+
+
+def time_param(title: str, description: str) -> Param:
+    """A time that must be given, with its zone."""
+    return Param(type="string", format="date-time", title=title, description=description)
+
+
+def hold_param() -> Param:
+    """The number of a hold."""
+    text = "Which corrections: `tideline holds NAME list` shows the numbers."
+    return Param(1, type="integer", minimum=1, title="Hold", description=text)
+
+
+def share_param() -> Param:
+    """How much of the tables is held against Kafka."""
+    text = "The share of the windows that is compared with Kafka: 1 compares everything, and proves conservation."
+    return Param(0.05, type="number", exclusiveMinimum=0, maximum=1, title="Share", description=text)

@@ -11,3 +11,4 @@ class Tag(StrEnum):
     STREAMS = "streams"
     KEEPER = "keeper"
     LATE_DATA = "late-data"
+    TABLES = "tables"

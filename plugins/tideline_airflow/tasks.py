@@ -137,8 +137,9 @@ def interval_end(context: Context) -> datetime | None:
 
 def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: set[str] | None = None) -> list[str]:
     """The stream asked for, or those that the run's events name; without one every deployed stream, in a scheduled run
-    only those whose interval ends."""
+    only those whose interval ends, and none that is just getting a new driver: it needs the machine more."""
     from tideline.keeper.deployed import parse_deployed
+    from tideline.keeper.lifecycle import BETWEEN_DRIVERS
     from tideline.reconcile_plan import is_due
     from tideline.spec.job import JobSpec
     from tideline.spec.model import RECONCILE_SCHEDULE_MS
@@ -148,23 +149,14 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
     if alarmed:
         return sorted(alarmed)
     with Installation.from_env().registry() as registry:
-        specs = [parse_deployed(row.spec) for row in registry.streams() if row.epoch]
+        rows = [row for row in registry.streams() if row.epoch]
+    specs = [parse_deployed(row.spec) for row in rows if until is None or row.state not in BETWEEN_DRIVERS]
     return [
         spec.name
         for spec in specs
         if not isinstance(spec, JobSpec)
         and (until is None or is_due(spec.late_data.reconcile, until, RECONCILE_SCHEDULE_MS))
     ]
-
-
-def reconcile(stream: str, until: datetime | None) -> dict[str, Any]:
-    """Corrects the windows of what the stream's batches dropped, of all recorded before `until` and not corrected."""
-    from tideline.reconcile import reconcile_stream
-    from tideline.reconcile_plan import Interval
-
-    installation = Installation.from_env()
-    done = reconcile_stream(installation.home, installation.settings.bootstrap_servers, stream, Interval(until=until))
-    return done.as_dict()
 
 
 def is_large(stream: str, until: datetime | None) -> bool:
@@ -185,12 +177,12 @@ def is_large(stream: str, until: datetime | None) -> bool:
         return False
 
 
-def reconcile_arguments(stream: str, until: datetime | None) -> list[str]:
-    """What `jobs/run_reconcile.py` is called with to do what `reconcile` does."""
+def reconcile_arguments(stream: str, until: datetime | None, run: str) -> list[str]:
+    """What `jobs/run_reconcile.py` is called with to do what `ReconcileStream` does."""
     installation = Installation.from_env()
     limit = ["--until", until.isoformat()] if until else []
     services = ["--home", str(installation.home.root), "--bootstrap", installation.settings.bootstrap_servers]
-    return ["--stream", stream, *services, *limit]
+    return ["--stream", stream, *services, *limit, "--run", run]
 
 
 def failed(reason: str, context: Context) -> AirflowFailException:

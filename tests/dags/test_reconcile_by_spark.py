@@ -63,12 +63,13 @@ def test_a_stream_without_a_plan_keeps_no_other_from_its_turn(home: Home) -> Non
 
 
 def test_the_job_is_told_what_the_task_would_do(home: Home) -> None:
-    arguments = reconcile_arguments("small", UNTIL)
+    arguments = reconcile_arguments("small", UNTIL, "run-1")
     assert dict(zip(arguments[::2], arguments[1::2], strict=True)) | {"--bootstrap": ""} == {
         "--stream": "small",
         "--home": str(home.root),
         "--bootstrap": "",
         "--until": "2026-01-01T12:10:00+00:00",
+        "--run": "run-1",
     }
 
 
@@ -119,7 +120,7 @@ def test_the_operator_reconciles(spark: SparkSession, platform: Platform, monkey
         run.feed(query, log_line(6), log_line(7, "b"))
     assert is_large(spec.name, None)
     context: Any = {}
-    SparkReconcile(task_id="t", application_args=reconcile_arguments(spec.name, None)).execute(context)
+    SparkReconcile(task_id="t", application_args=reconcile_arguments(spec.name, None, "run-1")).execute(context)
     report = run.verify()
     assert report.holds, report.as_dict()
     assert report.books.corrected == 2

@@ -68,29 +68,14 @@ def _say(found: BackfillResult) -> None:
 
 
 def _preview(home: Home, spec: StreamSpec, between: tuple[datetime, datetime], as_json: bool) -> None:
-    from tideline.plan_view import preview_backfill
-    from tideline.stream_ledger import open_ledger
-    from tideline.tables.books import read_ledger
+    from tideline.backfill_preview import look_at_backfill
 
-    books = open_ledger(home, spec)
-    found = preview_backfill(books.eras, read_ledger(books.tables), between, _held(home, spec), books.gaps)
+    found = look_at_backfill(home, Settings.load(home).bootstrap_servers, spec, between, progress)
     if as_json:
         print_json({"stream": spec.name, **found.as_dict()})
     else:
         _show(spec.source.topic, found)
     raise typer.Exit(1 if found.gone else 0)
-
-
-def _held(home: Home, spec: StreamSpec) -> tuple[dict[int, int], dict[int, int]] | None:
-    """Earliest and end offsets of the topic; None, and a word about it, when the broker does not answer."""
-    from tideline.kafka_io import earliest_offsets, end_offsets
-
-    address, topic = Settings.load(home).bootstrap_servers, spec.source.topic
-    try:
-        return earliest_offsets(address, topic), end_offsets(address, topic)
-    except UserError as error:
-        progress(f"which offsets Kafka still holds is not known: {error.message}")
-        return None
 
 
 def _show(topic: str, found: BackfillPreview) -> None:

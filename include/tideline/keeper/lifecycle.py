@@ -41,6 +41,17 @@ class IllegalTransition(ValueError):
 ENDS = frozenset({State.STOPPED, State.SUSPENDED})
 LIVE = frozenset({State.STARTING, State.DEPLOYED, State.STABLE, State.DEGRADED, State.UNKNOWN})
 WAITS_FOR_A_PERSON = frozenset({State.CRASH_LOOP, State.FAILED})
+BETWEEN_DRIVERS = frozenset(
+    {
+        State.UNHEALTHY,
+        State.FENCING,
+        State.SUBMITTING,
+        State.STARTING,
+        State.BACKOFF,
+        State.UPGRADING,
+        State.ROLLING_BACK,
+    }
+)
 _REPLACES = frozenset({State.UPGRADING, State.ROLLING_BACK})
 _FROM_LIVE = LIVE | _REPLACES | {State.UNHEALTHY, State.DRAINING}
 

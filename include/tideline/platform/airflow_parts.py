@@ -12,7 +12,7 @@ from datetime import datetime
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
@@ -47,6 +47,10 @@ def folder(home: Home) -> Path:
     return home.root / "airflow"
 
 
+_POOL: Final = ("reconcile", "2", "What reads Kafka and writes tables beside the streams")
+"""The pool of `tideline_airflow.policy`: name, slots, description."""
+
+
 def configure(home: Home, settings: Settings, keys: Keys) -> None:
     """Writes `airflow.cfg`: a file, so that no password stands in a process's environment."""
     parser = RawConfigParser()
@@ -58,16 +62,16 @@ def configure(home: Home, settings: Settings, keys: Keys) -> None:
 
 
 def migrate(home: Home, environment: Mapping[str, str]) -> None:
-    """Brings Airflow's tables up to its version; the mark lies with the data, so both go together."""
-    mark, wanted = database_folder(home) / "airflow.version", version("apache-airflow")
+    """Brings Airflow's tables up to its version, and makes the pool; the mark of both lies with the data."""
+    mark, wanted = database_folder(home) / "airflow.version", f"{version('apache-airflow')} {_POOL[0]}"
     if mark.exists() and mark.read_text() == wanted:
         return
-    command = [sys.executable, "-m", "airflow", "db", "migrate"]
     log = home.logs / "migrate.log"
     with log.open("w") as out:
-        status = subprocess.run(command, env=dict(environment), stdout=out, stderr=out, check=False).returncode
-    if status:
-        raise UserError("Airflow's database cannot be migrated", f"read {log}")
+        for words in (["db", "migrate"], ["pools", "set", *_POOL]):
+            command = [sys.executable, "-m", "airflow", *words]
+            if subprocess.run(command, env=dict(environment), stdout=out, stderr=out, check=False).returncode:
+                raise UserError("Airflow's database cannot be migrated", f"read {log}")
     mark.write_text(wanted)
 
 

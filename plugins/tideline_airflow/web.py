@@ -1,0 +1,75 @@
+"""What Tideline adds to Airflow's web server, under `/tideline`: for users who are signed in.
+
+The app is made at its first request. Every part of Airflow loads its plugins, and only the API server needs it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fastapi import FastAPI
+    from fastapi.responses import FileResponse
+    from starlette.types import Receive, Scope, Send
+
+PREFIX: Final = "/tideline"
+DATA_DOCS: Final = "/data-docs"
+# Great Expectations' pages name scripts and styles of other hosts, and show what came out of logs: none of it runs.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; font-src 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+class LazyApp:
+    """An ASGI application that is built when it is first called."""
+
+    @cached_property
+    def app(self) -> FastAPI:
+        from tideline.home import Home
+
+        return new_app(Home.from_env().root)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def new_app(root: Path) -> FastAPI:
+    """The app of an installation whose home is `root`."""
+    from airflow.api_fastapi.core_api.security import requires_authenticated
+    from fastapi import Depends, FastAPI
+
+    app = FastAPI(title="Tideline", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get(DATA_DOCS + "/{stream}/{page:path}", dependencies=[Depends(requires_authenticated())])
+    def data_docs(stream: str, page: str) -> FileResponse:
+        """A page of a stream's Data Docs, `index.html` unless it is named."""
+        return page_of(root, stream, page or "index.html")
+
+    return app
+
+
+def page_of(root: Path, stream: str, page: str) -> FileResponse:
+    """A file of a stream's Data Docs; 404 for what is none, or lies outside of them."""
+    from fastapi import HTTPException
+    from fastapi.responses import FileResponse
+
+    from tideline.gate.suites import DOCS
+    from tideline.home import Home
+
+    streams = Home(root).stream("any").root.parent
+    folder = streams / stream / "validations" / DOCS
+    file = (folder / page).resolve()
+    is_ours = folder.resolve().is_relative_to(streams.resolve()) and file.is_relative_to(folder.resolve())
+    if not is_ours or not file.is_file():
+        raise HTTPException(404, f"stream '{stream}' has no such page")
+    return FileResponse(file, headers=_HEADERS)
+
+
+def data_docs_url(base_url: str, stream: str, page: str) -> str:
+    """Where the web server shows a page."""
+    return f"{base_url.rstrip('/')}{PREFIX}{DATA_DOCS}/{stream}/{page}"
