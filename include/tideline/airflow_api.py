@@ -31,7 +31,7 @@ class AirflowApi:
     def trigger(self, dag_id: str, conf: Mapping[str, object]) -> str:
         """Starts a run of a DAG; its run id."""
         body = {"conf": dict(conf), "logical_date": None}
-        return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+        return str(self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def wait(
         self,
@@ -57,18 +57,18 @@ class AirflowApi:
         raise UserError(problem, f"see {self._settings.api_url}")
 
     def state(self, dag_id: str, run_id: str) -> str:
-        return str(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+        return str(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def failed_tasks(self, dag_id: str, run_id: str) -> list[str]:
         """The tasks that failed of themselves, not those that then could not run."""
-        found = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        found = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return [str(task["task_id"]) for task in found if task["state"] == "failed"]
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         """What a task has left under `key`; None when it has left nothing."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         try:
-            return self._call("GET", path)["value"]
+            return self.call("GET", path)["value"]
         except NotFound:
             return None
 
@@ -76,10 +76,11 @@ class AirflowApi:
         """The last lines of a task's first try; `map_index` tells the tasks of a mapped one apart."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
         options = {"headers": {"Accept": "application/json"}, "params": {"map_index": map_index}}
-        content = self._call("GET", path, **options)["content"]
+        content = self.call("GET", path, **options)["content"]
         return [_log_line(entry) for entry in content][-lines:]
 
-    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+    def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """What the REST API answers under a path such as `/dags`; NotFound, or UserError with its reason."""
         answer = self._send(self._client, method, f"/api/v2{path}", **options)
         return dict(answer.json())
 
