@@ -14,6 +14,7 @@ from tideline.registry import tables
 from tideline.registry.clock import Clock, database_clock
 from tideline.registry.convert import attempt_row, stream_row, transition_row, transition_values
 from tideline.registry.lease import Leases
+from tideline.registry.notices import NoticeBook
 from tideline.registry.requests import Request, write_request
 from tideline.registry.rows import (
     Attempt,
@@ -36,6 +37,7 @@ class Registry:
         self._engine = engine
         self._clock = clock
         self.leases = Leases(engine, clock)
+        self.notices = NoticeBook(engine, clock)
 
     @classmethod
     def connect(cls, url: str) -> Registry:
