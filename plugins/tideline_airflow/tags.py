@@ -11,3 +11,5 @@ class Tag(StrEnum):
     STREAMS = "streams"
     KEEPER = "keeper"
     LATE_DATA = "late-data"
+    TABLES = "tables"
+    EXAMPLE = "example"

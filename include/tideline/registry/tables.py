@@ -129,3 +129,14 @@ notices = Table(
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("stream", "notifier", "reason", "severity"),
 )
+
+# What a stream's tables have announced: of a metric's up to when it is complete (us), of corrections and overrides the
+# sequence. See `tideline.announce`.
+announced = Table(
+    "announced",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("table_name", String(63), nullable=False),
+    Column("told", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream", "table_name"),
+)
