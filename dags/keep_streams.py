@@ -3,13 +3,19 @@
 **When it runs:** within seconds of an alarm, by a watcher in the triggerer, and every minute as the net under it.
 Two runs at once do no harm: of a stream, the keeper that holds its lease takes care.
 
+**Who is told:** the task `tell` sends what is to be known to the notifiers of `include/notify.yaml`: troubles and
+their ends, of one reason once in 30 minutes at most. It is a task of its own, so that a slow notifier keeps no stream
+waiting. When it fails, a notifier could not be reached: it is told the next minute.
+
 **When it fails:** the registry's database or the launcher could not be asked. Nothing was done to a driver that is
 well. Look at `tideline status` and at the task's log; the next minute tries again.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
+from datetime import timedelta
+
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, get_current_context, task
 
 from tideline_airflow import tasks
 from tideline_airflow.assets import STREAM_ALARMS
@@ -32,7 +38,12 @@ def keep_streams() -> None:
     def keep() -> list[str]:
         return tasks.keep(get_current_context())
 
-    keep()
+    # Its own time limit: not every notifier has one.
+    @task(trigger_rule=TriggerRule.ALL_DONE, max_active_tis_per_dag=1, execution_timeout=timedelta(minutes=2))
+    def tell() -> list[str]:
+        return tasks.tell(get_current_context())
+
+    keep() >> tell()
 
 
 keep_streams()

@@ -12,3 +12,4 @@ class Tag(StrEnum):
     KEEPER = "keeper"
     LATE_DATA = "late-data"
     TABLES = "tables"
+    EXAMPLE = "example"

@@ -121,6 +121,17 @@ def keep(context: Context) -> list[str]:
     return [f"{row.name}: {row.state} at epoch {row.epoch}, {row.reason}" for row in rows]
 
 
+def tell(context: Context) -> list[str]:
+    """Sends the notices that are due, of all streams; what was sent, in words."""
+    from tideline.notify.load import load_notify, notify_file
+    from tideline.notify.tell import tell as send_due
+    from tideline_airflow.notifiers import channels
+
+    notify = load_notify(notify_file())
+    with Installation.from_env().registry() as registry:
+        return send_due(registry, channels(notify, context))
+
+
 def alarmed_streams(events: Mapping[Any, Iterable[Any]]) -> set[str] | None:
     """The streams named in the watcher's events; None, for all, when the run has no such event."""
     payloads = [(event.extra or {}).get("payload") for found in events.values() for event in found]

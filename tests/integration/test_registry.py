@@ -12,6 +12,9 @@ from support.keeper_world import SPEC
 from support.platform import Platform
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.report import stream_rows
+from tideline.keeper.verdict import Severity
+from tideline.notify.notice import Notice, Trouble
+from tideline.notify.tell import Channel, tell
 from tideline.platform.waiting import wait_until
 from tideline.registry.migrate import upgrade
 from tideline.registry.requests import Request
@@ -96,6 +99,26 @@ def test_the_databases_clock_is_in_milliseconds(registry: Registry) -> None:
 def test_evidence_comes_back_as_it_was(registry: Registry, stream: str) -> None:
     registry.record(registry.stream(stream), FENCING)
     assert registry.transitions(stream)[0].evidence == {"backlog": 3}
+
+
+def test_notices_are_told_by_recorded_evidence_and_noted_once(registry: Registry, stream: str) -> None:
+    told: list[Notice] = []
+
+    class Keep:
+        def send(self, notice: Notice) -> None:
+            told.append(notice)
+
+    warned = {"verdict": "RetentionRisk", "warnings": [{"kind": "RetentionRisk", "severity": "page"}], "driver_log": []}
+    for to, evidence in ((State.FENCING, {}), (State.SUBMITTING, {}), (State.STARTING, {}), (State.DEGRADED, warned)):
+        registry.record(registry.stream(stream), Move(to, "x", "ann", evidence))
+    only = Channel("ops", Keep(), streams=frozenset({stream}))
+    for _ in range(2):
+        tell(registry, [only])
+    assert [notice.trouble for notice in told] == [Trouble("RetentionRisk", Severity.PAGE)]
+    registry.record(registry.stream(stream), Move(State.STABLE, "x", "ann"))
+    for _ in range(2):
+        tell(registry, [only])
+    assert [notice.ended for notice in told] == [(), ("RetentionRisk",)]
 
 
 def test_a_status_row_has_the_keys_that_scripts_rely_on(platform: Platform, registry: Registry, stream: str) -> None:

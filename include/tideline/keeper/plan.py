@@ -114,6 +114,6 @@ def _by_verdict(row: StreamRow, verdict: Verdict) -> Step | None:
     # Once seen running, a driver is not called starting again: a heartbeat missing for a moment is no new start.
     if to is State.STARTING and row.state is not State.UNKNOWN:
         return None
-    if to is row.state and (to is not State.DEGRADED or row.reason.startswith(f"{verdict.kind}: ")):
+    if to is row.state and (to is not State.DEGRADED or row.reason.startswith(f"{verdict.label}: ")):
         return None
-    return Step(Act.NOTHING, f"{verdict.kind}: {verdict.why}", to)
+    return Step(Act.NOTHING, f"{verdict.label}: {verdict.why}", to)

@@ -110,6 +110,11 @@ class Verdict:
     thresholds: Thresholds
     warnings: tuple[Warned, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """What is the matter, as a reason begins with it: that somebody is to be woken for it is another matter."""
+        return f"{self.kind} (page)" if Severity.PAGE in {each.severity for each in self.warnings} else self.kind
+
     def as_dict(self) -> dict[str, Any]:
         told = {"warnings": [asdict(each) for each in self.warnings]} if self.warnings else {}
         return {"verdict": self.kind, "why": self.why, "thresholds": asdict(self.thresholds)} | told

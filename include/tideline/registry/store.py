@@ -11,9 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from tideline.keeper.lifecycle import check
 from tideline.keeper.samples import KEPT_MS, Sample
 from tideline.registry import tables
+from tideline.registry.announced import AnnouncedBook
 from tideline.registry.clock import Clock, database_clock
 from tideline.registry.convert import attempt_row, stream_row, transition_row, transition_values
 from tideline.registry.lease import Leases
+from tideline.registry.notices import NoticeBook
 from tideline.registry.requests import Request, write_request
 from tideline.registry.rows import (
     Attempt,
@@ -36,6 +38,8 @@ class Registry:
         self._engine = engine
         self._clock = clock
         self.leases = Leases(engine, clock)
+        self.notices = NoticeBook(engine, clock)
+        self.announced = AnnouncedBook(engine)
 
     @classmethod
     def connect(cls, url: str) -> Registry:

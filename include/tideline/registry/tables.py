@@ -116,3 +116,27 @@ transitions = Table(
     Column("at", BigInteger, nullable=False),
     Index("transitions_of_stream", "stream", "id"),
 )
+
+# The last notice of each trouble that each notifier sent: see `tideline.notify.decide`.
+notices = Table(
+    "notices",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("notifier", String(63), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("severity", String(8), nullable=False),
+    Column("transition", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream", "notifier", "reason", "severity"),
+)
+
+# What a stream's tables have announced: of a metric's up to when it is complete (us), of corrections and overrides the
+# sequence. See `tideline.announce`.
+announced = Table(
+    "announced",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("table_name", String(63), nullable=False),
+    Column("told", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream", "table_name"),
+)

@@ -13,12 +13,17 @@ from pydantic_core import ErrorDetails
 from tideline.spec.detectors import AnyDetector
 from tideline.spec.model import StreamSpec
 from tideline.spec.not_exact_yet import REFUSED, is_replaced
+from tideline.spec.notifiers import AnyNotifier
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.sinks import AnySink
 from tideline.spec.yaml_text import Text
 
 _METRICS: Final = ("metrics",)
-_KINDS: Final[Mapping[str | int, tuple[Any, str]]] = {"detectors": (AnyDetector, "kind"), "sinks": (AnySink, "to")}
+_KINDS: Final[Mapping[str | int, tuple[Any, str]]] = {
+    "detectors": (AnyDetector, "kind"),
+    "sinks": (AnySink, "to"),
+    "notifiers": (AnyNotifier, "type"),
+}
 """Parts of which there are several kinds, and the key that tells which."""
 
 

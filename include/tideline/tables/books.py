@@ -219,9 +219,13 @@ def read_dropped_groups(tables: StreamTables, eras: Sequence[Era], after: int) -
     ]
 
 
-def read_groups(path: Path, after_sequence: int) -> pa.Table | None:
-    """The groups (metric, window_end, key) that commits after `after_sequence` brought to corrections or overrides."""
-    return _read(path, pc.field("sequence") > after_sequence, ["metric", "window_end", "key"])
+def read_groups(path: Path, after_sequence: int, until_sequence: int | None = None) -> pa.Table | None:
+    """The groups (metric, window_end, key) that commits after `after_sequence` brought to corrections or overrides, up
+    to and with `until_sequence`."""
+    where = pc.field("sequence") > after_sequence
+    if until_sequence is not None:
+        where &= pc.field("sequence") <= until_sequence
+    return _read(path, where, ["metric", "window_end", "key"])
 
 
 def _of_era(era: Era) -> list[pc.Expression]:

@@ -171,6 +171,11 @@ class Publication:
         return {path: last_version(path, writer) or 0 for path, writer in paths.items()}
 
 
+def published_through(tables: StreamTables) -> dict[str, int]:
+    """Up to which sequence all corrections and overrides are published, by the table's name; 0 before the first."""
+    return {path.name: last_version(path, _DONE) or 0 for path in (tables.corrections, tables.overrides)}
+
+
 def of_groups(inputs: Inputs, groups: pa.Table) -> Inputs:
     return Inputs(
         restrict(inputs.parts, groups, GROUP),

@@ -1,0 +1,50 @@
+"""Reads who is told, and says all that is wrong with it, each with its place in the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from tideline.errors import UserError
+from tideline.home import CHECKOUT
+from tideline.spec.model_errors import model_problems
+from tideline.spec.notifiers import Notify
+from tideline.spec.parts import FROM_A_FILE
+from tideline.spec.problems import Problem, SpecError
+from tideline.spec.yaml_text import read_yaml
+
+VARIABLE: Final = "TIDELINE_NOTIFY"
+
+
+def notify_file() -> Path:
+    """`TIDELINE_NOTIFY`, by default `include/notify.yaml` of the checkout."""
+    return Path(os.environ.get(VARIABLE) or CHECKOUT / "include" / "notify.yaml")
+
+
+def load_notify(path: Path) -> Notify:
+    """SpecError names every problem of the file, UserError says that it cannot be read."""
+    try:
+        return parse_notify(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}", f"put it back, or set {VARIABLE} to another file") from error
+
+
+def parse_notify(text: str, name: str) -> Notify:
+    """`name` is what its problems call the text."""
+    read = read_yaml(text)
+    if isinstance(read, Problem):
+        raise SpecError(name, text, [read])
+    if not isinstance(read.data, dict):
+        hint = "such as `notifiers: {log: {type: log}}`"
+        raise SpecError(name, text, [read.at_value((), "this file is keys with values", hint)])
+    problems = list(read.doubled_keys())
+    try:
+        found = Notify.model_validate(read.data, context=FROM_A_FILE)
+    except ValidationError as error:
+        raise SpecError(name, text, [*problems, *model_problems(error, read, told=False, model=Notify)]) from None
+    if problems:
+        raise SpecError(name, text, problems)
+    return found
