@@ -49,12 +49,12 @@ def judge_owners(stream: str, seen: Iterable[OwnersSeen]) -> Iterator[Finding]:
         user = user_name(each.user)
         if each.others:
             first, owner = each.others[0]
-            problem = f"{_count(len(each.others), first)} belongs to {user_name(owner)}, and {user} runs"
+            problem = f"{_owned(len(each.others))} {user_name(owner)}, and {user} runs"
             severity = Severity.ERROR if each.locked else Severity.WARNING
             fix = f"run `chown -R {user} {first}` as root" if len(each.others) == 1 else _chown(user, each.folder)
             yield Finding(WHAT, f"{stream}, {first}", problem, fix, severity)
         elif each.locked:
-            problem = f"{_count(len(each.locked), each.locked[0])} may not be written by {user}"
+            problem = f"{_more(len(each.locked))}may not be written by {user}"
             yield Finding(WHAT, f"{stream}, {each.locked[0]}", problem, f"run `chmod -R u+w {each.folder}`")
 
 
@@ -62,5 +62,9 @@ def _chown(user: str, folder: Path) -> str:
     return f"run `chown -R {user} {folder}` as root"
 
 
-def _count(number: int, first: Path) -> str:
-    return first.name if number == 1 else f"{first.name}, as {number - 1} more here,"
+def _owned(number: int) -> str:
+    return "it belongs to" if number == 1 else f"it and {number - 1} more belong to"
+
+
+def _more(number: int) -> str:
+    return "it " if number == 1 else f"it and {number - 1} more "

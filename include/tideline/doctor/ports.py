@@ -45,13 +45,14 @@ def look_at_ports(home: Home, settings: Settings, states: Mapping[str, str]) -> 
 
 
 def judge_ports(seen: Sequence[PortSeen]) -> Iterator[Finding]:
+    left_over = sorted({port.holder for port in seen if port.left_over and port.holder})
+    if left_over:
+        problem = f"its supervisord has gone, and {len(left_over)} parts still run: {left_over[0]}, for one"
+        yield Finding(WHAT, "platform", problem, "run `tideline up`, which ends them and starts them anew")
     for port in seen:
-        variable, where = Ports.variable(port.name), f"{port.service}, port {port.number}"
-        if port.left_over:
-            problem = f"taken by {port.holder}, a part of this platform that outlived its supervisord"
-            yield Finding(WHAT, where, problem, "run `tideline up`, which ends it")
-        elif port.holder is not None:
-            yield Finding(WHAT, where, f"taken by {port.holder}", f"end it, or set {variable} to a free port")
+        if port.holder is not None and not port.left_over:
+            fix = f"end it, or set {Ports.variable(port.name)} to a free port; then run `tideline up`"
+            yield Finding(WHAT, f"{port.service}, port {port.number}", f"taken by {port.holder}", fix)
 
 
 def without_a_port(seen: Sequence[PortSeen]) -> frozenset[str]:

@@ -13,10 +13,11 @@ _UP: Final = "run `tideline up`"
 
 
 def judge_services(states: Mapping[str, str], logs: Path, without_a_port: Collection[str] = ()) -> Iterator[Finding]:
-    """A service without a port is left out: the port's finding says why it does not run."""
+    """A service without a port is left out: the port's finding says why it does not run, and comes first."""
     stopped = [service for service, state in states.items() if state == "stopped"]
     if len(stopped) == len(states):
-        yield Finding(WHAT, "platform", "it is down: no stream runs, and the registry could not be looked at", _UP)
+        if not without_a_port:
+            yield Finding(WHAT, "platform", "it is down: no stream runs, and the registry could not be looked at", _UP)
         return
     for service, state in states.items():
         if service in without_a_port or state in ("healthy", "stopped"):

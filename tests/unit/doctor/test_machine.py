@@ -16,7 +16,7 @@ from tideline.doctor.finding import Finding, Severity
 from tideline.doctor.jars import JarFolder, judge_jars
 from tideline.doctor.java import judge_java, look_at_java
 from tideline.doctor.packages import Packages, connector_version, judge_packages, locked_versions, look_at_packages
-from tideline.doctor.ports import judge_ports, look_at_ports, without_a_port
+from tideline.doctor.ports import PortSeen, judge_ports, look_at_ports, without_a_port
 from tideline.doctor.services import judge_services
 from tideline.doctor.specs import judge_names, judge_spec, look_at_spec
 from tideline.doctor.storage import LEAST_FREE, Storage, judge_storage, look_at_storage
@@ -181,6 +181,13 @@ def test_a_taken_port_names_who_has_it_and_the_variable_that_changes_it(tmp_path
     assert services == {"database"}
 
 
+def test_parts_that_outlived_their_supervisord_are_one_finding() -> None:
+    seen = [PortSeen("database", "database", 1, "process 7 (postgres)", left_over=True)]
+    seen += [PortSeen("broker", name, 2, "process 8 (java)", left_over=True) for name in ("broker", "controller")]
+    found = only(judge_ports(seen))
+    assert ("2 parts still run" in found.problem, "tideline up" in found.fix) == (True, True)
+
+
 def test_a_services_own_port_is_not_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert taken(tmp_path, server.getsockname()[1], UP) == ([], frozenset())
@@ -213,6 +220,7 @@ def test_services_that_are_not_up_are_one_finding(
 
 def test_a_service_without_its_port_is_told_once(tmp_path: Path) -> None:
     assert list(judge_services({**UP, "database": "failed"}, tmp_path, {"database"})) == []
+    assert list(judge_services(dict.fromkeys(UP, "stopped"), tmp_path, {"database"})) == []
 
 
 def test_a_broken_spec_says_line_and_fix(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_folder_of_another_user_is_told_with_the_command_that_mends_it(tmp_pat
     inside = tmp_path / "parts" / "a.parquet"
     seen = OwnersSeen(tmp_path, os.geteuid(), ((tmp_path / "parts", OTHER), (inside, OTHER)))
     found = only(judge_owners(STREAM, [seen]))
-    assert "1 more" in found.problem
+    assert "it and 1 more belong to" in found.problem
     assert f"{tmp_path}` as root" in found.fix
     assert found.severity is Severity.WARNING
 
