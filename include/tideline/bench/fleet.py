@@ -12,23 +12,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from tideline.bench.fleet_world import KEPT_BATCHES, PARTITIONS, Fleet, PretendLauncher, pretend_launch, spec_text
 from tideline.clock import now_ms
 from tideline.home import CHECKOUT, Home
+from tideline.keeper.broker_witness import BrokerWitness
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.keeper import Keeper
 from tideline.keeper.lifecycle import State
 from tideline.keeper.recording import Caller
 from tideline.keeper.tools import Tools
+from tideline.keeper.witnesses import RealWitnesses
 from tideline.registry.store import Registry
 from tideline.settings import Settings
 
 Progress = Callable[[str], None]
 _BY: Final = Caller("bench")
 _A_TICK_MS: Final = 60_000
+WEEK_MS: Final = 604_800_000
 _PARSE: Final = """
 import json, sys, time
 import airflow.sdk
@@ -92,8 +96,9 @@ def _tick(home: Home, settings: Settings, launcher: PretendLauncher, clock: Call
     began = time.perf_counter()
     registry = Registry.connect(settings.registry_url)
     tools = Tools(home, registry, launcher, pretend_launch)
-    Keeper(tools, _witnesses(home, launcher, settings.bootstrap_servers), clock).tick_all(_BY)
-    registry.close()
+    with closing(registry), closing(BrokerWitness(settings.bootstrap_servers)) as broker:
+        witnesses = RealWitnesses(home, launcher, broker.end_offsets, broker.unread, broker.expect)
+        Keeper(tools, witnesses, clock).tick_all(_BY)
     return round(time.perf_counter() - began, 2)
 
 
@@ -113,26 +118,16 @@ def parse_dags(home: Home, fleet: Fleet) -> float:
     return round(float(found["seconds"]), 2)
 
 
-def _witnesses(home: Home, launcher: PretendLauncher, bootstrap: str) -> Any:
-    from tideline.kafka_io import end_offsets
-    from tideline.keeper.evidence import Unread
-    from tideline.keeper.witnesses import RealWitnesses
-    from tideline.retention_guard import unread
-
-    def ask_unread(topic: str, ends: Any) -> Unread | None:
-        worst = unread(bootstrap, topic, ends)
-        return Unread(worst.share, worst.reason) if worst else None
-
-    return RealWitnesses(home, launcher, lambda topic: end_offsets(bootstrap, topic), ask_unread)
-
-
 def _fill_topics(bootstrap: str, fleet: Fleet) -> None:
     from kafka import KafkaProducer
 
     from tideline.kafka_client import admin
 
     with admin(bootstrap) as client:
-        wanted = {name: {"num_partitions": PARTITIONS, "replication_factor": 1} for name in fleet.names}
+        wanted = {
+            name: {"num_partitions": PARTITIONS, "replication_factor": 1, "configs": {"retention.ms": WEEK_MS}}
+            for name in fleet.names
+        }
         client.create_topics(wanted, wait_for_metadata=True)
     producer = KafkaProducer(bootstrap_servers=bootstrap)
     for name in fleet.names[::2]:
