@@ -41,8 +41,9 @@ class CheckpointLog:
 
     def last_commit(self) -> int | None:
         """The newest batch that was completed; an entry that was only half written is none."""
-        batches = _batches(self._folder / "commits")
-        return next((batch for batch in batches if _is_complete(self._folder / "commits" / str(batch))), None)
+        commits = self._folder / "commits"
+        whole = (batch for batch in batches_in(commits) if is_whole_commit((commits / str(batch)).read_text()))
+        return next(whole, None)
 
     def offsets(self, batch: int) -> OffsetEntry | None:
         """The entry of a batch; None where it is absent or was only half written."""
@@ -125,9 +126,9 @@ def _ends(sources: Iterable[dict[str, dict[str, int]]]) -> Ends:
     return found
 
 
-def _is_complete(entry: Path) -> bool:
+def is_whole_commit(text: str) -> bool:
     """Whether a commit log entry holds what Spark writes: `v1`, then JSON."""
-    version, _, rest = entry.read_text().partition("\n")
+    version, _, rest = text.partition("\n")
     try:
         return version.startswith("v") and isinstance(json.loads(rest), dict)
     except ValueError:
@@ -135,10 +136,10 @@ def _is_complete(entry: Path) -> bool:
 
 
 def _newest(folder: Path) -> int | None:
-    return next(iter(_batches(folder)), None)
+    return next(iter(batches_in(folder)), None)
 
 
-def _batches(folder: Path) -> list[int]:
+def batches_in(folder: Path) -> list[int]:
     """The batches with an entry, newest first."""
     try:
         return sorted((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), reverse=True)

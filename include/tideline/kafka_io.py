@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import pyarrow as pa
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import InvalidTopicError, OffsetOutOfRangeError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from kafka.errors import (
+    BrokerResponseError,
+    InvalidTopicError,
+    OffsetOutOfRangeError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
 
 from tideline.errors import UserError
 from tideline.isolation import Isolation
@@ -67,6 +74,12 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
     """The offset after the last record of each partition."""
     with admin(bootstrap) as client:
         return _offsets(client, topic, OffsetSpec.LATEST)
+
+
+def end_offsets_of(bootstrap: str, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+    """The same of several topics, asked together; one that is not there is left out."""
+    with admin(bootstrap) as client:
+        return offsets_of(client, topics, OffsetSpec.LATEST)
 
 
 def earliest_offsets(bootstrap: str, topic: str) -> dict[int, int]:
@@ -130,6 +143,7 @@ def walk(
     """
     left = {TopicPartition(topic, partition): list(parts) for partition, parts in ranges.items()}
     client.assign(list(left))
+    client.partitions_for_topic(topic)  # or the first polls know no leader, and sleep
     for partition, parts in left.items():
         client.seek(partition, parts[0][0])
     deadline = time.monotonic() + stall_s
@@ -200,6 +214,28 @@ def _described(client: Any, topic: str) -> dict[str, Any]:
 
 
 def _offsets(client: Any, topic: str, spec: Any) -> dict[int, int]:
-    partitions = [p["partition_index"] for p in _described(client, topic)["partitions"]]
-    found = client.list_partition_offsets({TopicPartition(topic, partition): spec for partition in partitions})
-    return {partition.partition: at.offset for partition, at in sorted(found.items())}
+    return _listed(client, {topic: _described(client, topic)}, spec)[topic]
+
+
+def offsets_of(client: Any, topics: Iterable[str], spec: Any) -> dict[str, dict[int, int]]:
+    """An offset a partition, by topic. A topic for which the broker refuses an answer is left out, as one that is not
+    there."""
+    described = {each["name"]: each for each in client.describe_topics(sorted(topics)) if each.get("partitions")}
+    try:
+        return _listed(client, described, spec)
+    except BrokerResponseError:
+        found: dict[str, dict[int, int]] = {}
+        for topic, each in described.items():
+            with suppress(BrokerResponseError):
+                found |= _listed(client, {topic: each}, spec)
+        return found
+
+
+def _listed(client: Any, described: Mapping[str, Mapping[str, Any]], spec: Any) -> dict[str, dict[int, int]]:
+    wanted = {
+        TopicPartition(topic, p["partition_index"]): spec for topic in described for p in described[topic]["partitions"]
+    }
+    found: dict[str, dict[int, int]] = {topic: {} for topic in described}
+    for partition, at in sorted(client.list_partition_offsets(wanted).items()) if wanted else ():
+        found[partition.topic][partition.partition] = at.offset
+    return found

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError
 
-from tideline.kafka_client import admin
-from tideline.kafka_io import earliest_offsets, end_offsets, read_ranges
-from tideline.offset_ranges import OffsetRanges
+from tideline.kafka_client import admin, consumer
+from tideline.kafka_io import STALL_S, TopicMissing, offsets_of, require_held, walk
+from tideline.offset_ranges import OffsetRanges, merged
 from tideline.retention import PartitionLog, TopicRetention
 
 LOOKED_AT: Final = 50
@@ -21,12 +20,52 @@ RANGES: Final = 20
 _KEYS: Final = ("cleanup.policy", "retention.ms", "retention.bytes", "message.timestamp.type")
 
 
-def topic_retention(bootstrap: str, topic: str) -> TopicRetention:
-    """The topic's limits as they hold now, its own or the broker's."""
+@dataclass(frozen=True)
+class TopicLog:
+    """What a topic keeps, and its partitions as the broker has them; nothing of their records was read."""
+
+    limits: TopicRetention
+    partitions: Mapping[int, PartitionLog]
+
+
+def topic_logs(bootstrap: str, topics: Iterable[str]) -> dict[str, TopicLog]:
+    """Of several topics, asked together; one that is not there is left out."""
+    wanted = sorted(topics)
     with admin(bootstrap) as client:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic, list(_KEYS))
-        found = client.describe_configs([resource], config_filter="all")["topic"][topic]
-    values = {key: str(found[key]["value"]) for key in _KEYS}
+        first, last = (offsets_of(client, wanted, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+        there = [topic for topic in wanted if topic in first and topic in last]
+        limits, sizes = _limits(client, there), _sizes(client, there)
+    return {
+        topic: TopicLog(
+            limits[topic],
+            {
+                partition: PartitionLog(first[topic][partition], end, sizes.get((topic, partition)))
+                for partition, end in last[topic].items()
+                if partition in first[topic]
+            },
+        )
+        for topic in there
+    }
+
+
+def topic_log(bootstrap: str, topic: str) -> TopicLog:
+    """TopicMissing where there is none."""
+    try:
+        return topic_logs(bootstrap, [topic])[topic]
+    except KeyError:
+        raise TopicMissing(topic) from None
+
+
+def _limits(client: Any, topics: Sequence[str]) -> dict[str, TopicRetention]:
+    """The topics' limits as they hold now, their own or the broker's."""
+    if not topics:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic, list(_KEYS)) for topic in topics]
+    found = client.describe_configs(resources, config_filter="all")["topic"]
+    return {topic: _retention({key: str(found[topic][key]["value"]) for key in _KEYS}) for topic in topics}
+
+
+def _retention(values: Mapping[str, str]) -> TopicRetention:
     deletes, compacts = ("delete" in values["cleanup.policy"], "compact" in values["cleanup.policy"])
     return TopicRetention(
         _limit(values["retention.ms"]) if deletes else None,
@@ -41,32 +80,25 @@ def _limit(value: str) -> int | None:
     return int(value) if int(value) >= 0 else None
 
 
-def partition_logs(bootstrap: str, topic: str) -> dict[int, PartitionLog]:
-    """The partitions as the broker has them; nothing of their records is read."""
-    first, last, sizes = earliest_offsets(bootstrap, topic), end_offsets(bootstrap, topic), _sizes(bootstrap, topic)
-    return {partition: PartitionLog(first[partition], end, sizes.get(partition)) for partition, end in last.items()}
-
-
-def _sizes(bootstrap: str, topic: str) -> dict[int, int]:
-    """Bytes by partition, the largest replica's; none where the broker does not tell."""
+def _sizes(client: Any, topics: Sequence[str]) -> dict[tuple[str, int], int]:
+    """Bytes by topic and partition, the largest replica's; none where the broker does not tell."""
     try:
-        with admin(bootstrap) as client:
-            answers = client.describe_log_dirs([topic])
+        answers = client.describe_log_dirs(list(topics)) if topics else []
     except KafkaError:
         return {}
-    found: dict[int, int] = {}
-    for each in _partitions(answers, topic):
-        number, size = each["partition_index"], each["partition_size"]
-        found[number] = max(size, found.get(number, 0))
+    found: dict[tuple[str, int], int] = {}
+    for topic, each in _partitions(answers):
+        place, size = (topic, each["partition_index"]), each["partition_size"]
+        found[place] = max(size, found.get(place, 0))
     return found
 
 
-def _partitions(answers: Iterable[Mapping[str, Any]], topic: str) -> Iterable[Mapping[str, Any]]:
+def _partitions(answers: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Mapping[str, Any]]]:
     for answer in answers:
         for folder in answer["log_dirs"]:
             for named in folder["topics"]:
-                if named["name"] == topic:
-                    yield from named["partitions"]
+                for partition in named["partitions"]:
+                    yield named["name"], partition
 
 
 def oldest_timestamps(bootstrap: str, topic: str, needed: OffsetRanges) -> dict[int, int]:
@@ -75,14 +107,26 @@ def oldest_timestamps(bootstrap: str, topic: str, needed: OffsetRanges) -> dict[
     Only the starts are looked at: the lowest offsets go first. Aborted records count as well, since a transaction that
     is open must not hold this up.
     """
-    starts = {
-        partition: [(start, min(start + LOOKED_AT, end)) for start, end in ranges[:RANGES]]
-        for partition, ranges in needed.items()
-    }
+    if not needed:
+        return {}
+    require_held(bootstrap, topic, _starts(needed))
+    with consumer(bootstrap, "read_uncommitted") as client:
+        return oldest_by(client, topic, needed)
+
+
+def oldest_by(client: Any, topic: str, needed: OffsetRanges) -> dict[int, int]:
+    """The same by a consumer that is there already: to make one takes longer than to look."""
     oldest: dict[int, int] = {}
-    for records in read_ranges(bootstrap, topic, starts, isolation="read_uncommitted"):
-        least = records.group_by("partition").aggregate([("timestamp", "min")])
-        stamps = pc.cast(least["timestamp_min"], pa.int64()).to_pylist()
-        for partition, stamp in zip(least["partition"].to_pylist(), stamps, strict=True):
-            oldest[partition] = min(stamp // 1000, oldest.get(partition, stamp // 1000))
+    for rows in walk(client, topic, _starts(needed), LOOKED_AT, STALL_S):
+        for partition, _, stamp, _ in rows:
+            oldest[partition] = min(stamp, oldest.get(partition, stamp))
     return oldest
+
+
+def _starts(needed: OffsetRanges) -> OffsetRanges:
+    return merged(
+        {
+            partition: [(start, min(start + LOOKED_AT, end)) for start, end in ranges[:RANGES]]
+            for partition, ranges in needed.items()
+        }
+    )

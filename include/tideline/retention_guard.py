@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tideline.clock import now_ms
-from tideline.kafka_retention import oldest_timestamps, partition_logs, topic_retention
-from tideline.offset_ranges import Ranges, inside
-from tideline.retention import Level, TopicRetention, Verdict, judge, needed_ranges
+from tideline.kafka_retention import TopicLog, oldest_timestamps, topic_log
+from tideline.offset_ranges import OffsetRanges, Ranges, inside
+from tideline.retention import Level, PartitionLog, TopicRetention, Verdict, judge, needed_ranges
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,18 @@ def unwatched(_: Ranges) -> Guard:
     return Guard(TopicRetention(None, None, "CreateTime"), {}, ())
 
 
-def unread(bootstrap: str, topic: str, ends: Mapping[int, int]) -> Verdict | None:
-    """The worst verdict on what lies beyond these offsets, the first not read by partition; None if nothing does."""
-    found = look(bootstrap, topic, ends, {}).verdicts
+Oldest = Callable[[OffsetRanges], Mapping[int, int]]
+"""The least record timestamp (ms) by partition near the starts of ranges of a topic."""
+
+
+def unread(log: TopicLog, ends: Mapping[int, int], oldest: Oldest, now: Callable[[], int] = now_ms) -> Verdict | None:
+    """The worst verdict on what lies beyond these offsets, the first not read by partition; None if nothing does.
+
+    Records are looked at only where their age decides.
+    """
+    needed = needed_ranges({}, ends, log.partitions)
+    decides = log.limits.retention_ms is not None
+    found = judge(needed, _with_ages(log, needed, oldest) if decides else log.partitions, log.limits, now())
     return max(found, key=lambda verdict: verdict.share, default=None)
 
 
@@ -51,10 +61,17 @@ def look(
     bootstrap: str, topic: str, next_unread: Mapping[int, int], late: Ranges, now: Callable[[], int] = now_ms
 ) -> Guard:
     """Judges what is needed: the offsets `late` that wait for a correction, and all from the next unread ones on."""
-    logs, limits = partition_logs(bootstrap, topic), topic_retention(bootstrap, topic)
-    earliest = {partition: log.earliest for partition, log in logs.items()}
-    ends = {partition: log.end for partition, log in logs.items()}
-    needed = needed_ranges(late, next_unread, logs)
-    oldest = oldest_timestamps(bootstrap, topic, inside(needed, earliest, ends))
-    seen = {partition: replace(log, oldest_ms=oldest.get(partition)) for partition, log in logs.items()}
-    return Guard(limits, earliest, tuple(judge(needed, seen, limits, now())))
+    log = topic_log(bootstrap, topic)
+    needed = needed_ranges(late, next_unread, log.partitions)
+    seen = _with_ages(log, needed, partial(oldest_timestamps, bootstrap, topic))
+    earliest = {partition: part.earliest for partition, part in log.partitions.items()}
+    return Guard(log.limits, earliest, tuple(judge(needed, seen, log.limits, now())))
+
+
+def _with_ages(log: TopicLog, needed: OffsetRanges, oldest: Oldest) -> dict[int, PartitionLog]:
+    """The partitions with the least timestamp looked at of what is needed and still there."""
+    earliest = {partition: part.earliest for partition, part in log.partitions.items()}
+    ends = {partition: part.end for partition, part in log.partitions.items()}
+    there = inside(needed, earliest, ends)
+    ages = oldest(there) if there else {}
+    return {partition: replace(part, oldest_ms=ages.get(partition)) for partition, part in log.partitions.items()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from tideline.home import Home
 from tideline.settings import Settings
 
 if TYPE_CHECKING:
-    from tideline.keeper.evidence import Unread
     from tideline.keeper.keeper import Keeper
     from tideline.keeper.late_watch import LateWatch
     from tideline.keeper.watch import Watch
@@ -48,15 +47,18 @@ class Installation:
 
         return SupervisorLauncher(self.home, Supervisor(self.home))
 
-    def keeper(self, registry: Registry) -> Keeper:
+    @contextmanager
+    def keeper(self, registry: Registry) -> Iterator[Keeper]:
+        from tideline.keeper.broker_witness import BrokerWitness
         from tideline.keeper.keeper import Keeper
         from tideline.keeper.tools import Tools
         from tideline.keeper.witnesses import RealWitnesses
         from tideline_airflow.driver_launch import DriverLaunch
 
-        launcher = self.launcher()
-        tools = Tools(self.home, registry, launcher, DriverLaunch(self.home, self.settings.bootstrap_servers))
-        return Keeper(tools, RealWitnesses(self.home, launcher, self.end_offsets, self.unread))
+        launcher, bootstrap = self.launcher(), self.settings.bootstrap_servers
+        tools = Tools(self.home, registry, launcher, DriverLaunch(self.home, bootstrap))
+        with closing(BrokerWitness(bootstrap)) as broker:
+            yield Keeper(tools, RealWitnesses(self.home, launcher, broker.end_offsets, broker.unread, broker.expect))
 
     def watch(self, registry: Registry) -> Watch:
         """It asks no broker, so the triggerer loads no Kafka client."""
@@ -69,19 +71,6 @@ class Installation:
         from tideline.keeper.late_watch import LateWatch
 
         return LateWatch(registry, self.home)
-
-    def end_offsets(self, topic: str) -> Mapping[int, int]:
-        from tideline.kafka_io import end_offsets
-
-        return end_offsets(self.settings.bootstrap_servers, topic)
-
-    def unread(self, topic: str, ends: Mapping[int, int]) -> Unread | None:
-        """How near what lies beyond these offsets is to its removal."""
-        from tideline.keeper.evidence import Unread
-        from tideline.retention_guard import unread
-
-        worst = unread(self.settings.bootstrap_servers, topic, ends)
-        return Unread(worst.share, worst.reason) if worst else None
 
     def ensure_topic(self, spec: Spec) -> None:
         """A stream may be deployed before its first event is sent; a topic that is there stays as it is."""

@@ -58,7 +58,8 @@ def ask_to_deploy(stream: str, context: Context) -> None:
             ask(registry, spec, file, caller.actor, bool(params["new_generation"]))
         except UserError as error:
             raise failed(f"{error.message}: {error.fix}", context) from error
-        installation.keeper(registry).tick(stream, caller)
+        with installation.keeper(registry) as keeper:
+            keeper.tick(stream, caller)
 
 
 def ask_to_stop(stream: str, context: Context) -> None:
@@ -109,15 +110,16 @@ def _ask(stream: str, context: Context, ask: Callable[[Registry, str, str], obje
             raise failed(str(error), context) from error
         except UserError as error:
             raise failed(f"{error.message}: {error.fix}", context) from error
-        installation.keeper(registry).tick(stream, caller)
+        with installation.keeper(registry) as keeper:
+            keeper.tick(stream, caller)
 
 
 def keep(context: Context) -> list[str]:
     """Ticks the streams that the run's events name, or all; how each is then, in words."""
     installation, caller = Installation.from_env(), caller_of(context)
     only = alarmed_streams(context.get("triggering_asset_events") or {})
-    with installation.registry() as registry:
-        rows = installation.keeper(registry).tick_all(caller, only)
+    with installation.registry() as registry, installation.keeper(registry) as keeper:
+        rows = keeper.tick_all(caller, only)
     return [f"{row.name}: {row.state} at epoch {row.epoch}, {row.reason}" for row in rows]
 
 

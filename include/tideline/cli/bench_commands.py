@@ -144,6 +144,30 @@ def hostile(as_json: Json = False) -> None:
         out.print(f"of {len(HOSTILE)} kinds twice the length costs {cost.ratio} times as much at most: {cost.worst}")
 
 
+@bench.command()
+def fleet(
+    streams: Annotated[int, typer.Option(min=1, max=999, help="How many streams the keeper has.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """A tick of the keeper over many streams, and the parsing of the DAG files; drivers pretend, the rest is real."""
+    from tempfile import TemporaryDirectory
+
+    from tideline.bench.fleet import measure_fleet
+    from tideline.bench.place import clean_environment, new_place
+    from tideline.platform.up import up
+
+    _end_on_sigterm()
+    jars = Home.from_env().root / "jars"
+    with TemporaryDirectory(prefix="tideline-bench-") as folder, new_place(Path(folder), jars) as home:
+        settings = up(home, ("database", "broker"), environ=clean_environment())
+        cost = measure_fleet(home, settings, streams, progress)
+    if as_json:
+        print_json(cost.as_dict())
+    else:
+        out.print(f"a tick over {streams} streams: {cost.tick_s} s, all DAG files parsed: {cost.dags_parse_s} s")
+    raise typer.Exit(1 if cost.not_stable else 0)
+
+
 def _end_on_sigterm() -> None:
     """Or broker and drivers would outlive the bench."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -5,20 +5,36 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 
 from tideline.clock import now_ms
 from tideline.keeper.acts import perform
+from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.evidence import Evidence
 from tideline.keeper.lifecycle import LIVE
-from tideline.keeper.look import look_at
+from tideline.keeper.look import conclude
 from tideline.keeper.recording import Caller
 from tideline.keeper.samples import EVERY_MS, LOOKED_AT_MS, Sample
 from tideline.keeper.tools import Tools
 from tideline.keeper.witnesses import Witnesses
-from tideline.registry.rows import StreamRow
+from tideline.registry.rows import Attempt, StreamRow
+from tideline.spec.job import Spec
 
 LEASE_MS = 120_000  # longer than any tick: ending a driver takes up to 20 s, a submit a few
 MAX_STEPS = 12
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the witnesses say of a stream at a time."""
+
+    row: StreamRow
+    spec: Spec
+    attempt: Attempt | None
+    evidence: Evidence
+    at: int
 
 
 class Keeper:
@@ -38,21 +54,23 @@ class Keeper:
             if not mine:
                 log.info("%s: another keeper is at it", stream)
                 return row
-            history = self._history(row)
+            seen = self._look(row)
+            history = self._history(seen)
             for _ in range(MAX_STEPS):
-                moved = self._step(row, history, by)
+                moved = self._step(seen, history, by)
                 if moved is None:
                     break
                 row = moved
+                seen = self._look(row)
             return row
 
     def tick_all(self, by: Caller, only: Iterable[str] | None = None) -> list[StreamRow]:
         """Ticks all streams, or those named; one that fails does not keep the others waiting, and is raised last."""
         wanted = None if only is None else set(only)
+        chosen = [row for row in self._registry.streams() if wanted is None or row.name in wanted]
+        self._witnesses.expect(topics_of(chosen))
         rows, errors = [], []
-        for row in self._registry.streams():
-            if wanted is not None and row.name not in wanted:
-                continue
+        for row in chosen:
             try:
                 rows.append(self.tick(row.name, by))
             except Exception as error:
@@ -62,22 +80,35 @@ class Keeper:
             raise ExceptionGroup("some streams could not be looked after", errors)
         return rows
 
-    def _history(self, row: StreamRow) -> tuple[Sample, ...]:
-        """Earlier looks, and what is seen now if the last one is long ago."""
-        now = self._clock()
-        history = self._registry.samples(row.name, now - LOOKED_AT_MS)
-        if row.state not in LIVE or (history and now - history[-1].at < EVERY_MS):
-            return history
+    def _look(self, row: StreamRow) -> Seen:
         attempt = self._registry.attempt(row.name, row.epoch)
-        sample = look_at(row, attempt, self._witnesses, now).evidence.sample(now)
-        self._registry.add_sample(row.name, sample)
+        spec, at = parse_deployed(row.spec), self._clock()  # a witness that is slow to answer makes no other look old
+        return Seen(row, spec, attempt, self._witnesses.look(row, spec.topic, attempt), at)
+
+    def _history(self, seen: Seen) -> tuple[Sample, ...]:
+        """Earlier looks, and what is seen now if the last one is long ago."""
+        name, now = seen.row.name, seen.at
+        history = self._registry.samples(name, now - LOOKED_AT_MS)
+        if seen.row.state not in LIVE or (history and now - history[-1].at < EVERY_MS):
+            return history
+        sample = seen.evidence.sample(now)
+        self._registry.add_sample(name, sample)
         return (*history, sample)
 
-    def _step(self, row: StreamRow, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
-        attempt = self._registry.attempt(row.name, row.epoch)
-        look = look_at(row, attempt, self._witnesses, self._clock(), history)
+    def _step(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
+        row, evidence = seen.row, self._witnesses.recall(seen.evidence, seen.spec.topic, history)
+        look = conclude(row, seen.spec, evidence, seen.at)
         if look.step is None:
             log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, look.verdict.why)
             return None
         log.info("%s: %s -> %s (%s)", row.name, row.state, look.step.to, look.step.reason)
-        return perform(self._tools, look, look.step, attempt, by)
+        return perform(self._tools, look, look.step, seen.attempt, by)
+
+
+def topics_of(rows: Iterable[StreamRow]) -> frozenset[str]:
+    """What their streams read; of a stream whose spec cannot be read its own tick tells."""
+    topics = set()
+    for row in rows:
+        with suppress(Exception):
+            topics.add(parse_deployed(row.spec).topic)
+    return frozenset(topic for topic in topics if topic is not None)

@@ -9,7 +9,6 @@ from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.health import judge
 from tideline.keeper.plan import Step, next_step
-from tideline.keeper.samples import Sample
 from tideline.keeper.verdict import Thresholds, Verdict
 from tideline.keeper.witnesses import Witnesses
 from tideline.registry.rows import Attempt, StreamRow
@@ -32,12 +31,10 @@ class Look:
         return {**self.verdict.as_dict(), **self.evidence.as_dict(), "seen_at": self.at}
 
 
-def look_at(
-    row: StreamRow, attempt: Attempt | None, witnesses: Witnesses, now: int, history: tuple[Sample, ...] = ()
-) -> Look:
-    """`history` are earlier looks, oldest first; without it nothing is said that one look cannot tell."""
+def look_at(row: StreamRow, attempt: Attempt | None, witnesses: Witnesses, now: int) -> Look:
+    """One look by itself: nothing is said that it takes earlier ones to tell."""
     spec = parse_deployed(row.spec)
-    return conclude(row, spec, witnesses.look(row, spec.topic, attempt, history), now)
+    return conclude(row, spec, witnesses.look(row, spec.topic, attempt), now)
 
 
 def conclude(row: StreamRow, spec: Spec, evidence: Evidence, now: int) -> Look:

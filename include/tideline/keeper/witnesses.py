@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -25,31 +25,42 @@ log = logging.getLogger(__name__)
 class Witnesses(Protocol):
     """Gathers the evidence of one stream."""
 
-    def look(
-        self, row: StreamRow, topic: str | None, attempt: Attempt | None, history: tuple[Sample, ...] = ()
-    ) -> Evidence: ...
+    def expect(self, topics: Iterable[str]) -> None:
+        """Streams of these topics will be looked at together."""
+
+    def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
+        """What is seen now."""
+
+    def recall(self, seen: Evidence, topic: str | None, history: tuple[Sample, ...]) -> Evidence:
+        """The same with earlier looks, and with what is asked only where they give a reason."""
 
 
 class RealWitnesses:
     """The launcher, the files of the stream's home, and the broker."""
 
     def __init__(
-        self, home: Home, launcher: Launcher, end_offsets: EndOffsets, unread: AskUnread = lambda topic, ends: None
+        self,
+        home: Home,
+        launcher: Launcher,
+        end_offsets: EndOffsets,
+        unread: AskUnread = lambda topic, ends: None,
+        expect: Callable[[Iterable[str]], None] = lambda topics: None,
     ) -> None:
         self._home = home
         self._launcher = launcher
         self._end_offsets = end_offsets
         self._unread = unread
+        self._expect = expect
 
-    def look(
-        self, row: StreamRow, topic: str | None, attempt: Attempt | None, history: tuple[Sample, ...] = ()
-    ) -> Evidence:
-        seen = self._look(row, topic, attempt)
+    def expect(self, topics: Iterable[str]) -> None:
+        self._expect(topics)
+
+    def recall(self, seen: Evidence, topic: str | None, history: tuple[Sample, ...]) -> Evidence:
         if not topic or not seen.backlog or not history or not history[-1].backlog:
             return replace(seen, history=history)  # what came just now is not about to go
         return replace(seen, history=history, unread=self._ask_unread(topic, seen))
 
-    def _look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
+    def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
         return Evidence(
             tag=tag_of(row.name, row.epoch),
             epoch=row.epoch,

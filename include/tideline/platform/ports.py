@@ -55,13 +55,21 @@ def require_same_ports(home: Home, settings: Settings) -> None:
 
 def holder(port: int) -> str:
     """The process that listens on `port`, as far as this user may see it."""
+    pid = holder_pid(port)
+    with suppress(psutil.Error):
+        if pid is not None:
+            command = " ".join(psutil.Process(pid).cmdline())
+            return f"process {pid} ({command[:100] or 'name unknown'})"
+    return "a process of another user"
+
+
+def holder_pid(port: int) -> int | None:
+    """None where nobody listens, or this user may not see who does."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-            if listens and connection.pid:
-                command = " ".join(psutil.Process(connection.pid).cmdline())
-                return f"process {connection.pid} ({command[:100] or 'name unknown'})"
-    return "a process of another user"
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return int(connection.pid)
+    return None
 
 
 def taken(port: int, held_by: str, variable: str) -> str:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from sqlalchemy import Engine, or_, update
+from sqlalchemy import Engine, or_, select, update
 
 from tideline.registry.clock import Clock
 from tideline.registry.tables import streams
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who holds a stream, until when (epoch ms, by the registry's clock)."""
+
+    stream: str
+    holder: str
+    until: int
 
 
 class Leases:
@@ -33,6 +43,13 @@ class Leases:
                 .values(lease_holder=holder, lease_until=now + ttl_ms)
             )
             return connection.execute(statement).rowcount == 1
+
+    def not_returned(self) -> list[Lease]:
+        """The leases that were not given back, also those that have run out."""
+        column = streams.c
+        held = select(column.name, column.lease_holder, column.lease_until).where(column.lease_holder.is_not(None))
+        with self._engine.connect() as connection:
+            return [Lease(*row) for row in connection.execute(held.order_by(column.name))]
 
     def release(self, stream: str, holder: str) -> None:
         """Gives back what the holder still holds; a lease that has passed to another stays."""
