@@ -12,6 +12,7 @@ from tideline.keeper.failures import FailureClass
 
 _KAFKA: Final = "org.apache.kafka.common.errors."
 _PLANS: Final = "org.apache.spark.sql.catalyst."
+_SPILL: Final = r"org\.apache\.spark\.memory\.SparkOutOfMemoryError"
 
 _NAMES: Final[dict[FailureClass, tuple[str, ...]]] = {
     FailureClass.SUPERSEDED: (
@@ -26,6 +27,7 @@ _NAMES: Final[dict[FailureClass, tuple[str, ...]]] = {
         "tideline.isolation.IsolationDiffers",
         "tideline_spark.plan.NoWatermark",
         "tideline_spark.rule_settings.OtherRule",
+        "pyspark.errors.exceptions.captured.IllegalArgumentException",  # where a query is made
         "java.lang.ClassNotFoundException",
         "java.lang.NoClassDefFoundError",
         "org.apache.spark.SparkClassNotFoundException",
@@ -38,6 +40,7 @@ _NAMES: Final[dict[FailureClass, tuple[str, ...]]] = {
         "tideline.checkpoint.UnreadableCheckpoint",
         "tideline_spark.exits.StateLost",
         "org.apache.kafka.clients.consumer.OffsetOutOfRangeException",
+        "org.apache.spark.sql.kafka010.KafkaIllegalStateException",
         _KAFKA + "OffsetOutOfRangeException",
     ),
     FailureClass.AUTH: (
@@ -113,6 +116,7 @@ _CONDITIONS: Final[tuple[tuple[str, FailureClass], ...]] = (
     ("KAFKA_DATA_LOSS", FailureClass.STATE),
     ("CONCURRENT_STREAM_LOG_UPDATE", FailureClass.SUPERSEDED),
     ("CONCURRENT_QUERY", FailureClass.CODE),
+    ("UNSUPPORTED_CALL", FailureClass.CODE),
     ("CONTEXT_ONLY_VALID_ON_DRIVER", FailureClass.CODE),
     ("DATA_SOURCE_NOT_FOUND", FailureClass.CONFIGURATION),
     ("INVALID_CONF_VALUE", FailureClass.CONFIGURATION),
@@ -130,6 +134,12 @@ _SAYINGS: Final[tuple[tuple[str, str, FailureClass], ...]] = (
         FailureClass.INFRASTRUCTURE,
     ),
     (r"java\.io\.\w+", r".*Permission denied", FailureClass.AUTH),
+    (_SPILL, r".*No space left on device", FailureClass.INFRASTRUCTURE),
+    (r"java\.lang\.IllegalArgumentException", r"Expected e\.g\. |Kafka option ", FailureClass.CONFIGURATION),
+    (r"java\.lang\.IllegalStateException", r"Failed to read log file ", FailureClass.STATE),
+    (r"java\.lang\.IllegalArgumentException", r"requirement failed: Previous batch \d+ not found", FailureClass.STATE),
+    (r"py4j\.protocol\.Py4JJavaError", r".* calling \w+\.start\.", FailureClass.STATE),  # a start reads the checkpoint
+    (r"java\.lang\.IllegalStateException", r"Cannot start query with id ", FailureClass.CODE),
     (r"AttributeError", r"(?!'NoneType')", FailureClass.CODE),  # of None: a record without a value
 )
 
@@ -146,7 +156,7 @@ def class_of_type(kind: type[BaseException]) -> FailureClass | None:
 
 
 def _class_of(cause: Cause) -> FailureClass | None:
-    return _BY_NAME.get(cause.name) or _by_condition(cause.condition or "") or _by_saying(cause)
+    return _by_saying(cause) or _BY_NAME.get(cause.name) or _by_condition(cause.condition or "")
 
 
 def _by_condition(condition: str) -> FailureClass | None:

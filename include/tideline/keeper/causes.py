@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-_BEFORE: Final = r'(?:Caused by: |: |Exception in thread "[^"]*" |.*? \(executor \w+\): )?'
+_BEFORE: Final = r'(?:.* \(\S+ executor \w+\): |Caused by: |: |Exception in thread "[^"]*" )?'
 _NAME: Final = r"(?P<name>(?:[\w$]+\.)+[A-Z][\w$]*|[A-Z]\w*(?:Error|Exception|Interrupt|Exit))"
 _NAMED: Final = re.compile(rf"{_BEFORE}{_NAME}(?:: ?(?P<message>.*))?")
 _CONDITION: Final = re.compile(r"(?:^|[.:] )\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)*)\] ")
@@ -58,6 +58,6 @@ def _cause(line: str) -> Cause | None:
         return None
     name, message = (named["name"], named["message"] or "") if named else ("", line)
     conditions: list[str] = _CONDITION.findall(message)
-    if named is None and not conditions:
+    if named is None and not any("_" in condition for condition in conditions):  # [INFO] is none
         return None
     return Cause(name, conditions[-1] if conditions else None, message)

@@ -30,7 +30,9 @@ _BY_STATUS: Final = {
 _NO_HEAP: Final = re.compile(r"(Terminating|Aborting) due to java\.lang\.OutOfMemoryError")
 # What spark-submit and java say of their options before any driver runs.
 _NOT_STARTED: Final = re.compile(
-    r"(Error: |Unrecognized (VM )?option|Invalid (initial|maximum) heap size|JAVA_HOME is not set)"
+    r"Error: Could not create the Java Virtual Machine|Error occurred during initialization of VM"
+    r"|Error: Unrecognized option|\s+at org\.apache\.spark\.deploy\.SparkSubmit\.error\(|.*: can't open file "
+    r"|.*/(spark-class|spark-submit|find-spark-home): line \d+: "  # the shell, of its own script
 )
 
 
