@@ -144,9 +144,20 @@ _SAYINGS: Final[tuple[tuple[str, str, FailureClass], ...]] = (
 )
 
 
+# What fails there is no record's doing, however often it fails. (A worker that crashed is told by an EOFException: that
+# may be one's.)
+_OUTSIDE: Final = re.compile(
+    r"OSError|File\w+Error|IOError|ConnectionError|(?:kafka|deltalake|requests|urllib3|botocore|psycopg|sqlalchemy)\..*"
+    r"|java\.(?:io|net|nio)\.(?!EOFException).*|org\.apache\.(?:kafka|hadoop)\..*"
+)
+
+
 def class_of(causes: Sequence[Cause]) -> FailureClass | None:
     """By the innermost cause that is known; None when none is: then the batch's records may be what is wrong."""
-    return next((kind for cause in reversed(causes) if (kind := _class_of(cause)) is not None), None)
+    known = next((kind for cause in reversed(causes) if (kind := _class_of(cause)) is not None), None)
+    if known is None and causes and _OUTSIDE.fullmatch(causes[-1].name):
+        return FailureClass.TRANSIENT
+    return known
 
 
 def class_of_type(kind: type[BaseException]) -> FailureClass | None:

@@ -36,6 +36,7 @@ def read_trace(path: Path) -> Trace:
 TRACES = [read_trace(path) for path in sorted((Path(__file__).parent / "traces").glob("*.json"))]
 RAISED = [pytest.param(each, id=each.name) for each in TRACES if each.trace is not None]
 ENDED = [pytest.param(each, id=each.name) for each in TRACES if each.exit_status is not None]
+SIGNALLED = [pytest.param(each, id=each.name) for each in TRACES if each.exit_status and not 0 < each.exit_status < 128]
 
 
 def test_every_class_that_an_end_can_have_was_recorded() -> None:
@@ -53,6 +54,6 @@ def test_an_end_has_the_class_of_its_status_or_its_log(trace: Trace) -> None:
     assert classify(Kind.DRIVER_LOST, trace.exit_status, trace.stderr_tail or []) is trace.kind
 
 
-@pytest.mark.parametrize("trace", [each for each in ENDED if "killed" in each.id or "aborted" in each.id])
+@pytest.mark.parametrize("trace", SIGNALLED)
 def test_a_launcher_that_only_knows_of_a_signal_tells_the_same(trace: Trace) -> None:
     assert classify(Kind.DRIVER_LOST, -1, trace.stderr_tail or []) is trace.kind
