@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tideline.isolation import IsolationDiffers
 from tideline.kafka_client import BrokerUnreachable
 from tideline.kafka_io import OffsetsGone, TopicMissing
 from tideline.kafka_transactions import SendRefused
+from tideline.keeper.cause_tables import BY_NAME
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
 from tideline.sinks.of_stream import Planned
@@ -84,6 +86,15 @@ TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(St
 )
 def test_the_exit_code_says_why(error: Exception, code: Exit) -> None:
     assert exit_code(error) is code
+
+
+PYTHON_NAMES = [name for name in BY_NAME if name.startswith(("tideline", "pyspark.", "kafka.", "_duckdb.", "_pickle."))]
+
+
+@pytest.mark.parametrize("name", PYTHON_NAMES)
+def test_the_exceptions_that_have_a_class_exist(name: str) -> None:
+    module, _, exception = name.rpartition(".")
+    assert issubclass(getattr(import_module(module), exception), Exception)
 
 
 def failed(query: str, cause: str) -> StreamingQueryException:
