@@ -1,31 +1,16 @@
-"""How a driver ends, and the exit code that says why."""
+"""How a driver ends: the exit code that says why, and what it tells of the exception."""
 
 from __future__ import annotations
 
+import traceback
 from enum import IntEnum
+from typing import Any
 
 from pyspark.errors import StreamingQueryException
 
-from tideline.begin import SpecChanged
-from tideline.isolation import IsolationDiffers
-from tideline.kafka_io import OffsetsGone
-from tideline.ledger import TopicChanged
-from tideline.spec.load import SpecError
-from tideline.tables.delta import Superseded
-from tideline.tables.published import ColumnChanged
-from tideline_spark.plan import NoWatermark
-
-# Spark's error conditions, and Kafka's words, for offsets or state that are not what they were.
-_STATE_GONE = (
-    "KAFKA_DATA_LOSS",
-    "OffsetOutOfRangeException",
-    "Some data may have been lost",
-    "CANNOT_LOAD_STATE_STORE",
-    "STATE_STORE_",
-    "CHECKPOINT_FILE_CHECKSUM_VERIFICATION_FAILED",
-)
-# What a batch is refused for, as Spark tells it.
-_REFUSALS = ("tideline_spark.plan.NoWatermark", "tideline_spark.rule_settings.OtherRule")
+from tideline.keeper.cause_classes import class_of, class_of_type
+from tideline.keeper.causes import Cause, causes_of
+from tideline.keeper.failures import FailureClass
 
 
 class Exit(IntEnum):
@@ -35,7 +20,22 @@ class Exit(IntEnum):
     SUPERSEDED = 64
     CONFIGURATION = 65
     STATE = 66
+    CODE = 67
+    AUTH = 68
+    OUT_OF_MEMORY = 69
     FAILED = 70
+    INFRASTRUCTURE = 71
+
+
+_EXITS = {
+    FailureClass.SUPERSEDED: Exit.SUPERSEDED,
+    FailureClass.CONFIGURATION: Exit.CONFIGURATION,
+    FailureClass.STATE: Exit.STATE,
+    FailureClass.CODE: Exit.CODE,
+    FailureClass.AUTH: Exit.AUTH,
+    FailureClass.OUT_OF_MEMORY: Exit.OUT_OF_MEMORY,
+    FailureClass.INFRASTRUCTURE: Exit.INFRASTRUCTURE,
+}
 
 
 class StateLost(Exception):
@@ -43,21 +43,24 @@ class StateLost(Exception):
 
 
 def exit_code(error: Exception) -> Exit:
-    """Classifies what ended the driver; a failed query is looked through to its cause."""
-    text = str(error)
-    if isinstance(error, Superseded) or "tideline.tables.delta.Superseded" in text:
-        return Exit.SUPERSEDED
-    if isinstance(error, SpecError | SpecChanged | ColumnChanged | NoWatermark | IsolationDiffers) or any(
-        refusal in text for refusal in _REFUSALS
-    ):
-        return Exit.CONFIGURATION
-    is_gone = isinstance(error, StreamingQueryException) and any(words in _said(text) for words in _STATE_GONE)
-    is_another = isinstance(error, TopicChanged) or "tideline.ledger.TopicChanged" in text
-    if is_gone or is_another or isinstance(error, StateLost | OffsetsGone):
-        return Exit.STATE
-    return Exit.FAILED
+    """Classifies what ended the driver; a failed query is looked through to its innermost cause."""
+    kind = class_of(_causes(error)) or class_of_type(type(error))
+    return _EXITS.get(kind, Exit.FAILED) if kind else Exit.FAILED
 
 
-def _said(text: str) -> str:
-    """A message without its stack traces: those of a stateful plan name the state store whatever the failure was."""
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("at "))
+def last_words(error: Exception, query: str) -> dict[str, Any]:
+    """What the heartbeat tells of the exception. It has a `fingerprint` if records of the batch that this query failed
+    in may be the cause: nothing else is known that is."""
+    own = Cause(type(error).__name__, None, next(iter(str(error).splitlines()), ""))
+    if not isinstance(error, StreamingQueryException):
+        return {"exception": str(own), "fingerprint": None}
+    causes = _causes(error)
+    innermost = causes[-1] if causes else own
+    suspects = f"Query {query} [" in str(error) and class_of(causes) is None
+    return {"exception": str(innermost), "fingerprint": innermost.fingerprint() if suspects else None}
+
+
+def _causes(error: Exception) -> list[Cause]:
+    """Python's own chain, then the JVM's: Spark's message alone leaves out the classes."""
+    said = [*traceback.format_exception(error), getattr(error, "_stackTrace", "")]
+    return causes_of("".join(said).splitlines())

@@ -31,7 +31,8 @@ class Heartbeat:
         self._facts: dict[str, Any] = {
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
             "batches": 0, "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None,
-            "late_version": None, "troubles": [], "exception": None, "ui": None,
+            "late_version": None, "troubles": [], "exception": None,
+            "fingerprint": None, "ui": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 

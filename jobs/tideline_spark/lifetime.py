@@ -1,7 +1,8 @@
 """The life of a driver: it obeys the newest epoch, tells its heartbeat, and ends with a code that says why.
 
 Exit codes: 0 stopped as asked, 64 superseded by a newer epoch, 65 the spec or its configuration is wrong,
-66 checkpoint or offsets are not what they were, 70 it failed.
+66 checkpoint, state or offsets are not what they were, 67 the code is wrong, 68 it was not let in, 69 out of memory,
+70 it failed, 71 what it needs is gone: the broker, the network, the disk.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.spec.model import Driven
 from tideline_spark.entry import JobArguments, job_parser, log_to_output
-from tideline_spark.exits import Exit, exit_code
+from tideline_spark.exits import Exit, exit_code, last_words
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 
@@ -60,7 +61,7 @@ def live(arguments: Arguments, work: Work) -> int:
         code = exit_code(error)
         log.error("the driver of %s ends: %s", arguments.stream, code.name, exc_info=code is not Exit.SUPERSEDED)
         if not isinstance(error, ConnectionError):  # a JVM that is gone was killed: its launcher knows more
-            heartbeat.tell(state="failed", exception=_first_line(error))
+            heartbeat.tell(state="failed", **last_words(error, arguments.stream))
         return code
     finally:
         heartbeat.stop()
@@ -79,7 +80,3 @@ def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
     )
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
     return spark
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

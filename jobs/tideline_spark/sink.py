@@ -25,6 +25,7 @@ from tideline.tables.schemas import TIME, StreamTables
 from tideline.troubles import Attempt, must
 from tideline.versions import version_of
 from tideline_spark.books import Books, ChunkBooks, refused_of, take_batch
+from tideline_spark.exits import StateLost
 from tideline_spark.rule_settings import rule_settings
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class BatchSink:
         entry, starts = self._checkpoint.offsets(batch), self._checkpoint.starts(batch)
         late_ms = self._checkpoint.late_watermark_ms(batch)
         if entry is None or starts is None or late_ms is None:
-            raise RuntimeError(f"batch {batch} has no complete entry in the offset log: the checkpoint was changed")
+            raise StateLost(f"batch {batch} has no complete entry in the offset log: the checkpoint was changed")
         spec = self._identity.spec
         row = LedgerRow(
             version=version_of(self._identity.generation, batch),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from pyspark.errors import StreamingQueryException
 from support.records import log_line, small_spec
 from tideline.begin import SpecChanged
 from tideline.bench.player import Player
-from tideline.checkpoint import CheckpointLog
-from tideline.kafka_io import OffsetsGone
+from tideline.checkpoint import CheckpointLog, UnreadableCheckpoint
+from tideline.errors import UserError
+from tideline.isolation import IsolationDiffers
+from tideline.kafka_client import BrokerUnreachable
+from tideline.kafka_io import OffsetsGone, TopicMissing
 from tideline.kafka_transactions import SendRefused
+from tideline.keeper.cause_tables import BY_NAME
 from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
 from tideline.sinks.of_stream import Planned
@@ -27,10 +32,11 @@ from tideline_spark.attend import stop_requested
 from tideline_spark.begin_stream import require_checkpoint
 from tideline_spark.beside import STUCK_S, Outlets
 from tideline_spark.driver import parse_arguments
-from tideline_spark.exits import Exit, StateLost, exit_code
+from tideline_spark.exits import Exit, StateLost, exit_code, last_words
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.plan import NoWatermark, starting_offsets
+from tideline_spark.rule_settings import OtherRule
 
 SUBMIT = {"stream": "s", "home": "/h", "epoch": "3", "generation": "1", "tag": "s-e3", "bootstrap": "b:1"}
 ARGUMENTS = [word for name, value in SUBMIT.items() for word in (f"--{name}", value)]
@@ -61,12 +67,57 @@ TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(St
         (TopicChanged("made again"), Exit.STATE),
         (StreamingQueryException("[STREAM_FAILED] ...\n[KAFKA_DATA_LOSS.START_OFFSET_RESET] Some data"), Exit.STATE),
         (StreamingQueryException("[CANNOT_LOAD_STATE_STORE.CANNOT_READ_DELTA_FILE_NOT_EXISTS] Error"), Exit.STATE),
-        (StreamingQueryException(f"java.io.IOException: No space left\n\tat {TRACE}"), Exit.FAILED),
+        (
+            StreamingQueryException(f"[STREAM_FAILED] ...\njava.io.IOException: No space left on device\n\tat {TRACE}"),
+            Exit.INFRASTRUCTURE,
+        ),
         (RuntimeError("anything else"), Exit.FAILED),
+        (BrokerUnreachable("b:1"), Exit.INFRASTRUCTURE),
+        (ConnectionRefusedError(111, "Connection refused"), Exit.INFRASTRUCTURE),
+        (TopicMissing("t"), Exit.FAILED),
+        (UserError("no argument", "mend the spec"), Exit.CONFIGURATION),
+        (OtherRule("allowMultiple is false"), Exit.CONFIGURATION),
+        (IsolationDiffers("read_committed", "put it back"), Exit.CONFIGURATION),
+        (UnreadableCheckpoint("v99", "deploy"), Exit.STATE),
+        (NameError("name 'x' is not defined"), Exit.CODE),
+        (PermissionError(13, "Permission denied"), Exit.AUTH),
+        (MemoryError(), Exit.OUT_OF_MEMORY),
     ],
 )
 def test_the_exit_code_says_why(error: Exception, code: Exit) -> None:
     assert exit_code(error) is code
+
+
+PYTHON_NAMES = [name for name in BY_NAME if name.startswith(("tideline", "pyspark.", "kafka.", "_duckdb.", "_pickle."))]
+
+
+@pytest.mark.parametrize("name", PYTHON_NAMES)
+def test_the_exceptions_that_have_a_class_exist(name: str) -> None:
+    module, _, exception = name.rpartition(".")
+    assert issubclass(getattr(import_module(module), exception), Exception)
+
+
+def failed(query: str, cause: str) -> StreamingQueryException:
+    """A query's failure as Spark tells it."""
+    return StreamingQueryException(f"[STREAM_FAILED] Query {query} [id = 1, runId = 2] terminated: it failed\n{cause}")
+
+
+def test_the_heartbeat_tells_the_innermost_cause_of_a_query() -> None:
+    told = last_words(failed("s", "ValueError: 'one' is no number"), "s")
+    assert told["exception"] == "ValueError: 'one' is no number"
+    assert told["fingerprint"] == last_words(failed("s", "ValueError: 'one' is no number"), "s")["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        failed("s", "OSError: [Errno 28] No space left on device"),  # no record's doing
+        failed("s-feed", "ValueError: 'one' is no number"),  # of another query than the stream's
+        ValueError("'one' is no number"),  # of none
+    ],
+)
+def test_only_what_a_record_may_have_caused_has_a_fingerprint(error: Exception) -> None:
+    assert last_words(error, "s")["fingerprint"] is None
 
 
 def test_an_older_epoch_may_not_write(tmp_path: Path) -> None:

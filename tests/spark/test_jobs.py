@@ -16,6 +16,7 @@ from support.drivers import DriverProcess
 from support.platform import Platform, new_platform
 from support.records import log_line
 from tideline.home import PROJECT_SPECS, Home
+from tideline.keeper.checkpoint_view import batch_in_flight
 from tideline.platform.waiting import wait_until
 from tideline.produce.line_server import LineServer
 from tideline.produce.sender import Sender
@@ -168,3 +169,42 @@ def test_a_superseded_job_ends_and_writes_no_more(platform: Platform, tmp_path: 
                 assert wait_until(lambda: len(offsets()) == 10, STARTS_S), new.log.read_text()[-3000:]
                 assert new.stop() == Exit.STOPPED
         assert offsets() == list(range(1, 20, 2))
+
+
+READS_NUMBERS = """
+from tideline_spark.job import run_job
+
+def main(job):
+    records = job.spark.readStream.format("kafka").option("kafka.bootstrap.servers", job.bootstrap)
+    records = records.option("subscribe", job.topic).option("startingOffsets", "earliest").load()
+
+    def read(rows, batch):
+        for row in rows.collect():
+            int(row.value)
+
+    job.run(records.writeStream.foreachBatch(job.fenced(read)))
+
+run_job(main)
+"""
+
+
+def test_a_driver_that_fails_on_a_record_tells_the_same_each_time(platform: Platform, tmp_path: Path) -> None:
+    topic, job, address = "numbers-test", tmp_path / "job.py", platform.settings.bootstrap_servers
+    job.write_text(READS_NUMBERS)
+    spec = {"name": "numbers", "entrypoint": str(job), "topic": topic, "trigger": "1 second"}
+    with new_platform(tmp_path / "home") as place, Sender(address, topic, 1) as sender:
+        for value in (b"1", b"one"):
+            sender.send(value)
+        sender.flush()
+        told = []
+        for epoch in (1, 2):
+            driver = DriverProcess(place.home, spec, epoch=epoch, bootstrap=address)
+            with running(driver):
+                assert driver.process.wait(STARTS_S) == Exit.FAILED, driver.log.read_text()[-3000:]
+                told.append(driver.heartbeat())
+        first, second = told
+        assert first is not None and second is not None
+        assert first.exception == "ValueError: invalid literal for int() with base 10: b'one'"
+        assert (first.epoch, second.epoch, first.fingerprint) == (1, 2, second.fingerprint)
+        assert first.fingerprint
+        assert batch_in_flight(place.home.stream("numbers").checkpoint(1), topic) == {0: [(0, 2)]}

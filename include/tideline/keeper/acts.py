@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.failures import Failure
 from tideline.keeper.last_words import LOG, last_lines
 from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look
+from tideline.keeper.loss import Loss, loss_of
 from tideline.keeper.plan import Act, Step
-from tideline.keeper.recording import Caller, Way, close_attempt, failures_of, instead_of_a_person, record
+from tideline.keeper.recording import (
+    FAILURE,
+    Caller,
+    Way,
+    close_attempt,
+    failures_of,
+    instead_of_a_person,
+    record,
+)
 from tideline.keeper.restart_policy import Answer, Restart, Rules, decide
 from tideline.keeper.submit import fence_and_submit
 from tideline.keeper.tools import Tools
@@ -30,8 +40,9 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
             return None
         case Act.ASK_TO_STOP:
             _ask_to_stop(tools, look.row)
-    close_attempt(tools.registry, look, attempt, step.to)
-    way = Way(step.to, step.reason)
+    loss = _loss(tools, look) if step.to is State.UNHEALTHY else None
+    close_attempt(tools.registry, look, attempt, step.to, loss.kind if loss else None)
+    way = Way(step.to, loss.reason(step.reason, look.spec) if loss else step.reason)
     if step.to is State.STABLE:
         proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None, "probes": 0}
         return record(tools.registry, look, way, by, **proved)
@@ -39,8 +50,13 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
         return record(tools.registry, look, way, by, **_last_stable(look.row))
     if look.row.state is State.CRASH_LOOP and step.to is State.FENCING and not look.row.has_request:
         return record(tools.registry, look, way, by, probes=look.row.probes + 1)
-    told = {LOG: last_lines(tools.home.stream(look.row.name).log)} if step.to in _GIVES_UP else {}
-    return record(tools.registry, look, way, by, told=told)
+    return record(tools.registry, look, way, by, told=_told(tools, look, step, loss))
+
+
+def _told(tools: Tools, look: Look, step: Step, loss: Loss | None) -> dict[str, Any]:
+    """What a step's evidence has beside the look."""
+    log = {LOG: last_lines(tools.home.stream(look.row.name).log)} if step.to in _GIVES_UP else {}
+    return log | ({FAILURE: loss.as_dict()} if loss else {})
 
 
 def _last_stable(row: StreamRow) -> dict[str, Any]:
@@ -77,11 +93,20 @@ def _deployed_text(tools: Tools, row: StreamRow) -> str:
 
 
 def _answer(tools: Tools, look: Look) -> Way:
-    failures = failures_of(tools.registry.attempts(look.row.name))
+    failures = _failures(tools, look)
     if not failures:
         return Way(State.FENCING, look.row.reason)
     answer = decide(failures, Rules.of(look.spec), look.at, tools.jitter(), look.row.probes)
     return _way(answer, look.row.reason, look.at)
+
+
+def _failures(tools: Tools, look: Look) -> list[Failure]:
+    name = look.row.name
+    return failures_of(tools.registry.attempts(name), tools.registry.transitions(name, to=State.UNHEALTHY))
+
+
+def _loss(tools: Tools, look: Look) -> Loss:
+    return loss_of(tools.home.stream(look.row.name), look, _failures(tools, look))
 
 
 def _way(answer: Restart, reason: str, now: int) -> Way:

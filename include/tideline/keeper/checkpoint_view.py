@@ -1,4 +1,4 @@
-"""The keeper's view of a checkpoint: the last commit, when it was written, and how far it got."""
+"""The keeper's view of a checkpoint: the last commit, when it was written, how far it got, and what is in flight."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tideline.checkpoint import CheckpointLog
 from tideline.keeper.evidence import CheckpointView
+from tideline.offset_ranges import OffsetRanges, merged
 
 
 def view_checkpoint(folder: Path, topic: str | None) -> CheckpointView:
@@ -23,6 +24,19 @@ def view_checkpoint(folder: Path, topic: str | None) -> CheckpointView:
         watermark=entry.watermark_ms if entry else None,
         planned_at=planned_at,
     )
+
+
+def batch_in_flight(folder: Path, topic: str) -> OffsetRanges:
+    """The offsets of the batch that was planned and not committed: a driver that follows reads the same again."""
+    log = CheckpointLog(folder)
+    planned = log.last_offsets()
+    if planned is None or planned == log.last_commit():
+        return {}
+    entry, starts = log.offsets(planned), log.starts(planned)
+    if entry is None or starts is None:
+        return {}
+    first = starts.get(topic, {})
+    return merged({part: [(first.get(part, 0), end)] for part, end in entry.ends.get(topic, {}).items()})
 
 
 def _written_at(folder: Path, batch: int | None) -> int | None:

@@ -1,11 +1,13 @@
-"""What kind of failure an end was: the driver's exit status says it."""
+"""The failures of drivers: their classes, and what is known of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any, Final
 
-from tideline.keeper.verdict import Kind
+from tideline.offset_ranges import OffsetRanges
 
 
 class FailureClass(StrEnum):
@@ -13,40 +15,45 @@ class FailureClass(StrEnum):
 
     INFRASTRUCTURE = "infrastructure"
     TRANSIENT = "transient"
+    POISON = "poison"
+    OUT_OF_MEMORY = "out of memory"
     HUNG = "hung"
     SUPERSEDED = "superseded"
     STATE = "state"
     CONFIGURATION = "configuration"
+    AUTH = "auth"
+    CODE = "code"
 
 
-ASKS_A_PERSON = frozenset({FailureClass.STATE, FailureClass.CONFIGURATION})
-USES_BUDGET = frozenset({FailureClass.TRANSIENT, FailureClass.HUNG})
+ASKS_A_PERSON: Final = frozenset(
+    {FailureClass.POISON, FailureClass.STATE, FailureClass.CONFIGURATION, FailureClass.AUTH, FailureClass.CODE}
+)
+USES_BUDGET: Final = frozenset({FailureClass.TRANSIENT, FailureClass.OUT_OF_MEMORY, FailureClass.HUNG})
 
-_BY_STATUS = {
-    0: FailureClass.INFRASTRUCTURE,  # it was stopped, but not by the keeper
-    64: FailureClass.SUPERSEDED,
-    65: FailureClass.CONFIGURATION,
-    66: FailureClass.STATE,
-    70: FailureClass.TRANSIENT,
-    126: FailureClass.CONFIGURATION,  # the shell could not run spark-submit
-    127: FailureClass.CONFIGURATION,
-}
+
+@dataclass(frozen=True)
+class FailedBatch:
+    """An exception that the batch's records may have caused, by its fingerprint, and the offsets the batch reads."""
+
+    fingerprint: str
+    topic: str
+    offsets: OffsetRanges
+
+    @classmethod
+    def parse(cls, said: Mapping[str, Any]) -> FailedBatch:
+        """As a transition's evidence holds it, with JSON's keys and lists."""
+        offsets = {int(part): [(start, end) for start, end in parts] for part, parts in said["offsets"].items()}
+        return cls(said["fingerprint"], said["topic"], offsets)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One driver lost; `proved` when it had been stable before."""
+    """One driver lost; `proved` when it had been stable before, `batch` where its query failed in one."""
 
     at: int
     kind: FailureClass
     proved: bool
-
-
-def classify(kind: Kind, exit_status: int | None) -> FailureClass:
-    """A signal, or no status at all, is the machine's doing; a small status of its own is the program's."""
-    if kind in (Kind.HUNG, Kind.NEVER_STARTED):
-        return FailureClass.HUNG
-    if exit_status in _BY_STATUS:
-        return _BY_STATUS[exit_status]
-    program = exit_status is not None and 0 < exit_status < 128
-    return FailureClass.TRANSIENT if program else FailureClass.INFRASTRUCTURE
+    batch: FailedBatch | None = None

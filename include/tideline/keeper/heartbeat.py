@@ -36,7 +36,9 @@ class Heartbeat:
     idle_triggers: int = 0
     # What fails while the rest goes on: each with `part`, `reason` and `since`.
     troubles: Sequence[Mapping[str, Any]] = ()
+    # What ended it; the fingerprint is of an exception that records of the batch in flight may have caused.
     exception: str | None = None
+    fingerprint: str | None = None
     ui: str | None = None
 
     @property

@@ -14,11 +14,11 @@ LOG: Final = "driver_log"
 _BYTES: Final = 65_536
 
 
-def last_lines(file: Path, lines: int = LINES) -> list[str]:
-    """The end of a log file, at most 64 KiB of it; nothing when there is none."""
+def last_lines(file: Path, lines: int = LINES, most: int = _BYTES) -> list[str]:
+    """The end of a log file, at most so many bytes of it; nothing when there is none."""
     try:
         with file.open("rb") as log:
-            log.seek(max(0, file.stat().st_size - _BYTES))
+            log.seek(max(0, file.stat().st_size - most))
             return log.read().decode(errors="replace").replace("\0", "\ufffd").splitlines()[-lines:]
     except FileNotFoundError:
         return []

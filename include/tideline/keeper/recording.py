@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from tideline.keeper.failures import Failure, FailureClass, classify
+from tideline.keeper.failures import FailedBatch, Failure, FailureClass
 from tideline.keeper.lifecycle import ENDS, WAITS_FOR_A_PERSON, State
 from tideline.keeper.look import Look
-from tideline.registry.rows import Attempt, Move, StreamRow
+from tideline.registry.rows import Attempt, Move, StreamRow, TransitionRow
 from tideline.registry.store import Registry
 
 _OVER = "replaced or stopped"
+FAILURE: Final = "failure"
+"""The key of a transition's evidence that tells how a driver was lost."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,10 @@ def record(
     return registry.record(look.row, move, attempt, **columns)
 
 
-def close_attempt(registry: Registry, look: Look, attempt: Attempt | None, to: State) -> None:
-    """Notes that an attempt is proved, or how it ended."""
+def close_attempt(
+    registry: Registry, look: Look, attempt: Attempt | None, to: State, failed: FailureClass | None = None
+) -> None:
+    """Notes that an attempt is proved, or how it ended: as it `failed`, or because another was wanted."""
     if attempt is None or attempt.ended_at is not None:
         return
     if to is State.STABLE and attempt.stable_at is None:
@@ -66,15 +70,23 @@ def close_attempt(registry: Registry, look: Look, attempt: Attempt | None, to: S
     if to is State.UNHEALTHY or to is State.FENCING or to in ENDS:
         launcher = look.evidence.launcher
         status = launcher.exit_status if launcher and not launcher.alive else None
-        outcome = classify(look.verdict.kind, status) if to is State.UNHEALTHY else _OVER
-        ended = {"ended_at": look.at, "exit_status": status, "outcome": outcome}
+        ended = {"ended_at": look.at, "exit_status": status, "outcome": failed or _OVER}
         registry.update_attempt(attempt.stream, attempt.epoch, **ended)
 
 
-def failures_of(attempts: Iterable[Attempt]) -> list[Failure]:
-    """The attempts that failed, in the order given; those that were stopped or replaced are none."""
-    failed = [attempt for attempt in attempts if attempt.ended_at and attempt.outcome not in (None, _OVER)]
+def failures_of(attempts: Iterable[Attempt], losses: Iterable[TransitionRow] = ()) -> list[Failure]:
+    """The attempts that failed, in the order given; those that were stopped or replaced are none.
+
+    `losses` are the transitions that gave them up: their evidence has the batch that one failed in.
+    """
+    batches = {loss.epoch: loss.evidence.get(FAILURE, {}).get("batch") for loss in losses}
     return [
-        Failure(attempt.ended_at or 0, FailureClass(attempt.outcome or ""), attempt.stable_at is not None)
-        for attempt in failed
+        Failure(
+            attempt.ended_at,
+            FailureClass(attempt.outcome),
+            attempt.stable_at is not None,
+            FailedBatch.parse(batch) if (batch := batches.get(attempt.epoch)) else None,
+        )
+        for attempt in attempts
+        if attempt.ended_at and attempt.outcome not in (None, _OVER)
     ]

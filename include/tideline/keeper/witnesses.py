@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from tideline.errors import UserError
 from tideline.home import Home
 from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.keeper.epochs import tag_of
@@ -84,7 +85,7 @@ class RealWitnesses:
         folder = self._home.stream(row.name).checkpoint(row.generation)
         try:
             return view_checkpoint(folder, topic)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, UserError) as error:
             log.warning("the checkpoint of %s cannot be read: %s", row.name, error)
             return None
 

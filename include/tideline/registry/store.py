@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tideline.keeper.lifecycle import check
+from tideline.keeper.lifecycle import State, check
 from tideline.keeper.samples import KEPT_MS, Sample
 from tideline.registry import tables
 from tideline.registry.announced import AnnouncedBook
@@ -168,10 +168,11 @@ class Registry:
         with self._engine.connect() as connection:
             return [SpecRow(**row._mapping) for row in connection.execute(newest)]
 
-    def transitions(self, stream: str, limit: int = 50) -> list[TransitionRow]:
-        """The newest transitions, newest first."""
-        which = tables.transitions.c.stream == stream
-        newest = select(tables.transitions).where(which).order_by(tables.transitions.c.id.desc()).limit(limit)
+    def transitions(self, stream: str, limit: int = 50, to: State | None = None) -> list[TransitionRow]:
+        """The newest transitions, or the newest to one state, newest first."""
+        column = tables.transitions.c
+        which = (column.stream == stream, *([column.to_state == to] if to else []))
+        newest = select(tables.transitions).where(*which).order_by(tables.transitions.c.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             return [transition_row(row) for row in connection.execute(newest)]
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tideline.keeper.failures import Failure, FailureClass, classify
+from tideline.keeper.exit_status import classify
+from tideline.keeper.failures import ASKS_A_PERSON, Failure, FailureClass
 from tideline.keeper.restart_policy import Answer, Rules, decide
 from tideline.keeper.verdict import Kind
 
@@ -64,7 +65,7 @@ def test_lost_machines_use_no_budget_of_the_query() -> None:
     assert decide(history, RULES, NOW, 0.0).answer is Answer.RESTART
 
 
-@pytest.mark.parametrize("kind", [FailureClass.STATE, FailureClass.CONFIGURATION])
+@pytest.mark.parametrize("kind", sorted(ASKS_A_PERSON))
 def test_what_no_restart_mends_asks_a_person(kind: FailureClass) -> None:
     assert decide([Failure(NOW, kind, True)], RULES, NOW, 0.0).answer is Answer.ASK
 
@@ -104,6 +105,11 @@ def test_one_more_failure_never_shortens_the_wait(history: list[Failure]) -> Non
         (Kind.DRIVER_LOST, 65, FailureClass.CONFIGURATION),
         (Kind.DRIVER_LOST, 127, FailureClass.CONFIGURATION),
         (Kind.DRIVER_LOST, 66, FailureClass.STATE),
+        (Kind.DRIVER_LOST, 67, FailureClass.CODE),
+        (Kind.DRIVER_LOST, 68, FailureClass.AUTH),
+        (Kind.DRIVER_LOST, 69, FailureClass.OUT_OF_MEMORY),
+        (Kind.DRIVER_LOST, 71, INFRASTRUCTURE),
+        (Kind.DRIVER_LOST, 52, FailureClass.OUT_OF_MEMORY),
         (Kind.HUNG, None, FailureClass.HUNG),
         (Kind.NEVER_STARTED, None, FailureClass.HUNG),
     ],

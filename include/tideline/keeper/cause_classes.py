@@ -1,0 +1,40 @@
+"""The class of a failure by its causes: by an exception's name, by Spark's error condition, and where a name is used
+for many things by what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tideline.keeper.cause_tables import BY_NAME, CONDITIONS, OUTSIDE, SAYINGS
+from tideline.keeper.causes import Cause
+from tideline.keeper.failures import FailureClass
+
+
+def class_of(causes: Sequence[Cause]) -> FailureClass | None:
+    """By the innermost cause that is known; None when none is: then the batch's records may be what is wrong."""
+    known = next((kind for cause in reversed(causes) if (kind := _class_of(cause)) is not None), None)
+    if known is None and causes and OUTSIDE.fullmatch(causes[-1].name):
+        return FailureClass.TRANSIENT
+    return known
+
+
+def class_of_type(kind: type[BaseException]) -> FailureClass | None:
+    """By the nearest of its base classes that is known."""
+    names = (f"{each.__module__}.{each.__qualname__}" for each in kind.__mro__)
+    return next((BY_NAME[name] for name in names if name in BY_NAME), None)
+
+
+def _class_of(cause: Cause) -> FailureClass | None:
+    return _by_saying(cause) or BY_NAME.get(cause.name) or _by_condition(cause.condition or "")
+
+
+def _by_condition(condition: str) -> FailureClass | None:
+    return next((kind for begin, kind in CONDITIONS if condition.startswith(begin)), None)
+
+
+def _by_saying(cause: Cause) -> FailureClass | None:
+    return next(
+        (kind for name, said, kind in SAYINGS if re.fullmatch(name, cause.name) and re.match(said, cause.message)),
+        None,
+    )

@@ -1,0 +1,58 @@
+"""How a driver was lost, told from what it left: its exit status, its log, its heartbeat and its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tideline.errors import UserError
+from tideline.home import StreamHome
+from tideline.keeper.checkpoint_view import batch_in_flight
+from tideline.keeper.exit_status import classify
+from tideline.keeper.failures import FailedBatch, Failure, FailureClass
+from tideline.keeper.last_words import last_lines
+from tideline.keeper.look import Look
+from tideline.keeper.poison import poison_text, with_poison
+from tideline.spec.job import Spec
+
+# A JVM says much on its way out: what decides can stand 190 lines before the end.
+_LINES: Final = 400
+_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The class of a failure, and the batch it failed in if its records may be the cause."""
+
+    kind: FailureClass
+    batch: FailedBatch | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"class": self.kind, "batch": self.batch.as_dict() if self.batch else None}
+
+    def reason(self, verdict: str, spec: Spec) -> str:
+        """The verdict's, and of poison what a person has to know."""
+        if self.kind is not FailureClass.POISON or self.batch is None:
+            return verdict
+        return f"{verdict}; {poison_text(spec, self.batch)}"
+
+
+def loss_of(home: StreamHome, look: Look, earlier: Sequence[Failure]) -> Loss:
+    """Reads what the driver left; the `earlier` failures tell whether it is the same again."""
+    launcher = look.evidence.launcher
+    status = launcher.exit_status if launcher and not launcher.alive else None
+    kind = classify(look.verdict.kind, status, last_lines(home.log, _LINES, _BYTES))
+    batch = _failed_batch(home, look)
+    return Loss(with_poison(kind, batch, earlier), batch)
+
+
+def _failed_batch(home: StreamHome, look: Look) -> FailedBatch | None:
+    beat, topic = look.evidence.own_heartbeat, look.spec.topic
+    if beat is None or beat.fingerprint is None or topic is None:
+        return None
+    try:
+        offsets = batch_in_flight(home.checkpoint(look.row.generation), topic)
+    except (OSError, ValueError, KeyError, UserError):  # a damaged checkpoint has its own failure
+        return None
+    return FailedBatch(beat.fingerprint, topic, offsets) if offsets else None
