@@ -7,6 +7,8 @@ Two runs at once do no harm: of a stream, the keeper that holds its lease takes 
 their ends, of one reason once in 30 minutes at most. It is a task of its own, so that a slow notifier keeps no stream
 waiting. When it fails, a notifier could not be reached: it is told the next minute.
 
+**Who is asked:** a stream that does not go on by itself has its question asked once, by `answer_trouble`.
+
 **When it fails:** the registry's database or the launcher could not be asked. Nothing was done to a driver that is
 well. Look at `tideline status` and at the task's log; the next minute tries again.
 """
@@ -14,10 +16,13 @@ well. Look at `tideline status` and at the task's log; the next minute tries aga
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, get_current_context, task
 
 from tideline_airflow import tasks
+from tideline_airflow.answer_tasks import ANSWER_DAG, questions_to_ask
 from tideline_airflow.assets import STREAM_ALARMS
 from tideline_airflow.policy import DEFAULT_ARGS, START
 from tideline_airflow.tags import Tag
@@ -35,15 +40,21 @@ from tideline_airflow.tags import Tag
 def keep_streams() -> None:
     # Limiting runs instead of tasks would let an alarm wait behind the run of the minute.
     @task(max_active_tis_per_dag=1)
-    def keep() -> list[str]:
-        return tasks.keep(get_current_context())
+    def keep() -> list[dict[str, Any]]:
+        tasks.keep(get_current_context())
+        return questions_to_ask()
 
     # Its own time limit: not every notifier has one.
     @task(trigger_rule=TriggerRule.ALL_DONE, max_active_tis_per_dag=1, execution_timeout=timedelta(minutes=2))
     def tell() -> list[str]:
         return tasks.tell(get_current_context())
 
-    keep() >> tell()
+    kept = keep()
+    kept >> tell()
+    ask_a_person = TriggerDagRunOperator.partial(
+        task_id="ask_a_person", trigger_dag_id=ANSWER_DAG, skip_when_already_exists=True
+    )
+    ask_a_person.expand_kwargs(kept)
 
 
 keep_streams()

@@ -114,13 +114,14 @@ def _ask(stream: str, context: Context, ask: Callable[[Registry, str, str], obje
             keeper.tick(stream, caller)
 
 
-def keep(context: Context) -> list[str]:
-    """Ticks the streams that the run's events name, or all; how each is then, in words."""
+def keep(context: Context) -> None:
+    """Ticks the streams that the run's events name, or all; the log says how each is then."""
     installation, caller = Installation.from_env(), caller_of(context)
     only = alarmed_streams(context.get("triggering_asset_events") or {})
     with installation.registry() as registry, installation.keeper(registry) as keeper:
         rows = keeper.tick_all(caller, only)
-    return [f"{row.name}: {row.state} at epoch {row.epoch}, {row.reason}" for row in rows]
+    for row in rows:
+        log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, row.reason)
 
 
 def tell(context: Context) -> list[str]:
