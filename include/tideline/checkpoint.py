@@ -53,6 +53,13 @@ class CheckpointLog:
             return None
         return parse_offsets(text)
 
+    def query_id(self) -> str | None:
+        """The id that Spark gave the checkpoint's query, and names in its failures; None before its first start."""
+        try:
+            return str(json.loads((self._folder / "metadata").read_text())["id"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
     def late_watermark_ms(self, batch: int) -> int | None:
         """L(N), by which batch N dropped: E(N-1), or 0 for the first batch."""
         if batch == 0:

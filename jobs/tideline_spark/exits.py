@@ -48,15 +48,15 @@ def exit_code(error: Exception) -> Exit:
     return _EXITS.get(kind, Exit.FAILED) if kind else Exit.FAILED
 
 
-def last_words(error: Exception, query: str) -> dict[str, Any]:
-    """What the heartbeat tells of the exception. It has a `fingerprint` if records of the batch that this query failed
-    in may be the cause: nothing else is known that is."""
+def last_words(error: Exception, query_id: str | None) -> dict[str, Any]:
+    """What the heartbeat tells of the exception. It has a `fingerprint` if it is this query's, not that of one beside
+    it, and records of the batch may be the cause: nothing else is known to be."""
     own = Cause(type(error).__name__, None, next(iter(str(error).splitlines()), ""))
     if not isinstance(error, StreamingQueryException):
         return {"exception": str(own), "fingerprint": None}
     causes = _causes(error)
     innermost = causes[-1] if causes else own
-    suspects = f"Query {query} [" in str(error) and class_of(causes) is None
+    suspects = query_id is not None and f"[id = {query_id}," in str(error) and class_of(causes) is None
     return {"exception": str(innermost), "fingerprint": innermost.fingerprint() if suspects else None}
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.spec.model import Driven
@@ -61,7 +62,8 @@ def live(arguments: Arguments, work: Work) -> int:
         code = exit_code(error)
         log.error("the driver of %s ends: %s", arguments.stream, code.name, exc_info=code is not Exit.SUPERSEDED)
         if not isinstance(error, ConnectionError):  # a JVM that is gone was killed: its launcher knows more
-            heartbeat.tell(state="failed", **last_words(error, arguments.stream))
+            checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
+            heartbeat.tell(state="failed", **last_words(error, checkpoint.query_id()))
         return code
     finally:
         heartbeat.stop()

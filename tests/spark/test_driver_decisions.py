@@ -99,7 +99,7 @@ def test_the_exceptions_that_have_a_class_exist(name: str) -> None:
 
 def failed(query: str, cause: str) -> StreamingQueryException:
     """A query's failure as Spark tells it."""
-    return StreamingQueryException(f"[STREAM_FAILED] Query {query} [id = 1, runId = 2] terminated: it failed\n{cause}")
+    return StreamingQueryException(f"[STREAM_FAILED] Query [id = {query}, runId = 2] terminated: it failed\n{cause}")
 
 
 def test_the_heartbeat_tells_the_innermost_cause_of_a_query() -> None:
@@ -112,7 +112,7 @@ def test_the_heartbeat_tells_the_innermost_cause_of_a_query() -> None:
     "error",
     [
         failed("s", "OSError: [Errno 28] No space left on device"),  # no record's doing
-        failed("s-feed", "ValueError: 'one' is no number"),  # of another query than the stream's
+        failed("feed", "ValueError: 'one' is no number"),  # of another query than the stream's
         ValueError("'one' is no number"),  # of none
     ],
 )

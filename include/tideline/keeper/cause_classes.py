@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tideline.keeper.cause_tables import BY_NAME, CONDITIONS, OUTSIDE, SAYINGS
+from tideline.keeper.cause_tables import BY_NAME, CONDITIONS, OUTSIDE, SAYINGS, WORKER_CRASHED
 from tideline.keeper.causes import Cause
 from tideline.keeper.failures import FailureClass
 
@@ -14,9 +14,12 @@ from tideline.keeper.failures import FailureClass
 def class_of(causes: Sequence[Cause]) -> FailureClass | None:
     """By the innermost cause that is known; None when none is: then the batch's records may be what is wrong."""
     known = next((kind for cause in reversed(causes) if (kind := _class_of(cause)) is not None), None)
-    if known is None and causes and OUTSIDE.fullmatch(causes[-1].name):
-        return FailureClass.TRANSIENT
-    return known
+    return FailureClass.TRANSIENT if known is None and _is_outside(causes) else known
+
+
+def _is_outside(causes: Sequence[Cause]) -> bool:
+    is_worker = any(cause.message.startswith(WORKER_CRASHED) for cause in causes)
+    return bool(causes and OUTSIDE.fullmatch(causes[-1].name)) and not is_worker
 
 
 def class_of_type(kind: type[BaseException]) -> FailureClass | None:

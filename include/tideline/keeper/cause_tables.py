@@ -139,9 +139,10 @@ SAYINGS: Final[tuple[tuple[str, str, FailureClass], ...]] = (
 )
 
 
-# What fails there is no record's doing, however often it fails. (A worker that crashed is told by an EOFException: that
-# may be one's.)
+# What fails there is no record's doing, however often it fails.
 OUTSIDE: Final = re.compile(
     r"OSError|File\w+Error|IOError|ConnectionError|(?:kafka|deltalake|requests|urllib3|botocore|psycopg|sqlalchemy)\..*"
-    r"|java\.(?:io|net|nio)\.(?!EOFException).*|org\.apache\.(?:kafka|hadoop)\..*"
+    r"|java\.(?:io|net|nio)\..*|org\.apache\.(?:kafka|hadoop)\..*"
 )
+# But a worker that ends may be one's, though all that is seen of it is the end of its file.
+WORKER_CRASHED: Final = "Python worker exited unexpectedly"

@@ -45,15 +45,26 @@ def test_a_known_cause_goes_before_what_it_caused() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["OSError", "FileNotFoundError", "deltalake.exceptions.CommitFailedError", "org.apache.hadoop.ipc.RemoteException"],
+    [
+        "OSError",
+        "FileNotFoundError",
+        "deltalake.exceptions.CommitFailedError",
+        "java.io.EOFException",
+        "org.apache.hadoop.ipc.RemoteException",
+    ],
 )
 def test_what_fails_outside_is_never_a_records_doing(name: str) -> None:
     assert class_of([Cause(name, None, "it failed")]) is FailureClass.TRANSIENT
 
 
-@pytest.mark.parametrize("name", ["ValueError", "java.io.EOFException", "org.apache.spark.SparkArithmeticException"])
+@pytest.mark.parametrize("name", ["ValueError", "org.apache.spark.SparkArithmeticException"])
 def test_what_a_record_may_have_caused_has_no_class_of_its_own(name: str) -> None:
     assert class_of([Cause(name, None, "it failed")]) is None
+
+
+def test_a_worker_that_crashed_may_be_a_records_doing() -> None:
+    told = ["org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)"]
+    assert class_of(causes_of([*told, "Caused by: java.io.EOFException"])) is None
 
 
 def test_a_condition_quoted_from_a_record_is_none() -> None:
