@@ -143,6 +143,7 @@ def walk(
     """
     left = {TopicPartition(topic, partition): list(parts) for partition, parts in ranges.items()}
     client.assign(list(left))
+    client.resume(*left)  # a consumer that has read them before has them paused
     client.partitions_for_topic(topic)  # or the first polls know no leader, and sleep
     for partition, parts in left.items():
         client.seek(partition, parts[0][0])

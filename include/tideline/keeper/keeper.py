@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from tideline.clock import now_ms
 from tideline.keeper.acts import perform
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import parse_deployed, topics_of
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.lifecycle import LIVE
 from tideline.keeper.look import conclude
@@ -103,12 +102,3 @@ class Keeper:
             return None
         log.info("%s: %s -> %s (%s)", row.name, row.state, look.step.to, look.step.reason)
         return perform(self._tools, look, look.step, seen.attempt, by)
-
-
-def topics_of(rows: Iterable[StreamRow]) -> frozenset[str]:
-    """What their streams read; of a stream whose spec cannot be read its own tick tells."""
-    topics = set()
-    for row in rows:
-        with suppress(Exception):
-            topics.add(parse_deployed(row.spec).topic)
-    return frozenset(topic for topic in topics if topic is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy.exc import OperationalError
@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.keeper.checkpoint_view import view_checkpoint
-from tideline.keeper.deployed import parse_deployed
-from tideline.keeper.evidence import CheckpointView, backlog_of
+from tideline.keeper.deployed import parse_deployed, topics_of
+from tideline.keeper.evidence import backlog_of
 from tideline.keeper.heartbeat import read_heartbeat
 from tideline.keeper.lifecycle import LIVE
 from tideline.registry.rows import StreamRow, TransitionRow
@@ -23,13 +23,19 @@ from tideline.times import iso_ms, iso_watermark
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
     """A row a stream; `backlog` is None while the broker cannot be asked, UserError while the database cannot."""
     with open_registry(settings) as registry:
-        return [_row(home, settings, row) for row in registry.streams()]
+        rows = registry.streams()
+    ends = _log_ends(settings, rows)
+    return [_row(home, ends, row) for row in rows]
 
 
 def recent_transitions(settings: Settings, stream: str, limit: int = 20) -> list[TransitionRow]:
     """The stream's newest transitions, newest first; UserError while the database cannot be asked."""
     with open_registry(settings) as registry:
         return registry.transitions(stream, limit)
+
+
+LogEnds = Mapping[str, Mapping[int, int]]
+"""End offsets by topic and partition."""
 
 
 @contextmanager
@@ -45,8 +51,9 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         registry.close()
 
 
-def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
+def _row(home: Home, ends: LogEnds, row: StreamRow) -> dict[str, object]:
     topic = parse_deployed(row.spec).topic
+    log_ends = None if topic is None else ends.get(topic)
     seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
     return {
         "name": row.name,
@@ -56,7 +63,7 @@ def _row(home: Home, settings: Settings, row: StreamRow) -> dict[str, object]:
         "epoch": row.epoch,
         "generation": row.generation,
         "batch": seen.last_commit,
-        "backlog": _backlog(settings, topic, seen),
+        "backlog": None if log_ends is None else backlog_of(seen, log_ends),
         "watermark": iso_watermark(seen.watermark),
         "troubles": _troubles(home, row),
     }
@@ -70,13 +77,12 @@ def _troubles(home: Home, row: StreamRow) -> list[dict[str, object]]:
     return [{**each, "since": iso_ms(each["since"])} for each in beat.troubles]
 
 
-def _backlog(settings: Settings, topic: str | None, seen: CheckpointView) -> int | None:
-    """None for a job that reads no topic, too."""
-    from tideline.kafka_io import end_offsets
+def _log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:
+    """Of all topics in one question; none while the broker cannot be asked."""
+    from tideline.kafka_io import end_offsets_of
 
-    if topic is None:
-        return None
+    topics = topics_of(rows)
     try:
-        return backlog_of(seen, end_offsets(settings.bootstrap_servers, topic))
+        return end_offsets_of(settings.bootstrap_servers, topics) if topics else {}
     except UserError:
-        return None
+        return {}

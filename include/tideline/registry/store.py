@@ -36,6 +36,8 @@ class Registry:
 
     def __init__(self, engine: Engine, clock: Clock = database_clock) -> None:
         self._engine = engine
+        # One statement needs no transaction around it, which would be two more trips to the server.
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
         self.leases = Leases(engine, clock)
         self.notices = NoticeBook(engine, clock)
@@ -50,17 +52,17 @@ class Registry:
         self._engine.dispose()
 
     def now(self) -> int:
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return self._clock(connection)
 
     def streams(self) -> list[StreamRow]:
         """All streams, by name."""
         statement = select(*_STREAM_COLUMNS).order_by(tables.streams.c.name)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return [stream_row(row) for row in connection.execute(statement)]
 
     def stream(self, name: str) -> StreamRow:
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return _read(connection, name)
 
     def request(self, request: Request) -> StreamRow:
@@ -123,7 +125,7 @@ class Registry:
 
     def attempt(self, stream: str, epoch: int) -> Attempt | None:
         which = (tables.attempts.c.stream == stream, tables.attempts.c.epoch == epoch)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             row = connection.execute(select(tables.attempts).where(*which)).one_or_none()
         return attempt_row(row) if row else None
 
@@ -131,7 +133,7 @@ class Registry:
         """The newest attempts, newest first."""
         which = tables.attempts.c.stream == stream
         newest = select(tables.attempts).where(which).order_by(tables.attempts.c.epoch.desc()).limit(limit)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return [attempt_row(row) for row in connection.execute(newest)]
 
     def current_attempts(self) -> dict[str, Attempt]:
@@ -139,7 +141,7 @@ class Registry:
         column = tables.attempts.c
         current = (tables.streams.c.name == column.stream) & (tables.streams.c.epoch == column.epoch)
         statement = select(tables.attempts).join(tables.streams, current)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return {row.stream: attempt_row(row) for row in connection.execute(statement)}
 
     def add_sample(self, stream: str, sample: Sample) -> None:
@@ -158,14 +160,14 @@ class Registry:
             .where(column.stream == stream, column.at > since)
             .order_by(column.at)
         )
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return tuple(Sample(**row._mapping) for row in connection.execute(statement))
 
     def specs(self, stream: str, limit: int = 50) -> list[SpecRow]:
         """The newest specs that were asked for, newest first."""
         which = tables.specs.c.stream == stream
         newest = select(tables.specs).where(which).order_by(tables.specs.c.number.desc()).limit(limit)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return [SpecRow(**row._mapping) for row in connection.execute(newest)]
 
     def transitions(self, stream: str, limit: int = 50, to: State | None = None) -> list[TransitionRow]:
@@ -173,7 +175,7 @@ class Registry:
         column = tables.transitions.c
         which = (column.stream == stream, *([column.to_state == to] if to else []))
         newest = select(tables.transitions).where(*which).order_by(tables.transitions.c.id.desc()).limit(limit)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return [transition_row(row) for row in connection.execute(newest)]
 
 

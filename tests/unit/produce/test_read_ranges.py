@@ -33,6 +33,9 @@ class Consumer:
     def assign(self, partitions: list[Any]) -> None:
         self.positions = dict.fromkeys(partitions, 0)
 
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return set(self.logs)
+
     def seek(self, partition: Any, offset: int) -> None:
         self.positions[partition] = offset
 
@@ -41,6 +44,9 @@ class Consumer:
 
     def pause(self, partition: Any) -> None:
         self.paused.add(partition)
+
+    def resume(self, *partitions: Any) -> None:
+        self.paused -= set(partitions)
 
     def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Record]]:
         """Moves one partition past three offsets, as a fetch would: gaps move the position and give no record."""
