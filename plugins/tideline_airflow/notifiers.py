@@ -96,10 +96,13 @@ def _class_at(path: str) -> type[BaseNotifier]:
 
 
 def channels(notify: Notify, context: Context) -> Iterator[Channel]:
-    """The notifiers of the file. One that cannot be made fails when it is to tell, not before."""
+    """The notifiers of the file. One that cannot be made fails when it is to tell, not before.
+
+    Those of Airflow's providers come last: they need not have a time limit, and the task's would end them all.
+    """
     from tideline.notify.tell import Channel
 
-    for name, spec in notify.notifiers.items():
+    for name, spec in sorted(notify.notifiers.items(), key=lambda each: each[1].type == "airflow"):
         streams = None if spec.streams is None else frozenset(spec.streams)
         yield Channel(name, _Made(spec, context), spec.severity, streams)
 

@@ -148,3 +148,12 @@ def test_a_channel_for_each_notifier_of_the_file() -> None:
     log, ops = channels(parse_notify(text, "notify.yaml"), NO_CONTEXT)
     assert (log.name, log.least, log.is_told_of("b")) == ("log", Severity.WARN, True)
     assert (ops.name, ops.least, ops.is_told_of("b")) == ("ops", Severity.PAGE, False)
+
+
+def test_notifiers_without_a_time_limit_come_last() -> None:
+    text = "notifiers: {mail: {type: airflow, notifier: a.B}, log: {type: log}, ops: {type: webhook, conn_id: gone}}"
+    assert [channel.name for channel in channels(parse_notify(text, "notify.yaml"), NO_CONTEXT)] == [
+        "log",
+        "ops",
+        "mail",
+    ]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAll
+from airflow.sdk.execution_time.context import set_current_context
 
 from support.announced import AnnouncedStream
 from support.platform import Platform
@@ -67,6 +70,22 @@ def test_one_text_names_a_table() -> None:
     asset = table_asset("log-metrics", "error_rate")
     assert asset == Asset("tideline://log-metrics/error_rate")
     assert asset == Asset(name="tideline://log-metrics/error_rate", uri="tideline://log-metrics/error_rate")
+
+
+def test_the_file_in_the_documents_waits_for_the_table(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs" / "assets.md").read_text(), re.DOTALL)
+    assert "tideline_airflow" not in text
+    (tmp_path / "hourly_report.py").write_text(text)
+    bag = DagBag(tmp_path)
+    assert bag.import_errors == {}
+    table = table_asset("log-metrics", "system_health")
+    assert bag.dags["hourly_report"].timetable.asset_condition == AssetAll(table)
+    hours_of: Any = bag.dags["hourly_report"].get_task("hours")
+    events = [event("complete", None, "2026-01-31T08:00:00Z"), event("corrected", "2026-01-31T01:00:00Z", "x")]
+    events.append(event("complete", "2026-01-31T08:00:00Z", "2026-01-31T10:10:00Z"))
+    context: Any = {"triggering_asset_events": {table: events}}
+    with set_current_context(context):
+        assert hours_of.python_callable() == hours(8, 9)
 
 
 @pytest.fixture
