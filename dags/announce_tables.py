@@ -18,19 +18,17 @@ from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 
 from tideline_airflow import table_events
 from tideline_airflow.assets import TABLES
-from tideline_airflow.policy import DEFAULT_ARGS, START
+from tideline_airflow.policy import SCHEDULED
 from tideline_airflow.tags import Tag
 
 
 @dag(
     dag_id="announce_tables",
     schedule=CronTriggerTimetable("* * * * *", timezone="UTC"),
-    start_date=START,
-    catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
     tags=[Tag.STREAMS, Tag.TABLES],
-    default_args=DEFAULT_ARGS,
+    **SCHEDULED,
 )
 def announce_tables() -> None:
     @task(outlets=[TABLES], on_success_callback=[table_events.remember])

@@ -19,19 +19,17 @@ from airflow.sdk import dag, get_current_context, task
 
 from tideline_airflow import table_events
 from tideline_airflow.assets import table_asset
-from tideline_airflow.policy import DEFAULT_ARGS, START
+from tideline_airflow.policy import SCHEDULED
 from tideline_airflow.tags import Tag
 
 
 @dag(
     dag_id="example_wait_for_window",
     schedule=[table_asset("log-metrics", "system_health")],
-    start_date=START,
-    catchup=False,
     is_paused_upon_creation=True,
     doc_md=__doc__,
     tags=[Tag.EXAMPLE, Tag.TABLES],
-    default_args=DEFAULT_ARGS,
+    **SCHEDULED,
 )
 def example_wait_for_window() -> None:
     @task.short_circuit

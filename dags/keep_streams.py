@@ -24,18 +24,16 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, 
 from tideline_airflow import tasks
 from tideline_airflow.answer_tasks import ANSWER_DAG, questions_to_ask
 from tideline_airflow.assets import STREAM_ALARMS
-from tideline_airflow.policy import DEFAULT_ARGS, START
+from tideline_airflow.policy import SCHEDULED
 from tideline_airflow.tags import Tag
 
 
 @dag(
     dag_id="keep_streams",
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=[STREAM_ALARMS]),
-    start_date=START,
-    catchup=False,
     doc_md=__doc__,
     tags=[Tag.STREAMS, Tag.KEEPER],
-    default_args=DEFAULT_ARGS,
+    **SCHEDULED,
 )
 def keep_streams() -> None:
     # Limiting runs instead of tasks would let an alarm wait behind the run of the minute.

@@ -25,7 +25,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, TriggerR
 
 from tideline_airflow import tasks
 from tideline_airflow.assets import LATE_EVENTS
-from tideline_airflow.policy import DEFAULT_ARGS, RECONCILE_POOL, START, optional_stream_param
+from tideline_airflow.policy import RECONCILE_POOL, SCHEDULED, optional_stream_param
 from tideline_airflow.reconcile_submit import SparkReconcile
 from tideline_airflow.table_tasks import RELEASE_DAG, ReconcileStream, releases_to_ask_for
 from tideline_airflow.tags import Tag
@@ -36,11 +36,9 @@ from tideline_airflow.tags import Tag
     schedule=AssetOrTimeSchedule(
         timetable=CronDataIntervalTimetable("*/10 * * * *", timezone="UTC"), assets=[LATE_EVENTS]
     ),
-    start_date=START,
-    catchup=False,
     doc_md=__doc__,
     tags=[Tag.STREAMS, Tag.LATE_DATA],
-    default_args=DEFAULT_ARGS,
+    **SCHEDULED,
     params={"stream": optional_stream_param()},
 )
 def reconcile_late_data() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable, dag, get_current_context, task
 
 from tideline_airflow import table_tasks
-from tideline_airflow.policy import DEFAULT_ARGS, RECONCILE_POOL, START, optional_stream_param, share_param
+from tideline_airflow.policy import RECONCILE_POOL, SCHEDULED, optional_stream_param, share_param
 from tideline_airflow.table_tasks import ValidateTables
 from tideline_airflow.tags import Tag
 
@@ -23,12 +23,10 @@ from tideline_airflow.tags import Tag
 @dag(
     dag_id="verify_tables",
     schedule=CronTriggerTimetable("30 * * * *", timezone="UTC"),
-    start_date=START,
-    catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
     tags=[Tag.STREAMS, Tag.TABLES],
-    default_args=DEFAULT_ARGS,
+    **SCHEDULED,
     params={"stream": optional_stream_param(), "share": share_param()},
 )
 def verify_tables() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk.exceptions import AirflowSkipException
 
 from tideline_airflow.installation import Installation
-from tideline_airflow.tasks import caller_of, failed
+from tideline_airflow.tasks import answered_by, caller_of, failed
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -52,8 +52,7 @@ def act_on(stream: str, answer: dict[str, Any], context: Context) -> str:
     from tideline.keeper.question import Answer, record_to_quarantine
 
     installation, chosen = Installation.from_env(), Answer(answer["chosen_options"][0])
-    user = answer.get("responded_by_user") or {}
-    by = user.get("name") or user.get("id") or caller_of(context).actor
+    by = answered_by(answer, context)
     if chosen is Answer.LEAVE:
         return f"{by} leaves {stream} as it is"
     with installation.registry() as registry:

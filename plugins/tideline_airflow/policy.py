@@ -22,6 +22,9 @@ ON_REQUEST: dict[str, Any] = {
 }
 """For DAGs that a person triggers for one stream."""
 
+SCHEDULED: dict[str, Any] = {"start_date": START, "catchup": False, "default_args": DEFAULT_ARGS}
+"""For DAGs that run by themselves."""
+
 RECONCILE_POOL = "reconcile"
 """How many reconciliations, backfills and verifications run at once is the pool's size: they must leave the streams
 room. `tideline up` makes it, of two slots."""

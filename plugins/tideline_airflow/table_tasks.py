@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, BaseOperatorLink, conf
 
 from tideline_airflow.installation import Installation
-from tideline_airflow.tasks import caller_of, failed
+from tideline_airflow.tasks import answered_by, failed
 from tideline_airflow.web import data_docs_url
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ def release(stream: str, number: int, answer: dict[str, Any], context: Context) 
     from tideline.errors import UserError
     from tideline.release import release_hold
 
-    user = answer.get("responded_by_user") or {}
-    by, run = user.get("name") or user.get("id") or caller_of(context).actor, context["dag_run"].run_id
+    by, run = answered_by(answer, context), context["dag_run"].run_id
     try:
         return release_hold(Installation.from_env().home, stream, number, by, run).as_dict()
     except UserError as error:

@@ -32,6 +32,12 @@ def caller_of(context: Context) -> Caller:
     return Caller(run.triggering_user_name or run.dag_id, run.run_id)
 
 
+def answered_by(answer: Mapping[str, Any], context: Context) -> str:
+    """The user who answered a question of a human-in-the-loop task."""
+    user = answer.get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or caller_of(context).actor)
+
+
 def ask_to_deploy(stream: str, context: Context) -> None:
     """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once.
 

@@ -6,43 +6,25 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
-from support.records import log_line, small_spec
-from tideline.bench.player import Player
-from tideline.gate.suites import DOCS, Validation
+from support.held import PAGE, hold_one_event
+from tideline.gate.suites import DOCS
 from tideline.home import Home
-from tideline.reconcile import reconcile_books
-from tideline.stream_books import StreamBooks
 from tideline.tables.holds import read_holds
 from tideline.tables.schemas import StreamTables
 from tideline_airflow.table_tasks import DataDocs, ReconcileStream, question_of, release, releases_to_ask_for
 from tideline_airflow.web import new_app, page_of
 
-PAGE = "validations/corrections/run-1/page.html"
-
-
-def refuse(books: StreamBooks, corrections: pa.Table) -> Validation:
-    return Validation(("counts: too `many`",), PAGE)
-
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A deployed stream of which one late event is held back."""
     monkeypatch.setenv("TIDELINE_HOME", str(tmp_path))
-    home = Home(tmp_path)
-    home.stream("small").root.mkdir(parents=True)
-    home.stream("small").spec.write_text(small_spec().model_dump_json(exclude_none=True))
-    player = Player(home.tables("small"), small_spec())
-    player.play(log_line(5), log_line(41))
-    player.play(log_line(42))
-    player.play(log_line(6), log_line(43))
-    reconcile_books(player.books, gate=refuse)
-    return home
+    hold_one_event(Home(tmp_path))
+    return Home(tmp_path)
 
 
 def context() -> Any:
@@ -66,7 +48,7 @@ def test_the_question_names_what_is_held_and_why_and_links_the_page(home: Home) 
     asked = question_of("small", 1, context())
     assert asked["subject"] == "Publish hold 1 of small?"
     assert "1 corrections of 1 batches, for 1 late events" in asked["body"]
-    assert "- `counts: too  many `" in asked["body"]
+    assert "- `counts: too  many  [rows]`" in asked["body"]
     assert f"/tideline/data-docs/small/{PAGE})" in asked["body"]
 
 

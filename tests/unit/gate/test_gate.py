@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from support.held import refuse
 from support.late_player import books, counts, published_tables, require_exact
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
@@ -45,10 +46,6 @@ def played(root: Path) -> Player:
     player.play(log_line(6), log_line(43))
     player.play(log_line(7), log_line(8), log_line(44))
     return player
-
-
-def refuse(books: StreamBooks, corrections: pa.Table) -> Validation:
-    return Validation(("counts: too many",), "validations/page.html")
 
 
 def outcomes(player: Player) -> list[str]:
