@@ -132,6 +132,35 @@ def engine(
 
 
 @bench.command()
+def recovery(
+    kills: Annotated[int, typer.Option(min=1, help="How often the driver is killed.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the traffic, and of the moments.")] = 0,
+    without_triggerer: Annotated[
+        bool, typer.Option("--without-triggerer", help="The schedule of every minute alone notices.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """kill -9 of a driver under traffic, on a whole platform with Airflow: how fast it is seen and goes on."""
+    from tempfile import TemporaryDirectory
+
+    from tideline.bench.batch_cost import bench_spec
+    from tideline.bench.place import clean_environment, new_place
+    from tideline.bench.recovery import measure_recovery
+    from tideline.platform.up import up
+
+    _end_on_sigterm()
+    jars = Home.from_env().root / "jars"
+    with TemporaryDirectory(prefix="tideline-bench-") as folder, new_place(Path(folder), jars) as home:
+        settings = up(home, environ=clean_environment())
+        found = measure_recovery(home, settings, bench_spec(), kills, seed, not without_triggerer, progress)
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found.as_dict().items()))
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@bench.command()
 def hostile(as_json: Json = False) -> None:
     """Hostile records of half a megabyte and of a whole one: quotes, escapes, deep JSON, bytes that are no text."""
     from tideline.bench.batch_cost import bench_spec
