@@ -24,9 +24,9 @@ from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 
 STREAMS = 100
-STATEMENTS = 13
-"""A well stream's, in a tick: the lease taken and given back, its row, its attempt, its samples and one more of them,
-with the clock and the liveness of the connection."""
+STATEMENTS = 8
+"""At most, of a well stream's in a tick: the lease taken, by the clock, and given back; its row, its attempt, its
+samples; the old ones removed, and one more kept."""
 BY = Caller("test")
 MINUTE_S = 60.0
 
