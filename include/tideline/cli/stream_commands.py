@@ -34,6 +34,8 @@ def validate(
 ) -> None:
     """Checks specs: exit 1 shows what is wrong, with file, line, caret and suggestion; exit 2: a spec is not there.
 
+    A stream's own expectations, in the folder `expectations` beside the specs', are checked with its spec.
+
     Without SPEC a file of the folder that is left out for its name is named, and counts as wrong.
     """
     from tideline.errors import UserError
@@ -47,7 +49,8 @@ def validate(
     status = 1 if misnamed else 0
     for name in names:
         try:
-            out.print(_described(load_any_spec(find_spec(name))), markup=False)
+            spec = load_any_spec(find_spec(name))
+            out.print(f"{_described(spec)}{_expectations(spec)}", markup=False)
         except SpecError as error:
             err.print(error.message, markup=False)
             status = max(status, 1)
@@ -64,6 +67,18 @@ def _described(spec: Spec) -> str:
         return f"{spec.name}: ok, runs {spec.entrypoint}"
     metrics = f"{len(spec.metrics)} metric{'s' if len(spec.metrics) != 1 else ''}"
     return f"{spec.name}: ok, {metrics} from topic {spec.source.topic} ({', '.join(spec.metrics)})"
+
+
+def _expectations(spec: Spec) -> str:
+    """How many a stream of metrics has of its own; SpecError for a file that cannot be used."""
+    from tideline.gate.rules_file import load_rules
+    from tideline.spec.job import JobSpec
+
+    if isinstance(spec, JobSpec):
+        return ""
+    rules = load_rules(spec)
+    count = len(rules.corrections) + sum(len(found) for found in rules.tables.values())
+    return f", {count} expectations of its own" if count else ""
 
 
 def produce(

@@ -42,7 +42,8 @@ class StreamRules:
 def load_rules(spec: StreamSpec, folder: Path | None = None) -> StreamRules:
     """The stream's file, none if there is no such file; SpecError names every problem with its place."""
     path = (folder or expectations_folder()) / f"{spec.name}{SUFFIX}"
-    return parse_rules(path.read_text(encoding="utf-8"), path.name, spec) if path.is_file() else StreamRules()
+    shown = f"{path.parent.name}/{path.name}"
+    return parse_rules(path.read_text(encoding="utf-8"), shown, spec) if path.is_file() else StreamRules()
 
 
 def parse_rules(text: str, name: str, spec: StreamSpec) -> StreamRules:
