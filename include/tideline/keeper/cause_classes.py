@@ -29,7 +29,7 @@ def class_of_type(kind: type[BaseException]) -> FailureClass | None:
 
 
 def _class_of(cause: Cause) -> FailureClass | None:
-    return _by_saying(cause) or BY_NAME.get(cause.name) or _by_condition(cause.condition or "")
+    return _by_saying(cause) or _by_condition(cause.condition or "") or BY_NAME.get(cause.name)
 
 
 def _by_condition(condition: str) -> FailureClass | None:

@@ -88,6 +88,8 @@ _NAMES: Final[dict[FailureClass, tuple[str, ...]]] = {
         "socket.gaierror",
     ),
     FailureClass.TRANSIENT: (
+        # An older driver wrote to the checkpoint: the next submit ends it. Two that go on doing so use up the budget.
+        "org.apache.spark.SparkConcurrentModificationException",
         "tideline.kafka_io.TopicMissing",
         _KAFKA + "UnknownTopicOrPartitionException",
         "kafka.errors.UnknownTopicOrPartitionError",
@@ -107,7 +109,7 @@ CONDITIONS: Final[tuple[tuple[str, FailureClass], ...]] = (
     ("MALFORMED_LOG_FILE", FailureClass.STATE),
     ("INVALID_LOG_VERSION", FailureClass.STATE),
     ("KAFKA_DATA_LOSS", FailureClass.STATE),
-    ("CONCURRENT_STREAM_LOG_UPDATE", FailureClass.SUPERSEDED),
+    ("CONCURRENT_STREAM_LOG_UPDATE", FailureClass.TRANSIENT),
     ("CONCURRENT_QUERY", FailureClass.CODE),
     ("UNSUPPORTED_CALL", FailureClass.CODE),
     ("CONTEXT_ONLY_VALID_ON_DRIVER", FailureClass.CODE),

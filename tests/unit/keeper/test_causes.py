@@ -62,6 +62,14 @@ def test_what_a_record_may_have_caused_has_no_class_of_its_own(name: str) -> Non
     assert class_of([Cause(name, None, "it failed")]) is None
 
 
+def test_another_query_on_the_checkpoint_is_no_damage() -> None:
+    told = [
+        "org.apache.spark.SparkConcurrentModificationException: Multiple streaming queries are concurrently using g1."
+    ]
+    told += ["Caused by: org.apache.hadoop.fs.FileAlreadyExistsException: Rename destination .0.crc already exists."]
+    assert class_of(causes_of(told)) is FailureClass.TRANSIENT
+
+
 def test_a_worker_that_crashed_may_be_a_records_doing() -> None:
     told = ["org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)"]
     assert class_of(causes_of([*told, "Caused by: java.io.EOFException"])) is None
