@@ -13,6 +13,7 @@ from support.keeper_world import STREAM, World
 from tideline.keeper.evidence import Evidence, Unread
 from tideline.keeper.health import judge
 from tideline.keeper.lifecycle import Desired, State
+from tideline.keeper.plan import next_step
 from tideline.keeper.samples import EVERY_MS, KEPT_MS, Sample
 from tideline.keeper.verdict import Kind, Severity
 
@@ -138,8 +139,7 @@ def test_a_backlog_that_rises_degrades_the_stream_and_restarts_nothing(world: Wo
         world.tick()
         assert world.new_watch().fresh_alarms() == []
     assert world.row.state is State.DEGRADED
-    told = [each.reason.partition(":")[0] for each in reversed(world.registry.transitions(STREAM, 2))]
-    assert told == ["BacklogRising", "BacklogRising (page)"]  # that it is to be woken for is another transition
+    assert world.row.reason.startswith("BacklogRising (page): ")
     world.log_ends = {0: 600}
     for half in range(60, 64):
         world.clock.pass_seconds(30)
@@ -147,6 +147,20 @@ def test_a_backlog_that_rises_degrades_the_stream_and_restarts_nothing(world: Wo
         world.beat(batch=3 + half, batch_at=world.clock.now, rows=10)
         world.tick()
     assert (world.row.state, world.row.epoch, world.launcher.submits) == (State.STABLE, 1, ["orders-e1"])
+
+
+@pytest.mark.parametrize(
+    ("share", "reason"), [(0.5, None), (0.9, "RetentionRisk (page): what is not read yet is 90% on its way out: old")]
+)
+def test_a_warning_that_somebody_is_to_be_woken_for_is_told_anew(
+    world: World, share: float, reason: str | None
+) -> None:
+    world.deploy()
+    world.prove()
+    row = replace(world.row, state=State.DEGRADED, reason="RetentionRisk: what is not read yet is 60% on its way out")
+    found = seen(unread=Unread(share, "old"))
+    step = next_step(row, found, judge(found, LIMITS, NOW), NOW)
+    assert (step and step.reason) == reason
 
 
 def test_a_graver_matter_is_told_anew(world: World) -> None:
