@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import httpx
 
 from support.held import PAGE, first_count, hold_one_event
 from support.platform import Platform
-from tideline.airflow_api import USER, AirflowApi, NotFound
+from support.questions import Question
+from tideline.airflow_api import USER, AirflowApi
+from tideline.airflow_runs import trigger_once_parsed
 from tideline.gate.suites import DOCS
 from tideline.platform.keys import password_file
-from tideline.platform.waiting import wait_until
 from tideline.tables.holds import read_holds
 
 RUN = "hold-small-1"
@@ -20,32 +20,19 @@ RUN = "hold-small-1"
 
 def test_a_hold_is_asked_about_and_published_once_it_is_approved(whole: Platform) -> None:
     tables, api = hold_one_event(whole.home), AirflowApi(whole.settings, whole.home)
-    reconciled = api.trigger("reconcile_late_data", {"stream": "small"})
+    reconciled = trigger_once_parsed(api, "reconcile_late_data", {"stream": "small"}, print)
     api.wait("reconcile_late_data", reconciled, 180)
-    asked: dict[str, Any] = {}
-
-    def is_asked() -> bool:
-        try:
-            asked.update(api.call("GET", question()))
-        except NotFound:
-            return False
-        return True
-
-    assert wait_until(is_asked, 120, every=1)
+    question = Question(api, "release_corrections", RUN, "approve")
+    asked = question.asked()
     assert asked["subject"] == "Publish hold 1 of small?"
     assert "counts: too" in asked["body"]
     assert f"{whole.settings.api_url}/tideline/data-docs/small/{PAGE}" in asked["body"]
 
-    api.call("PATCH", question(), json={"chosen_options": ["Approve"], "params_input": {}})
-    assert api.wait("release_corrections", RUN, 120) == "success"
+    assert question.answer("Approve") == "success"
     (hold,) = read_holds(tables)
     assert hold.release is not None
     assert (hold.release.by, hold.release.run) == ("admin", RUN)
     assert first_count(tables) == 2
-
-
-def question() -> str:
-    return f"/dags/release_corrections/dagRuns/{RUN}/taskInstances/approve/-1/hitlDetails"
 
 
 def test_data_docs_are_shown_to_who_is_signed_in(whole: Platform) -> None:

@@ -19,11 +19,14 @@ def found(platform: Platform) -> dict[str, Finding]:
     return {f"{each.what}: {each.where}": each for each in diagnose(platform.home, {"PATH": ""}).findings}
 
 
-def execute(platform: Platform, statement: str) -> None:
+def exchange_version(platform: Platform, version: str) -> str:
+    """Tells the database that its migrations ended with this one; which one it told before."""
     engine = create_engine(platform.settings.registry_url)
     with engine.begin() as connection:
-        connection.execute(text(statement))
+        before = str(connection.execute(text("select version_num from alembic_version")).scalar_one())
+        connection.execute(text("update alembic_version set version_num = :version"), {"version": version})
     engine.dispose()
+    return before
 
 
 def test_a_database_that_fails_is_told_with_a_fix_that_works(fresh_platform: Platform) -> None:
@@ -37,9 +40,9 @@ def test_a_database_that_fails_is_told_with_a_fix_that_works(fresh_platform: Pla
     registry.close()
     assert set(found(fresh_platform)) == {others, f"leases: {STREAM}"}
 
-    execute(fresh_platform, "update alembic_version set version_num = '0005'")
+    newest = exchange_version(fresh_platform, "0005")
     assert set(found(fresh_platform)) == {others, "registry: migrations"}
-    execute(fresh_platform, "update alembic_version set version_num = '0006'")
+    exchange_version(fresh_platform, newest)
 
     Supervisor(fresh_platform.home).stop_program("database")
     (finding,) = found(fresh_platform).values()
