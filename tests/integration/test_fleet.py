@@ -143,7 +143,7 @@ def test_one_broken_stream_does_not_stop_the_others(kept: Kept) -> None:
         entry.write_text("v9\n{}\n{}")
     with pytest.raises(ExceptionGroup) as failed:
         kept.tick()
-    assert len(failed.value.exceptions) == 2
+    assert len(failed.value.exceptions) == 1, "a checkpoint that cannot be read is a witness that says nothing"
     others = [row for row in kept.registry.streams() if row.name not in (broken, gone)]
     assert {(row.state, kept.clock.now - _looked_at(kept, row)) for row in others} == {(State.STABLE, 0)}
 
