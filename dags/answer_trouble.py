@@ -19,7 +19,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
 from tideline_airflow import answer_tasks
-from tideline_airflow.policy import ON_REQUEST, stream_param
+from tideline_airflow.policy import ON_REQUEST, WAITS_AGAIN, stream_param
 
 _PLACE: dict[str, Any] = {"type": ["null", "integer"], "minimum": 0}
 
@@ -51,6 +51,7 @@ def answer_trouble() -> None:
             "partition": Param(None, title="Partition", description="Of the record to put in quarantine.", **_PLACE),
             "offset": Param(None, title="Offset", description="Of the record to put in quarantine.", **_PLACE),
         },
+        **WAITS_AGAIN,
     )
     question() >> answer
     act(answer.output)  # type: ignore[arg-type]  # at run time it is the value

@@ -16,7 +16,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, get_current_context, task
 
 from tideline_airflow import table_tasks
-from tideline_airflow.policy import ON_REQUEST, RECONCILE_POOL, hold_param, stream_param
+from tideline_airflow.policy import ON_REQUEST, RECONCILE_POOL, WAITS_AGAIN, hold_param, stream_param
 
 
 @dag(
@@ -44,6 +44,7 @@ def release_corrections() -> None:
         task_id="approve",
         subject="{{ ti.xcom_pull(task_ids='question')['subject'] }}",
         body="{{ ti.xcom_pull(task_ids='question')['body'] }}",
+        **WAITS_AGAIN,
     )
     asked >> approval
     release(approval.output)  # type: ignore[arg-type]  # at run time it is the value

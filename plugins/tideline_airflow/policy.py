@@ -30,8 +30,9 @@ RECONCILE_POOL = "reconcile"
 room. `tideline up` makes it, of two slots."""
 
 WAITS_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=2)}
-"""For tasks that defer and only wait: a busy scheduler may learn of the deferral after the task was queued again, and
-takes that for a lost task. What the wait itself decides fails at once, without a retry."""
+"""For tasks that only wait, for an event or for a person: a busy scheduler may learn that one waits after it was queued
+again, and takes that for a lost task. What the wait itself decides fails at once, without a retry; a person is asked
+again."""
 
 
 def spec_param() -> Param:
