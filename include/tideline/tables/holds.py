@@ -15,6 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
+from pyarrow.dataset import Dataset
 
 from tideline.holds import Hold, Release, hold_numbered
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, open_table, stamped
@@ -32,7 +33,7 @@ def commit_hold(tables: StreamTables, corrections: pa.Table, hold: Hold) -> Hold
     """
 
     def commit(table: DeltaTable) -> Hold | None:
-        known = _holds(dataset_of(tables.held, table).to_table())
+        known = _holds(dataset_of(tables.held, table))
         held = pa.array({version for each in known for version in each.versions}, pa.int64())
         fresh = corrections.filter(pc.invert(pc.field("version").isin(held)))
         if not len(fresh):
@@ -56,7 +57,7 @@ def commit_release(tables: StreamTables, stream: str, number: int, release: Rele
     """Notes who releases a hold; UserError when it does not wait for anybody."""
 
     def commit(table: DeltaTable) -> Hold:
-        found = hold_numbered(stream, _holds(dataset_of(tables.held, table).to_table()), number)
+        found = hold_numbered(stream, _holds(dataset_of(tables.held, table)), number)
         _append(table, [_row(_RELEASE, number, {"by": release.by, "at_ms": release.at_ms, "run": release.run})])
         return replace(found, release=release)
 
@@ -67,7 +68,7 @@ def commit_release(tables: StreamTables, stream: str, number: int, release: Rele
 
 def read_holds(tables: StreamTables) -> tuple[Hold, ...]:
     """All holds there ever were, by number."""
-    return tuple(_holds(open_dataset(tables.held).to_table())) if exists(tables.held) else ()
+    return tuple(_holds(open_dataset(tables.held))) if exists(tables.held) else ()
 
 
 def read_released(tables: StreamTables, corrected: Container[int]) -> pa.Table | None:
@@ -84,11 +85,11 @@ def read_held(tables: StreamTables, numbers: set[int]) -> pa.Table:
     return rows.drop_columns(_SAID.names)
 
 
-def _holds(rows: pa.Table) -> list[Hold]:
-    columns = [*_SAID.names, "version", "events"]
+def _holds(dataset: Dataset) -> list[Hold]:
+    rows = dataset.to_table(columns=[*_SAID.names, "version", "events"])
     found: dict[int, Hold] = {}
     versions: dict[int, set[int]] = {}
-    for row in sorted(rows.select(columns).to_pylist(), key=lambda row: (row["kind"] != _HOLD, row["hold"])):
+    for row in sorted(rows.to_pylist(), key=lambda row: (row["kind"] != _HOLD, row["hold"])):
         number, said = row["hold"], json.loads(row["said"] or "{}")
         if row["kind"] == _HOLD:
             found[number] = Hold(
