@@ -89,10 +89,14 @@ def doctor(home: Home, *arguments: str, **variables: str) -> subprocess.Complete
 
 
 def found(home: Home, **variables: str) -> list[dict[str, str]]:
-    """The findings, apart from the one that the platform is down; asked as scripts do."""
+    """The findings, apart from the one that the platform is down; asked as scripts do.
+
+    Ports are left out: a home that tells none has the usual ones, and another platform of the machine may hold them.
+    """
     done = doctor(home, "--json", **variables)
     assert (done.returncode, done.stderr) == (1, "")
-    return [each for each in json.loads(done.stdout)["findings"] if (each["what"], each["where"]) != DOWN]
+    told = [each for each in json.loads(done.stdout)["findings"] if each["what"] != "ports"]
+    return [each for each in told if (each["what"], each["where"]) != DOWN]
 
 
 def test_of_a_platform_that_is_down_that_is_all_there_is_to_say(home: Home) -> None:
