@@ -123,7 +123,7 @@ def test_case_20_windows_in_doubt_that_lost_an_event_are_marked_and_the_others_c
 
 
 def nothing_done() -> dict[str, Any]:
-    numbers = ("batches", "late_events", "records_read", "corrections", "rows_published", "unrecoverable")
+    numbers = ("batches", "late_events", "records_read", "corrections", "rows_published", "unrecoverable", "held")
     return {"stream": "small", **dict.fromkeys(numbers, 0)}
 
 
