@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tideline.airflow_api import ENDS, AirflowApi, NotFound
 from tideline.platform.waiting import wait_until
+
+READ = timedelta(seconds=6)
+"""How long a person takes to read a question. Airflow's scheduler hears within two seconds that a task waits, and loses
+an answer that is given before that: the task is queued again, and its first worker's end taken for the second's."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +24,12 @@ class Question:
     task_id: str
 
     def asked(self, within_s: float = 240.0) -> dict[str, Any]:
-        """What is asked, once the task waits: an answer before that, as no person gives one, is lost."""
+        """What is asked, once the task waits."""
         assert wait_until(self._waits, within_s, every=0.5), f"{self.dag_id} {self.run_id} asks nobody"
         return self.api.call("GET", f"{self._task}/-1/hitlDetails")
 
     def answer(self, chosen: str) -> str:
-        """Chooses an option, again where it is asked again: a busy scheduler takes a quick answer for a lost task, and
-        the task for one to be tried again. How the run ends."""
+        """Chooses an option once it was read, and how the run ends."""
         assert wait_until(lambda: self._is_over(chosen), 180.0, every=1)
         return self.api.state(self.dag_id, self.run_id)
 
@@ -34,10 +38,16 @@ class Question:
         return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
 
     def _is_over(self, chosen: str) -> bool:
-        if self._waits() and not self.api.call("GET", f"{self._task}/-1/hitlDetails")["response_received"]:
-            body = {"chosen_options": [chosen], "params_input": {}}
-            self.api.call("PATCH", f"{self._task}/-1/hitlDetails", json=body)
+        if self._waits():
+            found = self.api.call("GET", f"{self._task}/-1/hitlDetails")
+            if not found["response_received"] and self._was_read():
+                body = {"chosen_options": [chosen], "params_input": {}}
+                self.api.call("PATCH", f"{self._task}/-1/hitlDetails", json=body)
         return self.api.state(self.dag_id, self.run_id) in ENDS
+
+    def _was_read(self) -> bool:
+        began = datetime.fromisoformat(self.api.call("GET", self._task)["start_date"])
+        return datetime.now(UTC) - began > READ
 
     def _waits(self) -> bool:
         try:
