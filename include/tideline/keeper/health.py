@@ -101,8 +101,12 @@ _RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _
 
 
 def _stands_still(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:
+    """A driver's first batch may take as long as its start: it loads state and compiles, beside other drivers' own."""
     beat = evidence.own_heartbeat
-    return now - evidence.progress_at > thresholds.patience_ms(beat.batch_ms if beat else None)
+    patience = thresholds.patience_ms(beat.batch_ms if beat else None)
+    return now - evidence.progress_at > (
+        patience if evidence.batches or evidence.proved else max(patience, thresholds.start_within_ms)
+    )
 
 
 def _beats(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:

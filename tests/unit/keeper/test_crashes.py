@@ -1,57 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from support.fuse import Fuse, Killed
 from support.keeper_world import BY, SPEC, STREAM, World
 from tideline.keeper.epochs import current_epoch
 from tideline.keeper.lifecycle import Desired, State
-
-
-class Killed(BaseException):
-    """The keeper's process is gone: nothing catches this."""
-
-
-class Fuse:
-    """Counts calls and kills at one of them."""
-
-    def __init__(self, left: int, after: bool) -> None:
-        self.left = left
-        self.after = after
-        self.blown = False
-
-    def guard(self, target: object) -> Any:
-        return _Guarded(target, self)
-
-    def burn(self) -> bool:
-        self.left -= 1
-        self.blown = self.left == 0
-        return self.blown
-
-
-class _Guarded:
-    """Passes every call on, unless the fuse blows before or after it."""
-
-    def __init__(self, target: object, fuse: Fuse) -> None:
-        self._target = target
-        self._fuse = fuse
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._target, name)
-        return self._guarded(found) if callable(found) else found
-
-    def _guarded(self, call: Any) -> Any:
-        def guarded(*arguments: Any, **named: Any) -> Any:
-            blows = self._fuse.burn()
-            if blows and not self._fuse.after:
-                raise Killed
-            answer = call(*arguments, **named)
-            if blows:
-                raise Killed
-            return answer
-
-        return guarded
 
 
 def run_until_killed(world: World, at: int, after: bool) -> bool:
