@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -28,6 +28,9 @@ from tideline_spark.task import CellTask
 _EARLIEST = -2
 _TASK_RECORDS = 70_000
 """A partition with more records in a batch is read in several pieces, so that the tasks have equally many."""
+_PATIENCE: Final = dict.fromkeys(("kafka.default.api.timeout.ms", "kafkaConsumer.pollTimeoutMs"), "3600000")
+"""A driver waits an hour for a broker that is away: a new one would find it no sooner. By the defaults, of one and two
+minutes, a batch in flight fails in the midst of a broker's upgrade, and the query with it."""
 _GROUP = ("drop_at", "metric", "key")
 _WATERMARK_KEY = "spark.watermarkDelayMs"
 _SPARK_TYPES = {
@@ -67,6 +70,7 @@ def read_topic(
         .option("kafka.isolation.level", spec.source.isolation)
         .option("maxOffsetsPerTrigger", spec.source.max_offsets_per_trigger)
         .option("maxRecordsPerPartition", _TASK_RECORDS)
+        .options(**_PATIENCE)
         .load()
         .select("partition", "offset", "timestamp", "value")
     )

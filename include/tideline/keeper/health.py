@@ -70,7 +70,14 @@ def _hung(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | Non
         return Kind.HUNG, f"{still}, in the middle of a trigger"
     if evidence.backlog is None:
         return Kind.UNKNOWN, f"{still}, and the backlog cannot be read"
-    return (Kind.HUNG, f"{still} with a backlog of {evidence.backlog}") if evidence.backlog else None
+    if not evidence.backlog or _waited_for_the_broker(evidence, thresholds, now):
+        return None
+    return Kind.HUNG, f"{still} with a backlog of {evidence.backlog}"
+
+
+def _waited_for_the_broker(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:
+    """Whether the broker was away a moment ago: the driver waited for it like everybody, and has its patience anew."""
+    return any(each.backlog is None and now - each.at <= thresholds.patience_ms(None) for each in evidence.history)
 
 
 def _heartbeat_lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:

@@ -8,6 +8,7 @@ import pytest
 from tideline.keeper.evidence import CheckpointView, Evidence
 from tideline.keeper.health import judge
 from tideline.keeper.heartbeat import Heartbeat
+from tideline.keeper.samples import Sample
 from tideline.keeper.verdict import Kind, Thresholds
 from tideline.launcher.base import LauncherState, Phase
 
@@ -92,6 +93,17 @@ CASES: list[tuple[str, Kind, dict[str, Any]]] = [
 @pytest.mark.parametrize(("kind", "facts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_the_verdict_follows_from_the_witnesses(kind: Kind, facts: dict[str, Any]) -> None:
     assert judge(evidence(**facts), LIMITS, NOW).kind is kind
+
+
+def sample(ago_s: int, backlog: int | None) -> Sample:
+    return Sample(NOW - ago_s * S, 2, backlog, None, None, None, None, None)
+
+
+@pytest.mark.parametrize(("ago_s", "kind"), [(10, Kind.HEALTHY), (60, Kind.HEALTHY), (61, Kind.HUNG)])
+def test_a_driver_that_waited_for_the_broker_has_its_patience_anew(ago_s: int, kind: Kind) -> None:
+    """The broker was away, and is back: the driver had nothing to commit, and is about to."""
+    history = (sample(ago_s + 30, None), sample(ago_s, None), sample(0, 1))
+    assert judge(evidence(**still(400), log_ends={0: 101}, history=history), LIMITS, NOW).kind is kind
 
 
 def test_a_verdict_shows_its_thresholds() -> None:
