@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -24,8 +27,10 @@ from tideline.registry.requests import Request
 from tideline.registry.store import Registry
 from tideline.spec.load import spec_names
 from tideline.tables.holds import read_holds
+from tideline.times import iso
 
 STREAM = "user-events"
+DAG = "reconcile_late_data"
 HELD = "held-in-browser"
 
 
@@ -85,6 +90,61 @@ def test_the_form_offers_the_specs_and_deploys_one(
     row = registry.stream(STREAM)
     assert (row.state, row.epoch, row.asked_by) == (State.STABLE, 1, "admin")
     expect(ui.page.get_by_text("Success", exact=True).first).to_be_visible()
+
+
+def test_reconciling_again_from_the_pages_changes_nothing(whole: Platform, ui: WebUi, api: AirflowApi) -> None:
+    send_with_late_events(whole)
+    run = trigger_once_parsed(api, DAG, {"stream": STREAM}, print)
+    assert api.wait(DAG, run, 240) == "success"
+    before = verified(whole)
+    assert before["corrected"] > 0
+
+    ui.clear_run(DAG, run)
+    assert wait_until(lambda: tries_of(api, run) == {2}, 120, every=1)
+    assert api.wait(DAG, run, 240) == "success"
+    assert verified(whole) == before
+
+    last = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=3)
+    last -= timedelta(minutes=last.minute % 10)
+    intervals = [last - timedelta(minutes=minutes) for minutes in (20, 10, 0)]
+    ui.backfill(DAG, intervals[0], intervals[-1])
+    assert wait_until(lambda: backfilled(api) == {iso(start): "success" for start in intervals}, 300, every=1), (
+        backfilled(api)
+    )
+    assert verified(whole) == before
+
+
+def send_with_late_events(whole: Platform) -> None:
+    """Two event hours of traffic at most, and all of it in the tables."""
+    words = ("--kind", "user-events", "--rate", "100", "--seconds", "25", "--late-by", "15 minutes", "--seed", "30")
+    produced = whole.run("produce", "--topic", STREAM, *words)
+    assert produced.returncode == 0, produced.stderr
+    assert wait_until(lambda: backlog(whole) == 0, 90, every=1)
+
+
+def backlog(whole: Platform) -> int:
+    (row,) = (r for r in json.loads(whole.run("status", "--json").stdout)["streams"] if r["name"] == STREAM)
+    return int(row["backlog"])
+
+
+def verified(whole: Platform) -> dict[str, Any]:
+    """What the books say, once every table equals a batch computation and nothing is pending."""
+    done = whole.run("verify", STREAM, "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["holds"], report["conservation"]["holds"]) == (0, True, True), report
+    assert {metric["pending"] for metric in report["metrics"].values()} == {0}
+    return dict(report["conservation"])
+
+
+def tries_of(api: AirflowApi, run: str) -> set[int]:
+    found = api.call("GET", f"/dags/{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
+    return {int(task["try_number"]) for task in found if task["task_id"] == "reconcile"}
+
+
+def backfilled(api: AirflowApi) -> dict[str, str]:
+    """The state of each run of a backfill, by the start of its data interval."""
+    runs = api.call("GET", f"/dags/{DAG}/dagRuns", params={"run_type": "backfill"})["dag_runs"]
+    return {str(run["data_interval_start"]): str(run["state"]) for run in runs}
 
 
 def test_what_is_no_spec_is_not_offered(ui: WebUi) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
@@ -64,3 +65,33 @@ class WebUi:
 
     def shown_run(self) -> str:
         return str(self.page.get_by_role("heading", name=re.compile("^(manual|scheduled|backfill)__")).inner_text())
+
+    def choose_time(self, dialog: Locator, field: str, when: datetime) -> None:
+        """Fills in a date and time (UTC)."""
+        group = dialog.get_by_role("group").filter(has=self.page.get_by_text(field, exact=True))
+        group.get_by_text("Select date and time").click()
+        self.page.get_by_role("textbox", name=field).fill(f"{when:%Y/%m/%d}")
+        self.page.get_by_role("textbox", name="HH:mm").fill(f"{when:%H:%M}")
+        self.page.keyboard.press("Escape")
+        expect(group).to_contain_text(f"{when:%H:%M}")
+
+    def clear_run(self, dag_id: str, run_id: str) -> None:
+        """Has every task of a run done again."""
+        self.page.goto(f"/dags/{dag_id}/runs/{run_id}")
+        self.page.get_by_role("button", name="Press shift+c to clear").click()
+        dialog = self.page.get_by_role("dialog")
+        expect(dialog).to_contain_text(f"Clear Dag Run: {run_id}")
+        dialog.get_by_role("button", name="Confirm").click()
+        expect(dialog).to_be_hidden()
+
+    def backfill(self, dag_id: str, first: datetime, last: datetime) -> None:
+        """Has the intervals run that begin from `first` to `last`: three of them."""
+        dialog = self.form(dag_id)
+        dialog.get_by_text("Backfill", exact=True).click()
+        dialog = self.page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Run Backfill")).to_be_disabled()
+        self.choose_time(dialog, "From", first)
+        self.choose_time(dialog, "To", last)
+        expect(dialog.get_by_text("3 runs will be triggered.")).to_be_visible()
+        dialog.get_by_role("button", name="Run Backfill").click()
+        expect(dialog).to_be_hidden()
