@@ -26,7 +26,7 @@ from tideline_airflow.policy import ON_REQUEST, RECONCILE_POOL, dry_run_param, s
         "stream": stream_param(),
         "from": time_param("From", "The first window start to compute again, with its zone."),
         "to": time_param("To", "Windows that begin before this time are computed."),
-        "dry_run": dry_run_param(),
+        "dry_run": dry_run_param("backfill"),
     },
     **ON_REQUEST,
 )

@@ -22,7 +22,7 @@ from tideline_airflow.policy import ON_REQUEST, dry_run_param, new_generation_pa
 @dag(
     dag_id="deploy_stream",
     doc_md=__doc__,
-    params={"stream": spec_param(), "new_generation": new_generation_param(), "dry_run": dry_run_param()},
+    params={"stream": spec_param(), "new_generation": new_generation_param(), "dry_run": dry_run_param("ask")},
     **ON_REQUEST,
 )
 def deploy_stream() -> None:

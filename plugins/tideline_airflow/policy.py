@@ -49,9 +49,9 @@ def new_generation_param() -> Param:
     return Param(False, type="boolean", title="New generation", description=text)
 
 
-def dry_run_param() -> Param:
-    """Whether only to say what a deploy would do."""
-    text = "Says in the log of the task `ask` what the deploy would do and why, and ends."
+def dry_run_param(task_id: str) -> Param:
+    """Whether only to say what the run would do, in the log of one task."""
+    text = f"Says in the log of the task `{task_id}` what the run would do, and ends."
     return Param(False, type="boolean", title="Dry run", description=text)
 
 

@@ -94,6 +94,14 @@ def test_late_data_is_looked_for_as_often_as_specs_are_told() -> None:
     assert timetable.timetable.expression == f"*/{RECONCILE_SCHEDULE_MS // 60_000} * * * *"
 
 
+def test_a_failed_reconciliation_fails_its_run() -> None:
+    dag = dags()["reconcile_late_data"]
+    end = dag.get_task("corrected")
+    assert end in dag.leaves
+    assert end.trigger_rule == "none_failed"
+    assert end.upstream_task_ids == {"reconcile", "reconcile_by_spark"}
+
+
 @each_file
 def test_a_dag_file_is_short(file: Path) -> None:
     assert 20 <= len(file.read_text().splitlines()) <= 90

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,21 @@ import pytest
 
 from support.platform import Platform, running_platform
 from support.real_logs import SHARED
+from support.web_ui import WebUi
 
 APACHE = SHARED / "apache_access.log"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a browser test failed, what the page showed, in the test's own folder."""
+    report = yield
+    values: dict[str, Any] = getattr(item, "funcargs", {})
+    if report.failed and isinstance(ui := values.get("ui"), WebUi):
+        picture = values["tmp_path"] / "page.png"
+        ui.page.screenshot(path=picture)
+        report.sections.append(("the page", f"{ui.page.url}\n{picture}"))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -22,11 +22,12 @@ def refuse(books: StreamBooks, corrections: pa.Table) -> Validation:
     return Validation((FAILURE,), PAGE)
 
 
-def hold_one_event(home: Home) -> StreamTables:
-    """The tables of the stream `small`: hold 1 is the second event of the first window."""
-    home.stream("small").root.mkdir(parents=True)
-    home.stream("small").spec.write_text(small_spec().model_dump_json(exclude_none=True))
-    player = Player(home.tables("small"), small_spec())
+def hold_one_event(home: Home, name: str = "small") -> StreamTables:
+    """The tables of a small stream of this name: hold 1 is the second event of the first window."""
+    spec = small_spec().model_copy(update={"name": name})
+    home.stream(name).root.mkdir(parents=True)
+    home.stream(name).spec.write_text(spec.model_dump_json(exclude_none=True))
+    player = Player(home.tables(name), spec)
     player.play(log_line(5), log_line(41))
     player.play(log_line(42))
     player.play(log_line(6), log_line(43))

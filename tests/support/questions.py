@@ -28,6 +28,10 @@ class Question:
         assert wait_until(self._waits, within_s, every=0.5), f"{self.dag_id} {self.run_id} asks nobody"
         return self.api.call("GET", f"{self._task}/-1/hitlDetails")
 
+    def let_read(self) -> None:
+        """Waits for as long as a person reads."""
+        assert wait_until(self._was_read, 2 * READ.total_seconds(), every=0.5)
+
     def answer(self, chosen: str) -> str:
         """Chooses an option once it was read, and how the run ends."""
         assert wait_until(lambda: self._is_over(chosen), 180.0, every=1)

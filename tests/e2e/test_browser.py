@@ -1,0 +1,188 @@
+"""What a data engineer does in Airflow's pages, done in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from support import chromium
+from support.held import PAGE, first_count, hold_one_event
+from support.platform import Platform
+from support.questions import Question
+from support.web_ui import SCREEN, SHORT_MS, WebUi, browser_of
+from tideline.airflow_api import AirflowApi
+from tideline.airflow_runs import trigger_once_parsed
+from tideline.gate.suites import DOCS
+from tideline.home import PROJECT_SPECS
+from tideline.kafka_io import ensure_topic
+from tideline.keeper.lifecycle import Desired, State
+from tideline.platform.waiting import wait_until
+from tideline.registry.requests import Request
+from tideline.registry.store import Registry
+from tideline.spec.load import spec_names
+from tideline.tables.holds import read_holds
+from tideline.times import iso
+
+STREAM = "user-events"
+DAG = "reconcile_late_data"
+HELD = "held-in-browser"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = chromium.find()
+    if found is None:
+        pytest.skip(chromium.MISSING)
+    with browser_of(found) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def ui_of_person(browser: Browser, whole: Platform) -> Iterator[WebUi]:
+    """Signed in once, as a person is for a day."""
+    context = browser.new_context(base_url=whole.settings.api_url, viewport=SCREEN, timezone_id="UTC")
+    context.set_default_timeout(SHORT_MS)
+    expect.set_options(timeout=SHORT_MS)
+    ui = WebUi(context.new_page())
+    ui.sign_in(whole)
+    yield ui
+    context.close()
+
+
+@pytest.fixture
+def ui(ui_of_person: WebUi, tmp_path: Path) -> WebUi:
+    """With a folder for a picture of the page, should the test fail."""
+    return ui_of_person
+
+
+@pytest.fixture(scope="module")
+def api(whole: Platform) -> AirflowApi:
+    return AirflowApi(whole.settings, whole.home)
+
+
+@pytest.fixture(scope="module")
+def registry(whole: Platform) -> Iterator[Registry]:
+    registry = Registry.connect(whole.settings.registry_url)
+    yield registry
+    if any(row.name == STREAM for row in registry.streams()):
+        registry.request(Request(STREAM, Desired.STOPPED, "someone"))
+        wait_until(lambda: registry.stream(STREAM).state is State.STOPPED, 120, every=1)
+    registry.close()
+
+
+def test_the_form_offers_the_specs_and_deploys_one(
+    whole: Platform, ui: WebUi, api: AirflowApi, registry: Registry
+) -> None:
+    ensure_topic(whole.settings.bootstrap_servers, STREAM, 3)
+    dialog = ui.form("deploy_stream")
+    dialog.get_by_role("combobox", name="Stream").click()
+    assert ui.page.get_by_role("option").all_inner_texts() == spec_names(PROJECT_SPECS)
+
+    ui.page.get_by_role("option", name=STREAM, exact=True).click()
+    run = ui.triggered(dialog)
+    assert api.wait("deploy_stream", run, 400) == "success"
+    row = registry.stream(STREAM)
+    assert (row.state, row.epoch, row.asked_by) == (State.STABLE, 1, "admin")
+    expect(ui.page.get_by_text("Success", exact=True).first).to_be_visible()
+
+
+def test_reconciling_again_from_the_pages_changes_nothing(whole: Platform, ui: WebUi, api: AirflowApi) -> None:
+    send_with_late_events(whole)
+    run = trigger_once_parsed(api, DAG, {"stream": STREAM}, print)
+    assert api.wait(DAG, run, 240) == "success"
+    before = verified(whole)
+    assert before["corrected"] > 0
+
+    ui.clear_run(DAG, run)
+    assert wait_until(lambda: tries_of(api, run) == {2}, 120, every=1)
+    assert api.wait(DAG, run, 240) == "success"
+    assert verified(whole) == before
+
+    last = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=3)
+    last -= timedelta(minutes=last.minute % 10)
+    intervals = [last - timedelta(minutes=minutes) for minutes in (20, 10, 0)]
+    ui.backfill(DAG, intervals[0], intervals[-1])
+    assert wait_until(lambda: backfilled(api) == {iso(start): "success" for start in intervals}, 300, every=1), (
+        backfilled(api)
+    )
+    assert verified(whole) == before
+
+
+def send_with_late_events(whole: Platform) -> None:
+    """Two event hours of traffic at most, and all of it in the tables."""
+    words = ("--kind", "user-events", "--rate", "100", "--seconds", "25", "--late-by", "15 minutes", "--seed", "30")
+    produced = whole.run("produce", "--topic", STREAM, *words)
+    assert produced.returncode == 0, produced.stderr
+    assert wait_until(lambda: backlog(whole) == 0, 90, every=1)
+
+
+def backlog(whole: Platform) -> int:
+    (row,) = (r for r in json.loads(whole.run("status", "--json").stdout)["streams"] if r["name"] == STREAM)
+    return int(row["backlog"])
+
+
+def verified(whole: Platform) -> dict[str, Any]:
+    """What the books say, once every table equals a batch computation and nothing is pending."""
+    done = whole.run("verify", STREAM, "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["holds"], report["conservation"]["holds"]) == (0, True, True), report
+    assert {metric["pending"] for metric in report["metrics"].values()} == {0}
+    return dict(report["conservation"])
+
+
+def tries_of(api: AirflowApi, run: str) -> set[int]:
+    found = api.call("GET", f"/dags/{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
+    return {int(task["try_number"]) for task in found if task["task_id"] == "reconcile"}
+
+
+def backfilled(api: AirflowApi) -> dict[str, str]:
+    """The state of each run of a backfill, by the start of its data interval."""
+    runs = api.call("GET", f"/dags/{DAG}/dagRuns", params={"run_type": "backfill"})["dag_runs"]
+    return {str(run["data_interval_start"]): str(run["state"]) for run in runs}
+
+
+def test_what_is_no_spec_is_not_offered(ui: WebUi) -> None:
+    dialog = ui.form("deploy_stream")
+    dialog.get_by_role("combobox", name="Stream").fill("nosuch")
+    expect(dialog.get_by_role("listbox")).to_have_text("No options")
+
+
+def test_a_form_that_lacks_a_time_cannot_be_submitted(ui: WebUi) -> None:
+    dialog = ui.form("backfill_stream")
+    expect(dialog.get_by_text("This field is required")).to_have_count(2)
+    expect(dialog.get_by_role("button", name="Trigger", exact=True)).to_be_disabled()
+
+
+def test_held_corrections_are_published_in_the_name_of_who_approves(
+    whole: Platform, ui: WebUi, api: AirflowApi
+) -> None:
+    tables, run = hold_one_event(whole.home, HELD), f"hold-{HELD}-1"
+    api.wait("reconcile_late_data", trigger_once_parsed(api, "reconcile_late_data", {"stream": HELD}, print), 180)
+    question = Question(api, "release_corrections", run, "approve")
+    asked = question.asked()
+    question.let_read()
+
+    ui.page.goto("/required_actions")
+    ui.page.get_by_role("link", name=asked["subject"]).click()
+    ui.page.get_by_role("button", name="Approve", exact=True).click()
+    assert api.wait("release_corrections", run, 180) == "success"
+    expect(ui.page.get_by_text("from admin")).to_be_visible()
+
+    (hold,) = read_holds(tables)
+    assert hold.release is not None
+    assert (hold.release.by, hold.release.run) == ("admin", run)
+    assert first_count(tables) == 2
+
+
+def test_data_docs_open(whole: Platform, ui: WebUi) -> None:
+    page = whole.home.stream(HELD).validations / DOCS / PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("<h1>What was found</h1>")
+    ui.page.goto(f"/tideline/data-docs/{HELD}/{PAGE}")
+    expect(ui.page.get_by_role("heading", name="What was found")).to_be_visible()
