@@ -156,9 +156,9 @@ def require_unexpired(tables: StreamTables, eras: Sequence[Era], since: datetime
     stream, erased = eras[-1].spec.name, read_erased(tables)
     at = f" on {iso_ms(erased.at_ms)}" if erased.until_us == expired_us else ""
     raise UserError(
-        f"{stream}: what windows that end up to {iso_us(expired_us)} were made of was erased{at}, and they begin from "
-        f"{iso(since)} on",
-        f"give a beginning from {iso_us(expired_us)} on: the rows of windows before it stay as they are",
+        f"{stream}: what windows that end up to {iso_us(expired_us)} were made of was erased{at}, and the "
+        f"range begins at {iso(since)}",
+        f"begin at {iso_us(expired_us)} or later: the rows of windows before it stay as they are",
     )
 
 
