@@ -13,6 +13,7 @@ import pyarrow as pa
 from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
+from tideline.horizon import NOTHING_US
 from tideline.kafka_io import OffsetsGone
 from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
@@ -21,8 +22,10 @@ from tideline.recompute import Pin, ReadRanges, Window, overrides_of, pinned_win
 from tideline.rejects import kept_outside
 from tideline.stream_books import StreamBooks, open_books
 from tideline.tables.corrections import commit_overrides
+from tideline.tables.erased import read_erased
 from tideline.tables.publication import Publication
-from tideline.times import iso, iso_us
+from tideline.tables.schemas import StreamTables
+from tideline.times import iso, iso_ms, iso_us
 from tideline.troubles import Troubles
 from tideline.unchecked import unchecked
 from tideline.unrecoverable import holding_windows
@@ -60,6 +63,7 @@ def backfill_stream(
     if since >= until:
         raise UserError(f"the range from {iso(since)} to {iso(until)} is empty", "give --from a time before --to")
     books = open_books(home, bootstrap, stream)
+    require_unexpired(books.tables, books.eras, since, until)
     windows = windows_between(books.eras, books.ledger, _us(since), _us(until))
     return recompute_windows(books, windows, progress)
 
@@ -125,7 +129,7 @@ def _override(
 ) -> pa.Table:
     ledger = (row for row in books.ledger if row.version <= pin.version)
     ranges = zone_map(ledger, era.spec, windows.__contains__)
-    refused = kept_outside(books.tables, ranges, pin.version, books.quarantine)
+    refused = kept_outside(books.tables, ranges, pin.version, books.quarantine, read_erased(books.tables).last)
     groups = recompute(era, chain(read(ranges), refused), windows.__contains__, pin)
     return overrides_of(era, books.tables, groups, sorted(windows), pin, only_unlike)
 
@@ -141,6 +145,21 @@ class _Reading:
         for records in self._books.read(ranges):
             self.records += len(records)
             yield records
+
+
+def require_unexpired(tables: StreamTables, eras: Sequence[Era], since: datetime, until: datetime) -> None:
+    """UserError where windows that begin in [since, until) may have expired: they cannot be computed any more."""
+    expired_us = eras[-1].expired_us
+    shortest = min(metric.window for era in eras for metric in era.spec.metrics.values())
+    if expired_us == NOTHING_US or _us(since) + shortest * 1000 > expired_us or since >= until:
+        return
+    stream, erased = eras[-1].spec.name, read_erased(tables)
+    at = f" on {iso_ms(erased.at_ms)}" if erased.until_us == expired_us else ""
+    raise UserError(
+        f"{stream}: what windows that end up to {iso_us(expired_us)} were made of was erased{at}, and the "
+        f"range begins at {iso(since)}",
+        f"begin at {iso_us(expired_us)} or later: the rows of windows before it stay as they are",
+    )
 
 
 def windows_between(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from tideline.backfill import require_unexpired
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.kafka_io import earliest_offsets, end_offsets
@@ -23,6 +24,7 @@ def look_at_backfill(
 ) -> BackfillPreview:
     """Of the windows that begin in [from, to); a broker that does not answer is told to `progress`."""
     books = open_ledger(home, spec)
+    require_unexpired(books.tables, books.eras, *between)
     held = _held(bootstrap, spec.source.topic, progress)
     return preview_backfill(books.eras, read_ledger(books.tables), between, held, books.gaps)
 

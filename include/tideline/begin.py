@@ -13,8 +13,8 @@ from itertools import chain
 
 from tideline.clock import now_ms
 from tideline.errors import UserError
-from tideline.generations import Cut, Era, eras_of, metric_names, with_spec
-from tideline.lateness import EVERY_WINDOW, extra_delay_us
+from tideline.generations import Cut, Era, eras_of, metric_names, with_horizon, with_spec
+from tideline.lateness import EVERY_WINDOW, extra_delay_us, first_end_us
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges, outside, ranges_text
 from tideline.quarantine import NOTHING, Quarantine
@@ -25,11 +25,13 @@ from tideline.tables.batch import commit_cut
 from tideline.tables.books import read_cuts, read_last_row, read_ledger
 from tideline.tables.corrections import commit_overrides, rebuilt_generation
 from tideline.tables.delta import Superseded, last_version
+from tideline.tables.erased import read_erased, read_horizon
 from tideline.tables.live import LivePublisher
 from tideline.tables.orphans import remove_orphans
 from tideline.tables.publication import Publication
 from tideline.tables.published import Claim, clear_stale, require_same_types
 from tideline.tables.schemas import PARTS_WRITER, StreamTables
+from tideline.times import iso_us
 from tideline.troubles import Attempt, must
 
 _TRIES = 20
@@ -66,7 +68,8 @@ def begin_generation(
     begun, SpecChanged when this one was begun by another spec.
     """
     cut = _cut(tables, start)
-    eras = with_spec(eras_of(read_cuts(tables)), start.spec)
+    # after the cut: a horizon that moves from then on leaves alone what this generation may count
+    eras = with_horizon(with_spec(eras_of(read_cuts(tables)), start.spec), read_horizon(tables))
     remove_orphans(tables, eras, cut, attempt)
     era = eras[-1]
     if _wants_rebuild(tables, era):
@@ -134,14 +137,31 @@ def _require_same_reading(cut: Cut, spec: StreamSpec) -> None:
 
 
 def require_rebuildable(tables: StreamTables, start: Start, era: Era, cut: Cut) -> None:
-    """Refuses, before anything is done, a spec that takes over windows of which Kafka no longer has every event."""
-    ranges = _rebuild_ranges(tables, era, cut) if _wants_rebuild(tables, era) else {}
+    """Refuses, before anything is done, a spec that takes over windows of which Kafka no longer has every event, or
+    that hold event times whose batches are erased."""
+    ranges: OffsetRanges = {}
+    if _wants_rebuild(tables, era):
+        _require_kept(read_horizon(tables), era)
+        ranges = _rebuild_ranges(tables, era, cut)
     missing = outside(ranges, start.earliest, {partition: spans[-1][1] for partition, spans in ranges.items()})
     if missing:
         raise SpecChanged(
             f"{start.spec.name}: the new spec takes over the windows that are open, and topic "
             f"'{start.spec.source.topic}' no longer holds what they need: {ranges_text(missing)}",
             "deploy the spec before until these windows have closed, or give the new spec a name of its own",
+        )
+
+
+def _require_kept(horizon_us: int | None, era: Era) -> None:
+    """A new spec's window may be so long that it began before the horizon: the zone map no longer knows its events."""
+    begun_us = min(
+        first_end_us(metric, era.bounds.after_us) - metric.window * 1000 for metric in era.spec.metrics.values()
+    )
+    if horizon_us is not None and begun_us < horizon_us:
+        raise SpecChanged(
+            f"{era.spec.name}: the new spec takes over windows that begin at {iso_us(begun_us)}, and what was kept of "
+            f"events before {iso_us(horizon_us)} is erased",
+            "choose shorter windows, or give the new spec a name of its own",
         )
 
 
@@ -226,7 +246,7 @@ def _rebuild(
         return era.bounds.hold(window[1])
 
     ranges = _rebuild_ranges(tables, era, cut)
-    refused = kept_outside(tables, ranges, cut.version, quarantine)
+    refused = kept_outside(tables, ranges, cut.version, quarantine, read_erased(tables).last)
     groups = recompute(era, chain(read(ranges), refused), wants, Pin(cut.version, cut.at_ms))
     cuts = read_cuts(tables)
     _require_newest(cuts, cut.generation)

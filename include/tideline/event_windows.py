@@ -12,10 +12,10 @@ from tideline.recompute import Window, closed_windows
 
 
 def windows_at(era: Era, times_us: Iterable[int]) -> frozenset[Window]:
-    """Every window of the era that holds one of the event times."""
+    """Every window of the era that holds one of the event times, and can still be computed."""
     pane = pane_ms(era.spec) * 1000
     starts = {time // pane * pane for time in times_us}
-    return frozenset(w for start in starts for w in windows_of(era.spec, start) if era.bounds.hold(w[1]))
+    return frozenset(w for start in starts for w in windows_of(era.spec, start) if era.kept.hold(w[1]))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 from tideline.checkpoint import Ends, OffsetEntry
@@ -44,26 +45,28 @@ class Gap:
     last: int
 
 
-def find_gaps(versions: Iterable[int], newest: int, last_commit: int | None) -> list[Gap]:
+def find_gaps(versions: Iterable[int], newest: int, last_commit: int | None, erased: int = -1) -> list[Gap]:
     """The gaps between the ledgered versions, and behind them those that the newest generation's checkpoint commits.
+    Up to the version `erased` none is missing.
 
     Batches lost from the end of an older generation leave no number: `tables.lost_ends` finds those.
     """
     done: dict[int, list[int]] = {newest: []}
     for version in versions:
-        done.setdefault(generation_of(version), []).append(batch_of(version))
+        if version > erased:
+            done.setdefault(generation_of(version), []).append(batch_of(version))
     if last_commit is not None:
         done[newest].append(last_commit + 1)
     return [
         Gap(generation, before + 1, after - 1)
         for generation, batches in sorted(done.items())
-        for before, after in _neighbours(sorted(batches))
+        for before, after in _neighbours(batch_of(erased) if generation_of(erased) == generation else -1, batches)
         if after - before > 1
     ]
 
 
-def _neighbours(batches: list[int]) -> Iterable[tuple[int, int]]:
-    return zip([-1, *batches], batches, strict=False)
+def _neighbours(first: int, batches: Iterable[int]) -> Iterable[tuple[int, int]]:
+    return pairwise([first, *sorted(batches)])
 
 
 @dataclass(frozen=True)

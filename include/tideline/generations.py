@@ -57,13 +57,22 @@ class LastBatch(Protocol):
 
 @dataclass(frozen=True)
 class Era:
-    """The windows a spec owns, and the generations (first and last) whose streams ran it."""
+    """The windows a spec owns, and the generations (first and last) whose streams ran it.
+
+    What windows that end up to `expired_us` (us) were made of is erased: their rows stay as they are.
+    """
 
     spec: StreamSpec
     first: int
     last: int
     bounds: Bounds
     closed_ms: int
+    expired_us: int = EVERY_WINDOW.after_us
+
+    @property
+    def kept(self) -> Bounds:
+        """Those of the era's windows that can still be computed; perhaps none."""
+        return Bounds(max(self.bounds.after_us, self.expired_us), self.bounds.until_us)
 
     def watermark_ms(self, last: LastBatch | None) -> int:
         """The watermark by which the era's windows are open or closed, as of the stream's last batch.
@@ -103,6 +112,16 @@ def with_spec(eras: tuple[Era, ...], spec: StreamSpec) -> tuple[Era, ...]:
     if newest is None or newest.spec.fingerprint() != spec.fingerprint():
         return eras
     return (*eras[:-1], replace(newest, spec=spec))
+
+
+def with_horizon(eras: Sequence[Era], until_us: int | None) -> tuple[Era, ...]:
+    """The eras, of which windows that end up to here (us) are expired; None where nothing is."""
+    return tuple(eras) if until_us is None else tuple(replace(era, expired_us=until_us) for era in eras)
+
+
+def unexpired(eras: Sequence[Era], windows: Iterable[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+    """Those of the windows (metric, end in us) that can still be computed."""
+    return frozenset(window for window in windows if window[1] > eras[-1].expired_us)
 
 
 def _bounded(begun: list[Era]) -> Iterable[Era]:

@@ -23,9 +23,12 @@ from tideline.tables.late_events import (
     late_event_rows,
     of_alert_keys,
     read_late_events,
+    tell_never,
     tell_outcome,
 )
 from tideline.tables.schemas import StreamTables
+from tideline.tables.unrecoverable import withheld, withhold
+from tideline.unrecoverable import Unrecoverable
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +53,25 @@ class LateRecord:
     def rows(self) -> pa.Table:
         return pa.concat_tables([LATE_EVENTS.empty_table(), *self._rows])
 
-    def write(self, tables: StreamTables, outcome: Outcome = Outcome.CORRECTED) -> int:
-        """Writes late events, then alerts, both before the corrections of the same batches; returns rows written.
+    def write(
+        self, tables: StreamTables, outcome: Outcome = Outcome.CORRECTED, marks: Sequence[Unrecoverable] = ()
+    ) -> int:
+        """Writes late events, then alerts, both before the corrections of the same batches; returns rows written. What
+        is of windows with `marks` is unrecoverable.
 
         A run that is killed in between is repeated whole, since only corrections mark a batch as done: late events
         that are there already are passed over, and alerts are made again from all of them.
         """
         rows = self.rows()
         if outcome is not Outcome.CORRECTED:
-            at = rows.schema.get_field_index("outcome")
-            rows = rows.set_column(at, "outcome", pa.repeat(pa.scalar(str(outcome)), len(rows)))
+            rows = _with_outcome(rows, outcome)
+        if marks:
+            never = _with_outcome(withheld(rows, marks), Outcome.UNRECOVERABLE)
+            rows = pa.concat_tables([withhold(rows, marks), never])
         written = commit_late_events(tables, rows)
         if written < len(rows):
             tell_outcome(tables, pc.unique(rows["version"]).to_pylist(), outcome)
+            tell_never(tables, {(mark.version, *mark.window) for mark in marks})
         if self._alert and len(rows):
             for raised in raise_alerts(tables, self._alert, rows).to_pylist():
                 log.warning(
@@ -71,6 +80,11 @@ class LateRecord:
                     raised["window_start"], raised["window_end"], raised["earliest_late_event"],
                 )  # fmt: skip
         return written
+
+
+def _with_outcome(rows: pa.Table, outcome: Outcome) -> pa.Table:
+    at = rows.schema.get_field_index("outcome")
+    return rows.set_column(at, "outcome", pa.repeat(pa.scalar(str(outcome)), len(rows)))
 
 
 def raise_alerts(tables: StreamTables, alert: LateAlert, rows: pa.Table) -> pa.Table:

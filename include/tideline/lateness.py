@@ -47,16 +47,16 @@ def windows_of(spec: StreamSpec, time_us: int, length_us: int = 1) -> Iterator[t
     for name, metric in spec.metrics.items():
         slide = metric.slide_ms * 1000
         newest = (time_us + length_us - 1) // slide * slide
-        for end in range(_first_end_us(metric, time_us), newest + metric.window * 1000 + 1, slide):
+        for end in range(first_end_us(metric, time_us), newest + metric.window * 1000 + 1, slide):
             yield name, end
 
 
 def first_drop_at_us(spec: StreamSpec, pane_us: int) -> int:
     """The least `drop_at` of any window of any metric that holds the pane beginning at `pane_us`."""
-    return min(_first_end_us(metric, pane_us) + extra_delay_us(spec, name) for name, metric in spec.metrics.items())
+    return min(first_end_us(metric, pane_us) + extra_delay_us(spec, name) for name, metric in spec.metrics.items())
 
 
-def _first_end_us(metric: Metric, time_us: int) -> int:
+def first_end_us(metric: Metric, time_us: int) -> int:
     """The end of the first window that holds a time: windows begin at whole multiples of the slide."""
     slide = metric.slide_ms * 1000
     return time_us + slide - (time_us - metric.window * 1000) % slide
@@ -68,9 +68,15 @@ def is_dropped(drop_at_us: int, late_watermark_ms: int) -> bool:
 
 
 def dropped_windows(
-    spec: StreamSpec, pane_us: int, late_watermark_ms: int, bounds: Bounds = EVERY_WINDOW
+    spec: StreamSpec,
+    pane_us: int,
+    late_watermark_ms: int,
+    bounds: Bounds = EVERY_WINDOW,
+    expired_us: int = EVERY_WINDOW.after_us,
 ) -> Iterator[tuple[str, int]]:
-    """(metric, window end in us) of the windows within the bounds that lost a pane's events."""
+    """(metric, window end in us) of the windows within the bounds that lost a pane's events: by the watermark, or since
+    they end up to `expired_us`."""
     for name, end in windows_of(spec, pane_us):
-        if bounds.hold(end) and is_dropped(end + extra_delay_us(spec, name), late_watermark_ms):
+        is_lost = end <= expired_us or is_dropped(end + extra_delay_us(spec, name), late_watermark_ms)
+        if is_lost and bounds.hold(end):
             yield name, end

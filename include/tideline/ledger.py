@@ -6,7 +6,7 @@ A row is committed together with the batch's parts, so a batch has both or neith
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -14,11 +14,19 @@ import pyarrow as pa
 
 from tideline.errors import UserError
 from tideline.generations import Era
-from tideline.lateness import dropped_windows, first_drop_at_us, windows_of
+from tideline.lateness import EVERY_WINDOW, dropped_windows, first_drop_at_us, windows_of
 from tideline.versions import batch_of, generation_of
 
 FILTERS_WITH_L: Final = "spark.sql.streaming.statefulOperator.allowMultiple"
 """Spark's setting that, where it is false, makes a batch drop by its own E(N) instead of L(N)."""
+EXPIRED_UNTIL: Final = "tideline.expired.until"
+"""The setting of a row whose driver counted nothing in windows that end up to here (us): they were erased by then."""
+
+
+def expiry_setting(eras: Sequence[Era]) -> dict[str, str]:
+    """What a driver that knows these eras records of the windows that it counts nothing in."""
+    until_us = eras[-1].expired_us
+    return {} if until_us == EVERY_WINDOW.after_us else {EXPIRED_UNTIL: str(until_us)}
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,11 @@ class LedgerRow:
         """The watermark the batch dropped by: L, or E under the setting that makes Spark do so."""
         return self.watermark_ms if self.settings.get(FILTERS_WITH_L) == "false" else self.late_ms
 
+    @property
+    def expired_us(self) -> int:
+        """Up to which end (us) windows had expired when the driver began: no later than any time where none had."""
+        return int(self.settings.get(EXPIRED_UNTIL, EVERY_WINDOW.after_us))
+
     def lost_windows(self, eras: Sequence[Era], pane: Pane) -> Iterator[tuple[str, int]]:
         """(metric, window end in us) of the windows that lost a pane's events: certain even where the row is inferred.
 
@@ -123,7 +136,7 @@ class LedgerRow:
     def _certain(self, era: Era, pane: Pane) -> Iterator[tuple[str, int]]:
         """Of an inferred row without a watermark nothing is: a window before the epoch may be corrected already."""
         if self.doubt_ms is None or self.late_ms:
-            yield from dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds)
+            yield from dropped_windows(era.spec, pane.pane, self.filtered_by_ms, era.bounds, self.expired_us)
 
     def _within(self, era: Era, pane: Pane) -> Iterator[tuple[str, int]]:
         return (window for window in windows_of(era.spec, pane.pane) if era.bounds.hold(window[1]))
@@ -147,7 +160,7 @@ class LedgerRow:
     def _may_lose(self, eras: Sequence[Era], pane: Pane) -> bool:
         """Quickly refused for most panes: nothing of their own era is due, and all older eras ended before them."""
         return any(
-            first_drop_at_us(era.spec, pane.pane) <= self.filtered_by_ms * 1000
+            pane.pane < self.expired_us or first_drop_at_us(era.spec, pane.pane) <= self.filtered_by_ms * 1000
             if era.ran(self.generation)
             else self.generation > era.last and era.bounds.until_us > pane.pane
             for era in eras
@@ -193,10 +206,14 @@ class Books:
     def pending(self) -> int:
         return self.late - self.corrected - self.unrecoverable - self.held
 
+    def __add__(self, other: Books) -> Books:
+        return Books(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
 
 @dataclass(frozen=True)
 class DealtWith:
-    """All batches up to `version` are dealt with; `rows` is how many of them had a ledger row when that was planned."""
+    """All batches up to `version` are dealt with; `rows` is how many of them had a ledger row when that was planned,
+    those that were erased included."""
 
     version: int
     rows: int
@@ -269,20 +286,20 @@ LEDGER: Final = pa.struct(
 
 def to_struct(row: LedgerRow) -> dict[str, Any]:
     """The row as a value of the Arrow type `LEDGER`."""
-    fields = asdict(row)
-    del fields["version"]
-    fields["settings"] = sorted(row.settings.items())
-    return fields
+    found = asdict(row)
+    del found["version"]
+    found["settings"] = sorted(row.settings.items())
+    return found
 
 
-def from_struct(version: int, fields: dict[str, Any]) -> LedgerRow:
+def from_struct(version: int, values: dict[str, Any]) -> LedgerRow:
     return LedgerRow(
         **{
-            **fields,
+            **values,
             "version": version,
-            "settings": dict(fields["settings"]),
-            "ranges": tuple(PartitionRange(**part) for part in fields["ranges"]),
-            "panes": tuple(Pane(**pane) for pane in fields["panes"]),
-            "source": RowSource(fields["source"]),
+            "settings": dict(values["settings"]),
+            "ranges": tuple(PartitionRange(**part) for part in values["ranges"]),
+            "panes": tuple(Pane(**pane) for pane in values["panes"]),
+            "source": RowSource(values["source"]),
         }
     )

@@ -19,14 +19,14 @@ from tideline.clock import now_ms
 from tideline.errors import Refused
 from tideline.gate.corrections import Gate, gate_of, let_through
 from tideline.gate.suites import PASSED
-from tideline.generations import Era, counts_every_event, within_eras
+from tideline.generations import Era, counts_every_event, unexpired, within_eras
 from tideline.holds import held_versions
 from tideline.home import Home
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
 from tideline.ledger import DealtWith
 from tideline.quarantine import Quarantine
-from tideline.reconcile_loss import find_lost, find_lost_in_doubt, without_lost
+from tideline.reconcile_loss import find_expired, find_lost, find_lost_in_doubt, without_doubles, without_lost
 from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
 from tideline.release import carry_out_releases, hold_back
@@ -34,6 +34,7 @@ from tideline.retention_guard import unwatched
 from tideline.stream_books import StreamBooks, deployed_spec, open_books
 from tideline.tables.books import read_corrected, read_eras, read_ledger, read_versions
 from tideline.tables.corrections import commit_corrections
+from tideline.tables.erased import HorizonPassed, read_erased
 from tideline.tables.holds import read_holds
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
@@ -43,6 +44,7 @@ from tideline.troubles import Troubles
 from tideline.unrecoverable import missing_windows, without_more
 
 ALL: Final = Interval()
+_TRIES: Final = 5
 
 Compute = Callable[[StreamBooks, ReconcilePlan, LateRecord], tuple[int, pa.Table]]
 """Reads the plan's spans and gives their late events to the record; returns how many records it read, and what each
@@ -53,7 +55,8 @@ batch dropped (`group_schema`)."""
 class ReconcileResult:
     """What a run did: batches looked at, late events found, records read, corrections written, rows republished.
 
-    `unrecoverable` counts the marks it wrote: a window, a batch and a pane of which Kafka has lost events. `held` are
+    `unrecoverable` counts the marks it wrote: a window, a batch and a pane of which Kafka has lost events, or that came
+    after the window had expired. `held` are
     corrections that the gate did not let through: nothing of the run was published.
     """
 
@@ -91,6 +94,7 @@ def plan_tables(
     tables: StreamTables, eras: Sequence[Era], interval: Interval
 ) -> tuple[ReconcilePlan, DealtWith | None]:
     """The plan, and the batches that are dealt with when it is carried out."""
+    erased = read_erased(tables).batches
     versions = read_versions(tables)  # before the ledger: a row that comes back in between is one too many
     corrected = read_corrected(tables)
     held = held_versions(read_holds(tables)) - corrected.versions
@@ -98,7 +102,7 @@ def plan_tables(
     given_up = without_more(ledger, read_unrecoverable(tables), missing_windows(eras))
     rest = [row for row in ledger if row.version not in given_up and row.version not in held]
     through = dealt_with(ledger, interval, held)
-    done = None if through is None else DealtWith(through, bisect_right(versions, through))
+    done = None if through is None else DealtWith(through, erased + bisect_right(versions, through))
     return plan_reconcile(eras, rest, corrected, interval), done
 
 
@@ -152,14 +156,34 @@ def reconcile_books(
     gate: Gate = let_through,
     run: str | None = None,
 ) -> ReconcileResult:
-    """The same for books that are open; `compute` says where the late spans are read."""
-    released = carry_out_releases(books.tables, books.clock)
+    """The same for books that are open; `compute` says where the late spans are read.
+
+    Where windows expire meanwhile it begins again: what it has read of them is marked, not written.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _reconcile(books, interval, progress, compute, gate, run)
+        except HorizonPassed as passed:
+            progress(f"{passed.message}: planned again")
+            books = books.looked_at_again()
+    return _reconcile(books, interval, progress, compute, gate, run)
+
+
+def _reconcile(
+    books: StreamBooks,
+    interval: Interval,
+    progress: Callable[[str], None],
+    compute: Compute,
+    gate: Gate,
+    run: str | None,
+) -> ReconcileResult:
+    released = carry_out_releases(books.tables, books.eras, books.clock)
     plan, through = plan_tables(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
     guard = books.look(plan.ranges) if plan.spans else unwatched({})
     for warning in guard.warnings():
         progress(warning)
-    marks = find_lost(books, plan, guard.earliest)
+    marks = without_doubles((*find_expired(books, plan), *find_lost(books, plan, guard.earliest)))
     marked = commit_unrecoverable(books.tables, marks)
     readable = without_lost(books, plan, marks) if marks else plan
     late = LateRecord(books.spec.late_data.alert, books.eras, readable.spans)
@@ -168,14 +192,15 @@ def reconcile_books(
     require_all_found(books.eras, readable, corrections)
     found_wrong = gate(books, corrections) if len(corrections) else PASSED
     if found_wrong.failures:
-        hold = hold_back(books, corrections, found_wrong, late, run)
+        hold = hold_back(books, corrections, found_wrong, late, run, marks)
         for failure in found_wrong.failures:
             progress(f"held: {failure}")
         kept = 0 if hold is None else hold.corrections
         return ReconcileResult(books.stream, len(plan.versions), plan.events, read, released, 0, marked, kept)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
-    late.write(books.tables)
-    recomputed = recompute_windows(books, plan.doubtful, progress, only_unlike=True) if plan.doubtful else None
+    late.write(books.tables, marks=marks)
+    doubtful = unexpired(books.eras, plan.doubtful)
+    recomputed = recompute_windows(books, doubtful, progress, only_unlike=True) if doubtful else None
     if recomputed and recomputed.gone_windows:
         marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
     written = released + commit_corrections(books.tables, corrections, through, books.clock)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tideline.generations import counts_every_event
+from tideline.horizon import NOTHING_US, expired_marks
 from tideline.ledger import LedgerRow, Pane
 from tideline.reconcile_plan import ReconcilePlan, plan_reconcile
 from tideline.stream_books import StreamBooks
@@ -27,6 +28,23 @@ def find_lost(books: StreamBooks, plan: ReconcilePlan, earliest: Earliest) -> tu
     is_lost = any(start < earliest.get(at, 0) for at, spans in plan.ranges.items() for start, _ in spans)
     rows = books.rows(plan.versions) if is_lost else ()
     return split(rows, earliest, lost_windows(books.eras)).lost
+
+
+def find_expired(books: StreamBooks, plan: ReconcilePlan) -> tuple[Unrecoverable, ...]:
+    """The windows of the plan that have expired: their rows stay as they are, whatever still comes."""
+    until_us = books.eras[-1].expired_us
+    if until_us == NOTHING_US:
+        return ()
+    rows = books.rows(plan.versions | plan.in_doubt)
+    return expired_marks(rows, books.eras)
+
+
+def without_doubles(marks: Iterable[Unrecoverable]) -> tuple[Unrecoverable, ...]:
+    """The first mark of each window and pane of a batch."""
+    found: dict[tuple[int, str, int, int, int], Unrecoverable] = {}
+    for mark in marks:
+        found.setdefault((mark.version, *mark.window, mark.partition, mark.pane), mark)
+    return tuple(found.values())
 
 
 def find_lost_in_doubt(books: StreamBooks, windows: frozenset[Window]) -> tuple[Unrecoverable, ...]:

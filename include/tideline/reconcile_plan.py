@@ -39,6 +39,8 @@ class ReconcilePlan:
     events: int
     pairs: dict[int, int]
     doubtful: frozenset[tuple[str, int]] = frozenset()
+    in_doubt: frozenset[int] = frozenset()
+    """The inferred batches that leave them so."""
 
     @property
     def versions(self) -> frozenset[int]:
@@ -75,13 +77,15 @@ def plan_reconcile(
     `doubtful` are windows (metric, end in us) of which nobody knows what inferred batches dropped.
     """
     spans: list[LateSpan] = []
-    events, pairs, doubtful = 0, {}, set()
+    events, pairs, doubtful, in_doubt = 0, {}, set(), set()
     for row in ledger:
         if row.version not in corrected and interval.holds(row.batch_at_ms):
             late = row.late_panes(eras)
             events += sum(pane.events for pane in late)
             spans += _spans(row, late)
             doubtful |= {window for pane in row.panes for window in row.doubtful_windows(eras, pane)}
+            if row.doubt_ms is not None:
+                in_doubt.add(row.version)
             if late:
                 pairs[row.version] = sum(
                     pane.events
@@ -89,7 +93,7 @@ def plan_reconcile(
                     for window in row.lost_windows(eras, pane)
                     if counts_every_event(eras, window)
                 )
-    return ReconcilePlan(tuple(spans), events, pairs, frozenset(doubtful))
+    return ReconcilePlan(tuple(spans), events, pairs, frozenset(doubtful), frozenset(in_doubt))
 
 
 def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tideline.engine.cells import Engine
+from tideline.generations import Era
+from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
 from tideline.offset_ranges import OffsetRanges
-from tideline.quarantine import QUARANTINED, Quarantine, Record
+from tideline.quarantine import NOTHING, QUARANTINED, Quarantine, Record
 from tideline.quarantine_list import list_for_driver
 from tideline.records import RECORDS
 from tideline.spec.model import StreamSpec
@@ -73,10 +75,13 @@ def read_rejects(tables: StreamTables, reason: str | None = None) -> Iterator[pa
     return _scan(tables, REJECTS.names, _of_reason(reason))
 
 
-def kept_outside(tables: StreamTables, ranges: OffsetRanges, until: int, quarantine: Quarantine) -> Iterator[pa.Table]:
-    """The rejects of batches up to the version `until` as records (`RECORDS`), as today's list marks them: with another
-    parser they may be events. Those within `ranges` are read from Kafka; the others Kafka need not have any more."""
-    for rows in _scan(tables, REJECTS.names, pc.field("version") <= until):
+def kept_outside(
+    tables: StreamTables, ranges: OffsetRanges, until: int, quarantine: Quarantine, erased: int = -1
+) -> Iterator[pa.Table]:
+    """The rejects of batches up to the version `until`, and above `erased`, as records (`RECORDS`), as today's list
+    marks them: with another parser they may be events. Those within `ranges` are read from Kafka; the others Kafka need
+    not have any more."""
+    for rows in _scan(tables, REJECTS.names, (pc.field("version") <= until) & (pc.field("version") > erased)):
         places = zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True)
         outside = pa.array([not _is_within(ranges, *place) for place in places], pa.bool_())
         yield quarantine.mark(rows.filter(outside).select(RECORDS.names).cast(RECORDS))
@@ -102,9 +107,23 @@ def rejected_in(tables: StreamTables, versions: Iterable[int]) -> frozenset[Reco
     return _places(tables, pc.field("version").isin(pa.array(sorted(versions), pa.int64())))
 
 
-def rejected_until(tables: StreamTables, version: int) -> frozenset[Record]:
-    """The records that the batches up to `version` rejected."""
-    return _places(tables, pc.field("version") <= version)
+def rejected_until(tables: StreamTables, version: int, erased: int = -1) -> frozenset[Record]:
+    """The records that the batches up to `version`, and above `erased`, rejected."""
+    return _places(tables, (pc.field("version") <= version) & (pc.field("version") > erased))
+
+
+def rejected_ends(tables: StreamTables, eras: Sequence[Era], after: int, until: int) -> dict[int, int]:
+    """Of batches between the two versions, `until` with them, the latest end (us) of a window that a record they
+    refused would be in, if it were an event by today's specs."""
+    found: dict[int, int] = {}
+    between = (pc.field("version") > after) & (pc.field("version") <= until)
+    for era in eras:
+        events = replayable(era.spec, _scan(tables, REJECTS.names, between), NOTHING)
+        times = events["event_time"].cast(pa.int64()).to_pylist()
+        for version, time in zip(events["version"].to_pylist(), times, strict=True):
+            end = max(end for _, end in windows_of(era.spec, time))
+            found[version] = max(end, found.get(version, end))
+    return found
 
 
 def quarantine_at_start(tables: StreamTables, quarantine: Quarantine, last: LedgerRow | None) -> Quarantine:

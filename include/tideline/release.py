@@ -11,18 +11,22 @@ import pyarrow.compute as pc
 
 from tideline.clock import now_ms
 from tideline.gate.suites import Validation
-from tideline.generations import Era
+from tideline.generations import Era, with_horizon
 from tideline.holds import Hold, Release
 from tideline.home import Home
+from tideline.horizon import expired_marks
 from tideline.late_record import LateRecord
 from tideline.stream_books import StreamBooks, deployed_spec
-from tideline.tables.books import read_corrected, read_eras
+from tideline.tables.books import read_corrected, read_eras, read_rows
 from tideline.tables.corrections import commit_corrections
+from tideline.tables.erased import read_horizon
 from tideline.tables.holds import commit_hold, commit_release, read_released
 from tideline.tables.late_events import Outcome, tell_outcome
 from tideline.tables.publication import Publication
 from tideline.tables.schemas import StreamTables
+from tideline.tables.unrecoverable import commit_unrecoverable, withhold
 from tideline.troubles import Troubles
+from tideline.unrecoverable import Unrecoverable
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,18 @@ class ReleaseResult:
 
 
 def hold_back(
-    books: StreamBooks, corrections: pa.Table, why: Validation, late: LateRecord, run: str | None
+    books: StreamBooks,
+    corrections: pa.Table,
+    why: Validation,
+    late: LateRecord,
+    run: str | None,
+    marks: Sequence[Unrecoverable] = (),
 ) -> Hold | None:
     """Keeps corrections (`group_schema`) that the gate did not let through; None where another run holds them already.
 
     Late events come first, as before corrections: a run that is killed in between is repeated.
     """
-    late.write(books.tables, Outcome.HELD)
+    late.write(books.tables, Outcome.HELD, marks)
     hold = Hold(0, books.clock(), frozenset(), 0, 0, why.failures, why.page, run)
     return commit_hold(books.tables, corrections, hold)
 
@@ -65,18 +74,27 @@ def release_in(
     """The same in a stream's tables."""
     stream = eras[-1].spec.name
     commit_release(tables, stream, number, release)
-    written = carry_out_releases(tables, clock)
+    written = carry_out_releases(tables, eras, clock)
     troubles = Troubles(clock)
     published = Publication(tables, eras, attempt=troubles.attempt).publish_new()
     troubles.require_none(f"{stream}: {written} corrections are written")
     return ReleaseResult(stream, number, release.by, written, published)
 
 
-def carry_out_releases(tables: StreamTables, clock: Callable[[], int]) -> int:
-    """Writes the corrections of released holds that are not written yet; returns how many."""
+def carry_out_releases(tables: StreamTables, eras: Sequence[Era], clock: Callable[[], int]) -> int:
+    """Writes the corrections of released holds that are not written yet; returns how many.
+
+    What was held of windows that have expired since is marked instead. HorizonPassed where some expire meanwhile.
+    """
     rows = read_released(tables, read_corrected(tables))
     if rows is None:
         return 0
+    until_us = read_horizon(tables)
+    if until_us is not None:
+        held = read_rows(tables, pc.unique(rows["version"]).to_pylist())
+        marks = expired_marks(held, with_horizon(eras, until_us))
+        commit_unrecoverable(tables, marks)
+        rows = withhold(rows, marks)
     written = commit_corrections(tables, rows, clock=clock)
     tell_outcome(tables, pc.unique(rows["version"]).to_pylist(), Outcome.CORRECTED)
     return written

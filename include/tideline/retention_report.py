@@ -13,6 +13,7 @@ from tideline.retention import next_offsets
 from tideline.retention_guard import Guard, look
 from tideline.stream_books import deployed_spec
 from tideline.tables.books import read_eras, read_last_row, read_ledger
+from tideline.tables.erased import read_erased
 from tideline.tables.schemas import StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
 from tideline.unrecoverable import lost_windows, unrecoverable_events, windows_by_version
@@ -53,4 +54,5 @@ def stream_retention(home: Home, bootstrap: str, stream: str) -> RetentionReport
     marks, lost = read_unrecoverable(tables), lost_windows(read_eras(tables, spec))
     windows = {window for marked in windows_by_version(marks).values() for window in marked}
     events = unrecoverable_events(read_ledger(tables, late_only=True), marks, lost) if marks else 0
+    events += read_erased(tables).books.unrecoverable
     return RetentionReport(stream, spec.source.topic, guard, len(windows), events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import pyarrow as pa
@@ -36,6 +36,7 @@ from tideline.tables.books import (
     read_rows,
     read_versions,
 )
+from tideline.tables.erased import read_erased
 from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
 from tideline.versions import version_of
@@ -72,6 +73,10 @@ class StreamBooks:
     def ledger(self) -> list[LedgerRow]:
         """All rows of the eras, oldest first."""
         return within_eras(self.eras, read_ledger(self.tables))
+
+    def looked_at_again(self) -> StreamBooks:
+        """The same books as the tables are now: a generation may have begun, windows may have expired."""
+        return replace(self, eras=read_eras(self.tables, self.spec))
 
     def rows(self, versions: Container[int]) -> tuple[LedgerRow, ...]:
         """The rows of these batches, which dropped something."""
@@ -116,14 +121,15 @@ def close_gaps(home: Home, books: StreamBooks, identity: str, *, only_between: b
     # before the ledger is read: it only grows
     committed = None if only_between else CheckpointLog(checkpoint(newest)).last_commit()
     versions = read_versions(books.tables)
-    went_on = find_lost_ends(books.tables, cuts, versions)
+    erased = read_erased(books.tables)
+    went_on = find_lost_ends(books.tables, cuts, versions, erased.boundary)
     filled: dict[Gap, list[LedgerRow]] = {}
-    for gap in (*find_gaps(versions, newest, committed), *went_on):
+    for gap in (*find_gaps(versions, newest, committed, erased.last), *went_on):
         log = CheckpointLog(checkpoint(gap.generation))
         spec = next((cut.spec for cut in cuts if cut.generation == gap.generation), books.spec)
         repair = Repair(books.eras, spec, log, _read_as_then(books, gap), identity)
         try:
-            filled[gap] = _fill(repair, books.tables, gap, cuts, went_on.get(gap))
+            filled[gap] = _fill(repair, books.tables, gap, cuts, went_on.get(gap), erased.boundary)
         except OffsetsGone as gone:
             _log.warning("%s: no books can be made of its batches: %s", gap, gone.message)
     rows = [row for found in filled.values() for row in found]
@@ -139,9 +145,14 @@ def _read_as_then(books: StreamBooks, gap: Gap) -> ReadRanges:
     return lambda ranges: map(refused.mark, books.read(ranges))
 
 
-def _fill(repair: Repair, tables: StreamTables, gap: Gap, cuts: Sequence[Cut], went_on: Cut | None) -> list[LedgerRow]:
+def _fill(
+    repair: Repair, tables: StreamTables, gap: Gap, cuts: Sequence[Cut], went_on: Cut | None, erased: LedgerRow | None
+) -> list[LedgerRow]:
+    """The rows of a gap; the batch before may be the last one that is `erased`."""
     first, last = version_of(gap.generation, gap.first), version_of(gap.generation, gap.last)
     rows = {row.version: row for row in read_rows(tables, (first - 1, last + 1))}
+    if erased is not None:
+        rows[erased.version] = erased
     cut = next((cut for cut in cuts if cut.generation == gap.generation), None)
     before = rows.get(first - 1, cut) if gap.first else cut
     if before is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -28,9 +28,11 @@ from tideline.explain import (
     waiting,
 )
 from tideline.generations import Era
+from tideline.horizon import Erasure
 from tideline.ledger import LedgerRow
 from tideline.subjects import unknown_group
 from tideline.tables.books import read_corrected, read_inputs, read_last_row, read_ledger
+from tideline.tables.erased import last_of, read_erasures
 from tideline.tables.published import HOUR, hour_of, read_published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
@@ -44,7 +46,7 @@ _PAUSE_S: Final = 0.25
 class Explanation:
     """A group's steps; `left_out` older parts are in no step. `waits`: what was dropped and is not corrected yet.
 
-    `lost`: what was dropped and never can be, since Kafka no longer holds it.
+    `lost`: what was dropped and never can be, and why: Kafka no longer holds it, or the window had expired.
     """
 
     subject: Subject
@@ -52,14 +54,16 @@ class Explanation:
     steps: tuple[Step, ...]
     left_out: int
     waits: dict[int, tuple[Place, ...]]
-    lost: tuple[tuple[int, Place], ...]
+    lost: tuple[tuple[int, Place, str], ...]
     expected: Row | None
     published: Row | None
+    erased: Erasure | None = None
+    """By which the inputs went, where the window has expired: then there are no steps, and nothing to compare."""
 
     @property
     def differs(self) -> tuple[str, ...]:
         """The columns in which the published row is not what its inputs give."""
-        return differing(self.expected, self.published)
+        return () if self.erased else differing(self.expected, self.published)
 
     @property
     def columns(self) -> list[str]:
@@ -80,10 +84,14 @@ class Explanation:
                 {"batch": place_of(version), "offsets": [asdict(place) for place in places]}
                 for version, places in sorted(self.waits.items())
             ],
-            "lost": [{"batch": place_of(version), "offsets": [asdict(place)]} for version, place in self.lost],
+            "lost": [
+                {"batch": place_of(version), "offsets": [asdict(place)], "reason": reason}
+                for version, place, reason in self.lost
+            ],
             "expected": self.expected,
             "published": self.published,
             "differs": list(self.differs),
+            "erased": None if self.erased is None else iso_us(self.erased.at_ms * 1000),
         }
 
     def _step(self, step: Step) -> dict[str, Any]:
@@ -156,7 +164,17 @@ def _explain(tables: StreamTables, eras: Sequence[Era], subject: Subject, newest
         _lost(tables, subject, order),
         expected,
         published[0] if published else None,
+        _erased(tables, era, subject),
     )
+
+
+def _erased(tables: StreamTables, era: Era, subject: Subject) -> Erasure | None:
+    """The first erasure after the window had expired; one under way is told as the last one, or as now."""
+    if subject.end_us > era.expired_us:
+        return None
+    erasures = read_erasures(tables)
+    under_way = replace(last_of(erasures), until_us=era.expired_us)
+    return next((each for each in erasures if each.holds(subject.end_us)), under_way)
 
 
 def _where(subject: Subject) -> pc.Expression:
@@ -189,10 +207,10 @@ def _uncorrected(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow
     return [row for row in rows if row.version not in corrected]
 
 
-def _lost(tables: StreamTables, subject: Subject, order: Sequence[Input]) -> tuple[tuple[int, Place], ...]:
+def _lost(tables: StreamTables, subject: Subject, order: Sequence[Input]) -> tuple[tuple[int, Place, str], ...]:
     """What of the window is marked as unrecoverable, by batch, and in no override."""
     return tuple(
-        (mark.version, Place(mark.partition, mark.start, mark.end - 1, mark.events))
+        (mark.version, Place(mark.partition, mark.start, mark.end - 1, mark.events), mark.reason)
         for mark in read_unrecoverable(tables)
         if (mark.metric, mark.window_end_us) == (subject.metric, subject.end_us) and mark.version > _seen(order)
     )

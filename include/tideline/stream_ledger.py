@@ -14,6 +14,7 @@ from tideline.gaps import Gap, find_gaps
 from tideline.generations import Cut, Era
 from tideline.holds import held_versions
 from tideline.home import Home
+from tideline.horizon import NOTHING_ERASED, Erasure
 from tideline.ledger import Books, Corrected, LedgerRow
 from tideline.ledger_view import (
     Account,
@@ -29,8 +30,17 @@ from tideline.ledger_view import (
     view_batch,
 )
 from tideline.spec.model import StreamSpec
-from tideline.tables.accounts import read_accounts
-from tideline.tables.books import read_corrected, read_cuts, read_dropped_groups, read_eras, read_ledger
+from tideline.tables.accounts import accounts_of
+from tideline.tables.books import (
+    ledger_of,
+    read_corrected,
+    read_cuts,
+    read_dropped_groups,
+    read_eras,
+    read_ledger,
+)
+from tideline.tables.delta import exists, open_dataset
+from tideline.tables.erased import erasures_of, last_of
 from tideline.tables.holds import read_holds
 from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.schemas import StreamTables
@@ -49,14 +59,12 @@ class StreamLedger:
     cuts: list[Cut]
     corrected: Corrected
     accounts: list[Account]
+    late_rows: list[LedgerRow]
+    """The batches that dropped something, of those in the accounts."""
+    erased: Erasure
+    """What is brought forward of batches whose ledger rows are erased."""
     committed: int | None
     """The newest generation's last batch, by its checkpoint; None where that is not known."""
-
-    @cached_property
-    def late_rows(self) -> list[LedgerRow]:
-        """The batches that dropped something, of those in the accounts."""
-        known = {account.version for account in self.accounts}
-        return [row for row in read_ledger(self.tables, late_only=True) if row.version in known]
 
     @cached_property
     def fates(self) -> Fates:
@@ -70,14 +78,15 @@ class StreamLedger:
 
     @cached_property
     def totals(self) -> Books:
-        return sum_books(self.accounts, self.fates_by_version)
+        return self.erased.books + sum_books(self.accounts, self.fates_by_version)
 
     @property
     def gaps(self) -> list[Gap]:
         """Batches without a ledger row, also those at the ends of generations."""
         newest = max((cut.generation for cut in self.cuts), default=1)
         versions = [account.version for account in self.accounts]
-        return [*find_gaps(versions, newest, self.committed), *find_lost_ends(self.tables, self.cuts, versions)]
+        lost_ends = find_lost_ends(self.tables, self.cuts, versions, self.erased.boundary)
+        return [*find_gaps(versions, newest, self.committed, self.erased.last), *lost_ends]
 
     def batches(self, last: int) -> list[BatchView]:
         """The last so many batches, oldest first."""
@@ -91,9 +100,15 @@ class StreamLedger:
         rows = read_ledger(self.tables, after)
         dropped = dropped_alarm(rows)
         groups = read_dropped_groups(self.tables, self.eras, after)
-        checks = cross_check(groups, (row.version for row in rows if row.version in self.corrected), counters_of(rows))
+        whole = (row.version for row in rows if row.version in self.corrected and not self._lost_expired(row))
+        checks = cross_check(groups, whole, counters_of(rows))
         said = [_disagreement(check) for check in checks if check.is_alarming]
         return [str(dropped), *said] if dropped else said
+
+    def _lost_expired(self, row: LedgerRow) -> bool:
+        """Whether a batch dropped events of windows that have expired: then not all its groups are in corrections."""
+        until_us = self.eras[-1].expired_us
+        return any(end <= until_us for pane in row.panes for _, end in row.lost_windows(self.eras, pane))
 
     def days(self, event_time: bool) -> list[Day]:
         """The books by the day of their batches, or of their events."""
@@ -113,5 +128,9 @@ def open_ledger(home: Home, spec: StreamSpec) -> StreamLedger:
     cuts = read_cuts(tables)
     newest = max((cut.generation for cut in cuts), default=1)
     committed = CheckpointLog(home.stream(spec.name).checkpoint(newest)).last_commit()
-    corrected = read_corrected(tables)
-    return StreamLedger(tables, read_eras(tables, spec), cuts, corrected, read_accounts(tables), committed)
+    corrected, eras = read_corrected(tables), read_eras(tables, spec)
+    if not exists(tables.parts):
+        return StreamLedger(tables, eras, cuts, corrected, [], [], NOTHING_ERASED, committed)
+    parts = open_dataset(tables.parts)  # one look: what is erased meanwhile is neither missed nor counted twice
+    late_rows, erased = ledger_of(parts, late_only=True), last_of(erasures_of(parts))
+    return StreamLedger(tables, eras, cuts, corrected, accounts_of(parts), late_rows, erased, committed)

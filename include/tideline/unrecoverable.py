@@ -1,4 +1,4 @@
-"""What Kafka no longer has: which windows can never be corrected, and which can no longer be checked. Pure.
+"""Which windows can never be corrected: Kafka no longer has their events, or they have expired. Pure.
 
 A late pane whose first offset lies below the earliest of its partition has lost events for good. The windows that its
 batch dropped and that hold the pane are unrecoverable for this batch: nothing is corrected in them, for any key, and
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Final
 
 from tideline.generations import Era
 from tideline.lateness import windows_of
@@ -21,11 +22,15 @@ Windows = Callable[[LedgerRow, Pane], Iterable[Window]]
 """Windows of a batch's pane: those that hold it, or those of them that the batch dropped it from."""
 Earliest = Mapping[int, int]
 """The first offset that is still there, by partition; 0 where it is not named."""
+GONE: Final = "gone"
+EXPIRED: Final = "expired"
+"""Why a window is marked: Kafka no longer has its events, or what it was made of was erased."""
 
 
 @dataclass(frozen=True, order=True)
 class Unrecoverable:
-    """A window in which the batch `version` corrects nothing, since [start, end) of a pane it dropped are gone.
+    """A window in which the batch `version` corrects nothing, since [start, end) of a pane it dropped are gone, or the
+    window has expired: `reason`.
 
     `events` are the pane's; some of them can still be there.
     """
@@ -38,6 +43,7 @@ class Unrecoverable:
     start: int
     end: int
     events: int
+    reason: str = GONE
 
     @property
     def window(self) -> Window:

@@ -63,7 +63,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     identity = Identity(spec, begun.eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
     records = read_topic(spark, spec, arguments.bootstrap, begun.cut.starts)
-    groups = merge_cells(records, spec, books, begun.eras[-1].bounds, identity.pane_ms, begun.quarantine)
+    groups = merge_cells(records, spec, books, begun.eras[-1].kept, identity.pane_ms, begun.quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark, spec.name)
     watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.bootstrap, spec.source.topic), now_ms)

@@ -16,7 +16,7 @@ from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Era
 from tideline.isolation import ISOLATION
 from tideline.lateness import extra_delay_us, pane_ms
-from tideline.ledger import LedgerRow, Pane, PartitionRange
+from tideline.ledger import LedgerRow, Pane, PartitionRange, expiry_setting
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.compaction import tidy_after
@@ -129,7 +129,7 @@ class BatchSink:
             watermark_ms=entry.watermark_ms,
             fingerprint=spec.fingerprint(),
             code=__version__,
-            settings=settings | {ISOLATION: spec.source.isolation},
+            settings=settings | {ISOLATION: spec.source.isolation} | expiry_setting(self._identity.eras),
             ranges=_ranges(spec.source.topic, starts, entry, chunks),
             panes=_panes(chunks),
             pane_ms=self._identity.pane_ms,

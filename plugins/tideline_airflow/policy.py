@@ -26,8 +26,8 @@ SCHEDULED: dict[str, Any] = {"start_date": START, "catchup": False, "default_arg
 """For DAGs that run by themselves."""
 
 RECONCILE_POOL = "reconcile"
-"""How many reconciliations, backfills and verifications run at once is the pool's size: they must leave the streams
-room. `tideline up` makes it, of two slots."""
+"""How many reconciliations, backfills, verifications and erasures run at once is the pool's size: they must leave the
+streams room. `tideline up` makes it, of two slots."""
 
 WAITS_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=2)}
 """For tasks that only wait, for an event or for a person: a busy scheduler may learn that one waits after it was queued

@@ -1,4 +1,4 @@
-"""What the DAGs about tables do: reconcile, hold back and release, backfill, verify."""
+"""What the DAGs about tables do: reconcile, hold back and release, backfill, verify, maintain."""
 
 from __future__ import annotations
 
@@ -190,6 +190,21 @@ def verify(stream: str, share: float, context: Context) -> dict[str, Any]:
     if not report.holds:
         raise failed(f"{stream} does not hold: {len(found['differences'])} differences shown in the log", context)
     return found
+
+
+def maintain(stream: str, context: Context) -> dict[str, Any]:
+    """Erases what the stream no longer keeps and tidies its tables; the log says what, and what holds it back."""
+    from tideline.errors import UserError
+    from tideline.maintain import maintain_stream
+
+    try:
+        done = maintain_stream(Installation.from_env().home, stream, progress=log.info).as_dict()
+    except UserError as error:
+        raise failed(f"{error.message}: {error.fix}", context) from error
+    log.info("%s: %s", stream, ", ".join(f"{count} {what} erased" for what, count in done["erased"].items()))
+    for why in done["held_back"]:
+        log.info("%s: held back: %s", stream, why)
+    return done
 
 
 def streams_of_metrics(wanted: str | None) -> Sequence[str]:

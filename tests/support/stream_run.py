@@ -67,7 +67,7 @@ class StreamRun:
         begun = begin_stream(self.home, self.spec, self.generation, self.bootstrap, self.topic_id)
         identity = Identity(self.spec, begun.eras, self.epoch, self.generation, self.topic_id)
         records = read_topic(self.spark, self.spec, self.bootstrap, begun.cut.starts)
-        groups = merge_cells(records, self.spec, books, begun.eras[-1].bounds, identity.pane_ms, begun.quarantine)
+        groups = merge_cells(records, self.spec, books, begun.eras[-1].kept, identity.pane_ms, begun.quarantine)
         sink = BatchSink(
             identity,
             FaultyCheckpoint(self.checkpoint, self.faults),

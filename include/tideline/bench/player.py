@@ -13,7 +13,7 @@ from tideline.begin import Start, begin_generation
 from tideline.engine.cells import GROUP, Engine
 from tideline.isolation import ISOLATION
 from tideline.lateness import pane_ms
-from tideline.ledger import LedgerRow, Pane, PartitionRange
+from tideline.ledger import LedgerRow, Pane, PartitionRange, expiry_setting
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine
 from tideline.records import RECORDS
@@ -78,7 +78,7 @@ class Player:
         cut, self.eras = begin_generation(self.tables, start, self.read, self.quarantine, self.clock)
         self.offsets = cut.starts
         self.pane_ms = pane_ms(*(era.spec for era in self.eras))
-        self.engine = Engine(self.spec, self.eras[-1].bounds, self.pane_ms)
+        self.engine = Engine(self.spec, self.eras[-1].kept, self.pane_ms)
         self.restart()
 
     def restart(self) -> None:
@@ -164,7 +164,7 @@ class Player:
             watermark_ms=self.watermark_ms,
             fingerprint=self.spec.fingerprint(),
             code="test",
-            settings={ISOLATION: self.spec.source.isolation},
+            settings={ISOLATION: self.spec.source.isolation, **expiry_setting(self.eras)},
             ranges=tuple(
                 _range(partition, starts.get(partition, 0), end, listed)
                 for partition, end in sorted(self.offsets.items())

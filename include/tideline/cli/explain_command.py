@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tideline.explain import Place, Step
+    from tideline.horizon import Erasure
     from tideline.stream_explain import Explanation
 
 
@@ -40,7 +41,7 @@ def explain(
     JSON: stream, metric, window_start, window_end, key, era {first, last, fingerprint}, steps [{input (part,
     correction, override), batch, recorded (its batch), came (null: not known), events, counts, instead,
     offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets}],
-    lost [{batch, offsets}], expected, published, differs.
+    lost [{batch, offsets, reason}], expected, published, differs, erased (when the inputs went; null: they are there).
     """
     from tideline.stream_explain import explain_group
     from tideline.subjects import find_subject
@@ -117,15 +118,18 @@ def _events(count: int) -> str:
 
 def _end(found: Explanation) -> Iterable[str]:
     from tideline.explain import place_of
+    from tideline.unrecoverable import EXPIRED
 
     yield ""
     for version, places in sorted(found.waits.items()):
         yield f"waits for a reconciliation: batch {place_of(version)} dropped {_places(places)} of the window"
-    for version, place in found.lost:
-        yield (
-            f"never corrected: of {_events(place.events)} that batch {place_of(version)} dropped, Kafka no longer has "
-            f"the offsets {place.partition}:{place.first_offset}..{place.last_offset}"
-        )
+    for version, place, reason in found.lost:
+        offsets = f"{place.partition}:{place.first_offset}..{place.last_offset}"
+        dropped = f"{_events(place.events)} that batch {place_of(version)} dropped"
+        if reason == EXPIRED:
+            yield f"never corrected: {dropped}, at {offsets}, came after the window had expired"
+        else:
+            yield f"never corrected: of {dropped}, Kafka no longer has the offsets {offsets}"
     row = found.published
     if row is None:
         yield "published: no row"
@@ -133,7 +137,18 @@ def _end(found: Explanation) -> Iterable[str]:
         values = ", ".join(f"{name} {_value(row.get(name))}" for name in found.columns)
         state = "open" if row["is_open"] else "closed"
         yield f"published: {values}, revision {row['revision']}, {state}"
-    yield "this is what its inputs give" if not found.differs else _difference(found)
+    if found.erased is not None:
+        yield _erased(found.erased)
+    else:
+        yield "this is what its inputs give" if not found.differs else _difference(found)
+
+
+def _erased(erasure: Erasure) -> str:
+    from tideline.times import iso_ms, iso_us
+
+    at = f" on {iso_ms(erasure.at_ms)}" if erasure.at_ms else ""
+    until = iso_us(erasure.until_us)
+    return f"what it was made of was erased{at}: windows that end up to {until} have expired, and their rows stay"
 
 
 def _difference(found: Explanation) -> str:

@@ -51,8 +51,11 @@ def ledger(
     All are numbers of records, each counted once. What was rejected is as it was judged when it was read. L and E are
     the watermarks that a batch dropped by and that it closed windows by: its L is the E of the batch before it.
 
-    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, held, unrecoverable, balanced}, gaps
-    [{generation, first, last}], alarms (texts), and one of
+    Totals hold what is brought forward of batches whose rows `tideline maintain` has erased.
+
+    JSON: stream, totals {sent, rejected, counted, late, corrected, pending, held, unrecoverable, balanced},
+    brought_forward (the same of erased batches, and their number: batches), gaps [{generation, first, last}], alarms
+    (texts), and one of
 
     batches [{generation, batch, recorded, offsets {partition: [start, end)}, sent, rejected, counted, late, corrected,
     pending, held, unrecoverable, balanced, late_watermark (L), watermark (E; both null before the first), source
@@ -86,6 +89,7 @@ def _as_dict(name: str, books: StreamLedger, by: By, last: int, event_time: bool
     found: dict[str, object] = {
         "stream": name,
         "totals": books_as_dict(books.totals),
+        "brought_forward": {"batches": books.erased.batches, **books_as_dict(books.erased.books)},
         "gaps": [asdict(gap) for gap in books.gaps],
         "alarms": books.alarms(),
     }
@@ -114,6 +118,9 @@ def _show(books: StreamLedger, by: By, last: int, event_time: bool) -> None:
         out.print(_gap_text(gap), style="yellow")
     for alarm in books.alarms():
         out.print(f"ALARM: {alarm}", style="red")
+    if books.erased.batches:
+        said = totals_text(books.erased.books)
+        out.print(f"brought forward of {books.erased.batches} batches whose rows are erased: {said}")
     out.print(totals_text(books.totals))
 
 

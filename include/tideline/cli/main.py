@@ -25,6 +25,7 @@ MODULES = (
     "reconcile_command",
     "verify_command",
     "backfill_command",
+    "maintain_command",
     "ledger_commands",
     "explain_command",
     "lateness_commands",

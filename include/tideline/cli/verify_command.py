@@ -42,9 +42,10 @@ def verify(
     read, so a fault in the ledger can go unseen, and conservation is not checked.
 
     JSON: stream, holds, pinned {generation, batch}, metrics {name: {windows, rows, differences, pending}},
-    conservation {events, counted, rejected, late, corrected, unrecoverable, replayable, unchecked_windows, holds}
-    (null for a sample), differences [{metric, window_start, key, column, expected, found}] (of the first 20 rows of
-    each metric that differ); of a sample also sample {drawn, windows, unchecked, seed, records_read}.
+    conservation {events, counted, rejected, late, corrected, unrecoverable, replayable, unchecked_windows,
+    expired_windows, expired_until (null: none), holds} (null for a sample), differences [{metric, window_start, key,
+    column, expected, found}] (of the first 20 rows of each metric that differ); of a sample also sample {drawn,
+    windows, unchecked, seed, records_read}.
     """
     from tideline.verify import verify_stream
     from tideline.verify.sample import verify_stream_sample
@@ -123,6 +124,11 @@ def show_report(report: VerifyReport) -> None:
         out.print(f"{books['unrecoverable']} late events lie in windows that cannot be corrected any more")
     if report.unchecked:
         out.print(f"{report.unchecked} windows unchecked: Kafka no longer has all of their events")
+    if report.expired.windows:
+        out.print(
+            f"{report.expired.windows} windows that end up to {report.expired.until} have expired: what they were made "
+            "of is erased, and their rows stay as they are"
+        )
     if report.replayable:
         out.print(f"{report.replayable} rejects are events today: `tideline rejects {report.stream} --replay`")
     _show_verdict(report.stream, report.holds, report.pinned)

@@ -1,8 +1,8 @@
 """Do the published counts tie to the ledger? For each closed window, without Kafka.
 
 The ledger says how many events of each pane every batch read; a window that lost none of them, or got them all back,
-must count as many. Left out are windows of which that cannot be said: open, pending, held, in doubt, unrecoverable, or
-touched by a batch that is not published yet.
+must count as many. Left out are windows of which that cannot be said: open, pending, held, in doubt, unrecoverable,
+expired, or touched by a batch that is not published yet.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _windows(
     sums = published.group_by("window_end").aggregate([(counted.column, "sum")])
     ends = sums["window_end"].cast(pa.int64()).to_pylist()
     for end, found in zip(ends, sums[f"{counted.column}_sum"].to_pylist(), strict=True):
-        known = eras[-1].bounds.hold(end) and counts_every_event(eras, (counted.metric, end))
+        known = eras[-1].kept.hold(end) and counts_every_event(eras, (counted.metric, end))
         if known and end not in left_out and (counted.metric, end) not in marked:
             yield {
                 "metric": counted.metric,

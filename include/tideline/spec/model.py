@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from math import gcd
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tideline.durations import format_duration
 from tideline.isolation import Isolation
@@ -226,15 +227,43 @@ class Driven(Model):
     launcher: Literal["local"] = "local"
 
 
+def _needs(metrics: dict[str, Metric], watermark: int, late_data: LateData) -> Iterator[tuple[int, str]]:
+    """How long (ms) what the tables are made of is needed at least, and what for."""
+    for name, metric in metrics.items():
+        delay = watermark if metric.watermark is None else metric.watermark
+        yield metric.window + delay, f"a window of {name}, with its watermark delay,"
+    yield late_data.reconcile, "the time from one reconciliation to the next"
+    if late_data.alert is not None:
+        yield late_data.alert.within, "what late_data.alert counts within"
+
+
 class StreamSpec(Driven):
-    """A stream of metrics: one topic in, one table a metric out."""
+    """A stream of metrics: one topic in, one table a metric out.
+
+    `keep`: how long what the tables are made of is kept behind them; without it for ever.
+    """
 
     source: Source
     watermark: Duration
     metrics: Annotated[dict[Column, Metric], Field(min_length=1)]
     detectors: dict[Column, Detector] = Field(default={})
     late_data: LateData = LateData()
+    keep: Annotated[Duration, Field(gt=0)] | None = None
     sinks: tuple[Sink, ...] = ()
+
+    @field_validator("keep")
+    @classmethod
+    def _is_longer_than_what_is_needed(cls, keep: int | None, info: ValidationInfo) -> int | None:
+        known = info.data
+        if keep is None or not {"metrics", "watermark", "late_data"} <= known.keys():
+            return keep
+        needed, what = max(_needs(known["metrics"], known["watermark"], known["late_data"]))
+        if keep <= needed:
+            raise ValueError(
+                f"{format_duration(keep)} is too short: {what} takes {format_duration(needed)}, and what is kept must "
+                "last longer"
+            )
+        return keep
 
     @property
     def topic(self) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import pyarrow.compute as pc
+from pyarrow.dataset import Dataset
 
 from tideline.engine.cells import connect
 from tideline.ledger_view import Account
-from tideline.tables.delta import exists, open_dataset
-from tideline.tables.schemas import LEDGER_KIND, StreamTables
+from tideline.tables.schemas import LEDGER_KIND
 
 _COLUMNS: Final = {
     "version": pc.field("version"),
@@ -25,11 +25,8 @@ select version, epoch_ms(batch_at),
 from read order by version"""
 
 
-def read_accounts(tables: StreamTables) -> list[Account]:
-    """Every ledgered batch's totals, oldest first."""
-    if not exists(tables.parts):
-        return []
-    dataset = open_dataset(tables.parts)
+def accounts_of(parts: Dataset) -> list[Account]:
+    """Every ledgered batch's totals, oldest first, from the rows of `parts`."""
     connection = connect()
-    connection.register("read", dataset.to_table(columns=_COLUMNS, filter=pc.field("kind") == LEDGER_KIND))
+    connection.register("read", parts.to_table(columns=_COLUMNS, filter=pc.field("kind") == LEDGER_KIND))
     return [Account(*row) for row in connection.sql(_SUMS).fetchall()]

@@ -12,14 +12,16 @@ from typing import TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
+from pyarrow.dataset import Dataset
 
 from tideline.engine.slots import slot_columns, stream_plans
-from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era, with_spec
+from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era, with_horizon, with_spec
 from tideline.lateness import EVERY_WINDOW
 from tideline.ledger import Corrected, LedgerRow, from_struct
 from tideline.spec.model import StreamSpec
 from tideline.tables.corrections import read_dealt_with
 from tideline.tables.delta import dataset_of, exists, open_dataset, statistics_of
+from tideline.tables.erased import erasures_of, last_of, read_horizon
 from tideline.tables.schemas import (
     CUT_KIND,
     LEDGER_KIND,
@@ -51,17 +53,21 @@ def read_cuts(tables: StreamTables) -> list[Cut]:
 
 
 def read_eras(tables: StreamTables, spec: StreamSpec) -> tuple[Era, ...]:
-    """The eras that the cuts make; before the first cut the given spec owns every window."""
-    return with_spec(eras_of(read_cuts(tables)), spec) or only_era(spec)
+    """The eras that the cuts make, and the horizon; before the first cut the given spec owns every window."""
+    return with_horizon(with_spec(eras_of(read_cuts(tables)), spec) or only_era(spec), read_horizon(tables))
 
 
 def read_ledger(tables: StreamTables, after: int = -1, late_only: bool = False) -> list[LedgerRow]:
     """Ledger rows of versions above `after`, oldest first; `late_only` leaves out batches that dropped nothing."""
+    return ledger_of(open_dataset(tables.parts), after, late_only) if exists(tables.parts) else []
+
+
+def ledger_of(parts: Dataset, after: int = -1, late_only: bool = False) -> list[LedgerRow]:
+    """The same of one look at `parts`."""
     conditions = [pc.field("kind") == LEDGER_KIND, pc.field("version") > after]
     if late_only:
         conditions.append(pc.field("late_events") > 0)
-    rows = _read(tables.parts, _all(conditions), ["version", "ledger"])
-    return [] if rows is None else _ledger_rows(rows)
+    return _ledger_rows(parts.to_table(columns=["version", "ledger"], filter=_all(conditions)))
 
 
 def _ledger_rows(rows: pa.Table) -> list[LedgerRow]:
@@ -198,12 +204,18 @@ def read_corrected(tables: StreamTables) -> Corrected:
 
 
 def _dealt_with(tables: StreamTables) -> int:
-    """The version up to which planning need not look; -1 where rows came back that nobody had seen when it was told."""
+    """The version up to which planning need not look: what is erased is dealt with, and else what was told; not where
+    rows came back that nobody had seen then."""
     told = read_dealt_with(tables)
-    if told is None or not exists(tables.parts):
+    if not exists(tables.parts):
         return -1
-    known = (pc.field("kind") == LEDGER_KIND) & (pc.field("version") <= told.version)
-    return told.version if open_dataset(tables.parts).count_rows(filter=known) == told.rows else -1
+    parts = open_dataset(tables.parts)
+    erased = last_of(erasures_of(parts))
+    if told is None or told.version <= erased.last:
+        return erased.last
+    known = (pc.field("version") > erased.last) & (pc.field("version") <= told.version)
+    rows = parts.count_rows(filter=(pc.field("kind") == LEDGER_KIND) & known)
+    return told.version if rows + erased.batches == told.rows else erased.last
 
 
 def read_dropped_groups(tables: StreamTables, eras: Sequence[Era], after: int) -> list[int]:
@@ -230,8 +242,8 @@ def read_groups(path: Path, after_sequence: int, until_sequence: int | None = No
 
 def _of_era(era: Era) -> list[pc.Expression]:
     conditions = [pc.field("version") >= era.first_version]
-    if era.bounds.after_us > EVERY_WINDOW.after_us:
-        conditions.append(pc.field("window_end") > pa.scalar(era.bounds.after_us, TIME))
+    if era.kept.after_us > EVERY_WINDOW.after_us:
+        conditions.append(pc.field("window_end") > pa.scalar(era.kept.after_us, TIME))
     if era.bounds.until_us < EVERY_WINDOW.until_us:
         conditions.append(pc.field("window_end") <= pa.scalar(era.bounds.until_us, TIME))
     return conditions

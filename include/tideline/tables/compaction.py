@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -84,24 +85,33 @@ def vacuum(path: Path) -> int:
     return len(gone)
 
 
-def tidy(tables: StreamTables, metrics: Sequence[str]) -> None:
+def shorten_log(path: Path) -> None:
+    """Sums a table's log up in a checkpoint and removes the entries before it that have had their time."""
+    if exists(path):
+        table = DeltaTable(str(path))
+        table.create_checkpoint()
+        table.cleanup_metadata()
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """Files that were packed into fewer, and files that were deleted."""
+
+    packed: int = 0
+    deleted: int = 0
+
+
+def tidy(tables: StreamTables, metrics: Sequence[str]) -> Tidied:
     """Compacts and vacuums a stream's tables. What another writer is quicker at is left for the next time."""
-    appended = (
-        tables.parts,
-        tables.corrections,
-        tables.overrides,
-        tables.rejects,
-        tables.late_events,
-        tables.late_alerts,
-        tables.anomalies,
-    )
-    for path in (*appended, *(tables.published(name) for name in metrics)):
+    packed = deleted = 0
+    for path in tables.every(metrics):
         try:
-            if path in appended:  # a published hour is one file already
-                compact(path)
-            vacuum(path)
+            if path in tables.appended:  # a published hour is one file already
+                packed += compact(path)
+            deleted += vacuum(path)
         except (DeltaError, OSError) as error:
             log.warning("%s is tidied the next time: %s", path, error)
+    return Tidied(packed, deleted)
 
 
 def tidy_after(batch: int, tables: StreamTables, metrics: Sequence[str]) -> None:

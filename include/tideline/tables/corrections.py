@@ -13,6 +13,7 @@ from tideline.clock import now_ms
 from tideline.engine.relations import restrict
 from tideline.ledger import DealtWith
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, last_version, open_table
+from tideline.tables.erased import require_kept
 from tideline.tables.schemas import BY_COMMIT, CORRECTIONS_WRITER, OVERRIDES_WRITER, StreamTables
 
 _THROUGH = "tideline-corrected-through"
@@ -35,7 +36,7 @@ def commit_corrections(
 ) -> int:
     """Appends the corrections (`group_schema`) of batches that have none yet, in one commit; returns the rows written.
 
-    `through`: with these, all those batches are dealt with.
+    `through`: with these, all those batches are dealt with. HorizonPassed where one is of a window that has expired.
     """
     written = 0
 
@@ -46,6 +47,7 @@ def commit_corrections(
         )
         fresh = restrict(corrections, known, ("version",), present=False)
         written = len(fresh)
+        require_kept(tables.corrections, table, fresh)
         marks = _moved(table, through)
         if written or marks:
             _append(table, fresh, CORRECTIONS_WRITER, marks, clock)
@@ -77,6 +79,7 @@ def commit_overrides(
     """Appends recomputed groups (`group_schema`), and returns how many; the same computed twice is harmless.
 
     `rebuilt`: the generation they begin. Unless it, or a later one, was rebuilt already: then nothing is written.
+    HorizonPassed where one is of a window that has expired.
     """
     if not len(overrides) and rebuilt is None:
         return 0
@@ -84,6 +87,7 @@ def commit_overrides(
     def commit(table: DeltaTable) -> int:
         if rebuilt is not None and (table.transaction_version(_REBUILT) or 0) >= rebuilt:
             return 0
+        require_kept(tables.overrides, table, overrides)
         _append(table, overrides, OVERRIDES_WRITER, {} if rebuilt is None else {_REBUILT: rebuilt}, clock)
         return len(overrides)
 

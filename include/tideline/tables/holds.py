@@ -22,7 +22,8 @@ from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, op
 from tideline.tables.schemas import StreamTables
 
 WRITER: Final = "tideline-held"
-_HOLD, _CORRECTION, _RELEASE = "hold", "correction", "release"
+CORRECTION_KIND: Final = "correction"
+_HOLD, _RELEASE = "hold", "release"
 _SAID: Final = pa.schema([("kind", pa.string()), ("hold", pa.int64()), ("said", pa.string())])
 
 
@@ -81,7 +82,7 @@ def read_released(tables: StreamTables, corrected: Container[int]) -> pa.Table |
 def read_held(tables: StreamTables, numbers: set[int]) -> pa.Table:
     """The corrections (`group_schema`) of these holds."""
     of_holds = pc.field("hold").isin(pa.array(sorted(numbers), pa.int64()))
-    rows = open_dataset(tables.held).to_table(filter=(pc.field("kind") == _CORRECTION) & of_holds)
+    rows = open_dataset(tables.held).to_table(filter=(pc.field("kind") == CORRECTION_KIND) & of_holds)
     return rows.drop_columns(_SAID.names)
 
 
@@ -110,7 +111,7 @@ def _row(kind: str, number: int, said: dict[str, Any]) -> pa.Table:
 
 def _rows(corrections: pa.Table, number: int) -> pa.Table:
     count = len(corrections)
-    named = {"kind": pa.repeat(_CORRECTION, count), "hold": pa.repeat(pa.scalar(number, pa.int64()), count)}
+    named = {"kind": pa.repeat(CORRECTION_KIND, count), "hold": pa.repeat(pa.scalar(number, pa.int64()), count)}
     for name, column in named.items():
         corrections = corrections.append_column(name, column)
     return corrections

@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from tideline.engine.relations import restrict
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, open_table, stamped
-from tideline.tables.schemas import TIME, StreamTables
+from tideline.tables.schemas import TIME, StreamTables, time_sql
 
 LATE_EVENTS_WRITER: Final = "tideline-late-events"
 
@@ -91,6 +91,25 @@ def tell_outcome(tables: StreamTables, versions: Collection[int], outcome: Outco
         table.update(
             updates={"outcome": f"'{outcome}'"},
             predicate=of_batches,
+            commit_properties=stamped(LATE_EVENTS_WRITER, table.version() + 1),
+        )
+
+    commit_on_fresh_handle(tables.late_events, commit)
+
+
+def tell_never(tables: StreamTables, windows: Collection[tuple[int, str, int]]) -> None:
+    """Says of the late events of these windows (version, metric, end in us) that they are unrecoverable."""
+    if not windows or not exists(tables.late_events):
+        return
+    of_windows = " or ".join(
+        f"(version = {version} and metric = '{metric}' and window_end = {time_sql(end)})"
+        for version, metric, end in sorted(windows)
+    )
+
+    def commit(table: DeltaTable) -> None:
+        table.update(
+            updates={"outcome": f"'{Outcome.UNRECOVERABLE}'"},
+            predicate=of_windows,
             commit_properties=stamped(LATE_EVENTS_WRITER, table.version() + 1),
         )
 

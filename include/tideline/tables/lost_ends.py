@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from tideline.gaps import Gap
 from tideline.generations import Cut
-from tideline.ledger import ends_of
+from tideline.ledger import LedgerRow, ends_of
 from tideline.tables.books import corrected_versions, read_part_versions, read_rows
 from tideline.tables.schemas import StreamTables
 from tideline.versions import batch_of, generation_of, version_of
@@ -24,14 +24,21 @@ def begins_beyond(starts: Mapping[int, int], ends: Mapping[int, int]) -> bool:
     return any(start > ends.get(partition, 0) for partition, start in starts.items())
 
 
-def find_lost_ends(tables: StreamTables, cuts: Sequence[Cut], versions: Iterable[int]) -> dict[Gap, Cut]:
+def find_lost_ends(
+    tables: StreamTables, cuts: Sequence[Cut], versions: Iterable[int], erased: LedgerRow | None = None
+) -> dict[Gap, Cut]:
     """Gaps at the ends of generations, oldest first, each with the cut at whose starts the reading went on.
 
-    `versions` are those of the ledger, read after the cuts. A gap ends with the last batch of which something is left.
+    `versions` are those of the ledger, read after the cuts; up to the `erased` row none is missing. A gap ends with the
+    last batch of which something is left.
     """
-    last = {generation_of(version): version for version in sorted(versions)}
+    kept = [version for version in versions if erased is None or version > erased.version]
+    bound = [] if erased is None else [erased]
+    last = {generation_of(version): version for version in [*(row.version for row in bound), *sorted(kept)]}
+    cuts = [cut for cut in cuts if erased is None or cut.generation >= erased.generation]
     begun = {cut.generation: cut.starts for cut in cuts}
-    ends = {row.generation: {**begun[row.generation], **ends_of(row)} for row in read_rows(tables, last.values())}
+    rows = [*bound, *read_rows(tables, set(last.values()) & set(kept))]
+    ends = {row.generation: {**begun.get(row.generation, {}), **ends_of(row)} for row in rows}
     found: dict[Gap, Cut] = {}
     reach: Mapping[int, int] = {}
     for cut, following in reversed(list(pairwise(cuts))):

@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from tideline.engine.cells import GROUP
 from tideline.engine.publish import Publisher
 from tideline.engine.relations import restrict, within
-from tideline.generations import Era, eras_of, with_spec
+from tideline.generations import Era, eras_of, with_horizon, with_spec
 from tideline.ledger import LedgerRow
 from tideline.tables.books import Inputs, read_cuts, read_groups, read_inputs, read_last_row
 from tideline.tables.delta import Superseded, last_version, stamp
 from tideline.tables.detection import Detection
+from tideline.tables.erased import read_horizon
 from tideline.tables.published import Claim, Published, write_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, TIME, StreamTables
 from tideline.troubles import ANOMALIES_PART, Attempt, must, table_part
@@ -58,7 +59,7 @@ class Publication:
         last = read_last_row(self._tables)
         found = []
         for era in self._eras:
-            added = within(corrections, era.bounds).filter(pc.field("version") >= era.first_version)
+            added = within(corrections, era.kept).filter(pc.field("version") >= era.first_version)
             if len(added):
                 inputs = self._inputs(era, added)
                 own = added.select([name for name in inputs.corrections.column_names if name in added.column_names])
@@ -120,6 +121,7 @@ class Publication:
         eras = with_spec(eras_of(read_cuts(self._tables)), self._eras[-1].spec)
         if not eras or eras[-1].last <= self._eras[-1].last:
             return self
+        eras = with_horizon(eras, read_horizon(self._tables))
         return Publication(self._tables, eras, attempt=self._attempt, failed=self.failed)
 
     def _write(self, groups: pa.Table, wrong: pa.Table | None) -> tuple[int, pa.Table]:
@@ -127,7 +129,7 @@ class Publication:
         last = read_last_row(self._tables)
         changed, behind = 0, [_SEEN_SCHEMA.empty_table()]
         for era in self._eras:
-            of_era = within(groups, era.bounds)
+            of_era = within(groups, era.kept)
             for name, written in self._publish_era(era, of_era, last, wrong).items():
                 changed += written.changed
                 behind.append(named(written.undecided, name).select(_SEEN_SCHEMA.names).cast(_SEEN_SCHEMA))

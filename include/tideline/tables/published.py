@@ -7,7 +7,7 @@ follows the rows of those hours, not the days that the table holds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,9 +18,10 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from tideline.engine.publish import published_schema
+from tideline.engine.relations import within
 from tideline.errors import UserError
 from tideline.generations import Era
-from tideline.lateness import EVERY_WINDOW
+from tideline.lateness import EVERY_WINDOW, Bounds
 from tideline.spec.model import StreamSpec
 from tideline.tables.delta import (
     Superseded,
@@ -32,6 +33,7 @@ from tideline.tables.delta import (
     open_dataset,
     stamped,
 )
+from tideline.tables.erased import horizon_of
 from tideline.tables.newer import SEEN, Decision, decide
 from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables
 from tideline.versions import version_of
@@ -60,6 +62,10 @@ class Closing:
         """The hours in which the windows begin."""
         return {hour_of(end - self.window_ms * 1000) for end in self.ends_us}
 
+    def after(self, horizon_us: int) -> Closing:
+        """Those that have not expired."""
+        return replace(self, ends_us=frozenset(end for end in self.ends_us if end > horizon_us))
+
 
 NOTHING_CLOSES: Final = Closing(frozenset(), 0)
 
@@ -84,6 +90,10 @@ class Claim:
         ends_later = pc.greater(rows["window_end"].cast(pa.int64()), self.after_us)
         return pc.and_(ends_later, pc.less(rows["part_version"], self.first_version))
 
+    def after(self, horizon_us: int) -> Claim:
+        """What it claims of windows that have not expired."""
+        return replace(self, after_us=max(self.after_us, horizon_us))
+
 
 NO_CLAIM: Final = Claim(EVERY_WINDOW.after_us, 0, 1 << 62)
 
@@ -97,6 +107,28 @@ class Published:
 
     changed: int
     undecided: pa.Table
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """What a writer wants of a table: rows, rows of groups that vanish, windows that close, and by which claim."""
+
+    rows: pa.Table
+    gone: pa.Table
+    closing: Closing
+    claim: Claim
+
+    @property
+    def hours(self) -> set[str]:
+        return _hours(self.rows, self.gone) | self.closing.hours()
+
+    def after(self, horizon_us: int | None) -> _Offer:
+        """The same of windows that have not expired: what the others were made of is gone, so their rows stay."""
+        if horizon_us is None:
+            return self
+        kept = Bounds(horizon_us, EVERY_WINDOW.until_us)
+        rows, gone = within(self.rows, kept), within(self.gone, kept)
+        return _Offer(rows, gone, self.closing.after(horizon_us), self.claim.after(horizon_us))
 
 
 def write_published(
@@ -113,7 +145,8 @@ def write_published(
 
     The groups of `gone` (rows of the same columns) vanish by the same rule, and windows of `closing` are closed. What
     is stale by the `claim`, or is still as `wrong` (columns `SEEN`) tells, gives way to anything. The driver gives its
-    batch's `version`, which the table remembers as published unless a group is undecided; other writers give none.
+    batch's `version`, which the table remembers as published unless a group is undecided; other writers give none. Rows
+    of windows that have expired stay as they are.
     Superseded if a generation that the claim does not know has written; UserError if a column's type would change.
     """
     gone = rows.slice(0, 0) if gone is None else gone
@@ -124,14 +157,16 @@ def write_published(
     def commit(table: DeltaTable) -> Published:
         last = _last_published(table, path, claim)
         schema = _united(path.name, _schema(table), rows.schema)
-        hours = _hours(rows, gone) | closing.hours()
-        old = conform(dataset_of(path, table, in_hours(hours)).to_table(), schema)
+        offer = _Offer(rows, gone, closing, claim).after(horizon_of(table))
+        if not offer.hours:
+            return nothing
+        old = conform(dataset_of(path, table, in_hours(offer.hours)).to_table(), schema)
         decision = decide(
             old,
-            conform(rows, schema),
-            conform(gone, schema),
-            closing=closing.ends_us,
-            stale=claim.stale(old),
+            conform(offer.rows, schema),
+            conform(offer.gone, schema),
+            closing=offer.closing.ends_us,
+            stale=offer.claim.stale(old),
             clear=last >= claim.first_version,  # then they were cleared: a writer who did not know left them
             wrong=wrong,
         )
@@ -150,14 +185,17 @@ def _last_published(table: DeltaTable, path: Path, claim: Claim) -> int:
     return last
 
 
-def clear_stale(path: Path, claim: Claim, version: int) -> int:
+def clear_stale(path: Path, known: Claim, version: int) -> int:
     """Removes every stale row, and keeps writers out who do not know the generation whose cut has this version.
 
-    Returns the rows removed; what was written from newer inputs stays, so that it may be done at any time.
+    Returns the rows removed; what was written from newer inputs stays, so that it may be done at any time. So do rows
+    of windows that have expired.
     """
 
     def commit(table: DeltaTable) -> int:
-        last = _last_published(table, path, claim)
+        last = _last_published(table, path, known)
+        horizon = horizon_of(table)
+        claim = known if horizon is None else known.after(horizon)
         ends_later = pc.field("window_end") > pa.scalar(claim.after_us, TIME)
         found = dataset_of(path, table).to_table(
             columns=[HOUR], filter=ends_later & (pc.field("part_version") < claim.first_version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ TIME: Final = pa.timestamp("us", "UTC")
 PART_KIND: Final = "part"
 LEDGER_KIND: Final = "ledger"
 CUT_KIND: Final = "cut"
+ERASED_KIND: Final = "erased"
 PARTS_WRITER: Final = "tideline-parts"
 CORRECTIONS_WRITER: Final = "tideline-corrections"
 OVERRIDES_WRITER: Final = "tideline-overrides"
@@ -29,6 +31,11 @@ _SLOT_TYPES: Final = {
     SlotKind.MAX: pa.int64(),
     SlotKind.SET: pa.list_(pa.string()),
 }
+
+
+def time_sql(us: int) -> str:
+    """A time (us) as a predicate of delta-rs compares it with a column of type `TIME`."""
+    return f"arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,16 @@ class StreamTables:
     def published(self, metric: str) -> Path:
         return self.root / metric
 
+    @property
+    def appended(self) -> tuple[Path, ...]:
+        """All but the published tables."""
+        beside = (self.rejects, self.late_events, self.late_alerts, self.anomalies, self.unrecoverable, self.held)
+        return self.parts, self.corrections, self.overrides, *beside
+
+    def every(self, metrics: Iterable[str]) -> tuple[Path, ...]:
+        """All tables of a stream with these metrics."""
+        return (*self.appended, *map(self.published, metrics))
+
 
 def slot_fields(slots: list[str]) -> list[pa.Field]:
     return [pa.field(column, _SLOT_TYPES[slot_kind(column)]) for column in slots]
@@ -99,7 +116,8 @@ def group_schema(slots: list[str]) -> pa.Schema:
 
 
 def part_schema(slots: list[str]) -> pa.Schema:
-    """A row of `parts`: a group as of a batch (`kind` part), a batch's ledger row, or the cut of a generation."""
+    """A row of `parts`: a group as of a batch (`kind` part), a batch's ledger row, the cut of a generation, or what was
+    erased (`tideline.tables.erased`)."""
     return pa.schema(
         [
             pa.field("kind", pa.string()),

@@ -1,4 +1,4 @@
-"""The table `unrecoverable`: windows of batches that can never be corrected, since Kafka removed what they need.
+"""The table `unrecoverable`: windows of batches that can never be corrected, and why.
 
 Marks of a batch are committed before its corrections. A run that was killed in between is repeated, and may then mark
 more; a mark that is there already is not written again.
@@ -17,7 +17,7 @@ from deltalake import DeltaTable, write_deltalake
 from tideline.engine.relations import restrict
 from tideline.tables.delta import commit_on_fresh_handle, dataset_of, exists, open_dataset, open_table, stamped
 from tideline.tables.schemas import TIME, StreamTables
-from tideline.unrecoverable import Unrecoverable, standing
+from tideline.unrecoverable import GONE, Unrecoverable, standing
 
 WRITER: Final = "tideline-unrecoverable"
 SCHEMA: Final = pa.schema(
@@ -30,8 +30,10 @@ SCHEMA: Final = pa.schema(
         ("start", pa.int64()),
         ("end", pa.int64()),
         ("events", pa.int64()),
+        ("reason", pa.string()),
     ]
 )
+_OF_WINDOW: Final = ("version", "metric", "window_end")
 _SAME: Final = ("version", "metric", "window_end_us", "partition", "pane")
 
 
@@ -48,7 +50,7 @@ def commit_unrecoverable(tables: StreamTables, marks: Sequence[Unrecoverable]) -
         written = len(fresh)
         if fresh:
             properties = stamped(WRITER, table.version() + 1)
-            write_deltalake(table, _to_rows(fresh), mode="append", commit_properties=properties)
+            write_deltalake(table, _to_rows(fresh), mode="append", schema_mode="merge", commit_properties=properties)
         return True
 
     open_table(tables.unrecoverable, SCHEMA, [])
@@ -58,7 +60,12 @@ def commit_unrecoverable(tables: StreamTables, marks: Sequence[Unrecoverable]) -
 
 def withhold(corrections: pa.Table, marks: Sequence[Unrecoverable]) -> pa.Table:
     """The corrections without those of marked windows, whatever the key."""
-    return restrict(corrections, _to_rows(marks), ("version", "metric", "window_end"), present=False)
+    return restrict(corrections, _to_rows(marks), _OF_WINDOW, present=False)
+
+
+def withheld(rows: pa.Table, marks: Sequence[Unrecoverable]) -> pa.Table:
+    """The other ones."""
+    return restrict(rows, _to_rows(marks), _OF_WINDOW)
 
 
 def read_unrecoverable(tables: StreamTables) -> tuple[Unrecoverable, ...]:
@@ -85,7 +92,12 @@ def _marks(tables: StreamTables, table: DeltaTable, versions: set[int] | None = 
     rows = dataset_of(tables.unrecoverable, table).to_table(filter=where)
     for column in ("window_end", "pane"):
         rows = rows.set_column(rows.schema.get_field_index(column), column, rows[column].cast(pa.int64()))
-    return [Unrecoverable(window_end_us=row.pop("window_end"), **row) for row in rows.to_pylist()]
+    return [_mark(row) for row in rows.to_pylist()]
+
+
+def _mark(row: dict[str, Any]) -> Unrecoverable:
+    """An older version of this software wrote no reason."""
+    return Unrecoverable(window_end_us=row.pop("window_end"), **{**row, "reason": row.get("reason") or GONE})
 
 
 def _to_rows(marks: Sequence[Unrecoverable]) -> pa.Table:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tideline.engine.publish import published_schema
 from tideline.engine.relations import within
+from tideline.generations import unexpired
 from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets, topic_id
@@ -59,13 +60,14 @@ def verify_tables(
     """Compares the tables of a stream with its log, as `read` gives it from the `earliest` offsets on.
 
     Windows that lost an event to retention are counted as unchecked, and their batches' records are not counted.
+    Windows that have expired are left out on all sides, and the books of erased batches are brought forward.
     """
     snapshot = take_snapshot(tables, spec)
     if snapshot is None:
         return _without_ledger(spec, tables)
     ranges = log_ranges(snapshot.ledger, earliest)
     total = sum(end - start for spans in ranges.values() for start, end in spans)
-    gone = unchecked(snapshot.ledger, earliest, holding_windows(snapshot.eras)).windows
+    gone = unexpired(snapshot.eras, unchecked(snapshot.ledger, earliest, holding_windows(snapshot.eras)).windows)
     whole = countable(snapshot.ledger, earliest)
     expected = compute_expected(
         snapshot.eras,
@@ -74,13 +76,23 @@ def verify_tables(
         lambda done: progress(done, total),
         _counted(ranges, whole),
         gone,
-        kept_outside(tables, ranges, snapshot.pinned.version, quarantine),
+        kept_outside(tables, ranges, snapshot.pinned.version, quarantine, snapshot.erased.last),
     )
     refused = frozenset(place for place in snapshot.refused if place[1] >= whole.starts.get(place[0], place[1] + 1))
     kept = Kept(whole.rows, whole.rejects, snapshot.hidden_events(gone), refused)
     reports = _compare_all(snapshot, expected, gone)
     books = _books(snapshot)
-    return VerifyReport(spec.name, snapshot.pinned, reports, expected.log, kept, books, quarantine.records, len(gone))
+    return VerifyReport(
+        spec.name,
+        snapshot.pinned,
+        reports,
+        expected.log,
+        kept,
+        books,
+        quarantine.records,
+        len(gone),
+        snapshot.expired,
+    )
 
 
 def _counted(ranges: OffsetRanges, whole: Countable) -> dict[int, int]:
@@ -92,7 +104,7 @@ def _counted(ranges: OffsetRanges, whole: Countable) -> dict[int, int]:
 def _books(snapshot: Snapshot) -> Books:
     books = keep_books(snapshot.eras, snapshot.ledger, snapshot.corrected)
     corrected = (row for row in snapshot.ledger if row.version in snapshot.corrected)
-    return with_unrecoverable(books, corrected, snapshot.marks, lost_windows(snapshot.eras))
+    return snapshot.erased.books + with_unrecoverable(books, corrected, snapshot.marks, lost_windows(snapshot.eras))
 
 
 def _compare_all(snapshot: Snapshot, expected: Expected, gone: Set[Window]) -> dict[str, MetricReport]:
@@ -102,7 +114,7 @@ def _compare_all(snapshot: Snapshot, expected: Expected, gone: Set[Window]) -> d
     for era, merged, rows in zip(snapshot.eras, snapshot.merged, expected.rows, strict=True):
         revisions = revisions_of(merged)
         for name, found in snapshot.published.items():
-            own = None if found is None else _checked(within(found, era.bounds), name, gone)
+            own = None if found is None else _checked(within(found, era.kept), name, gone)
             if name in rows:
                 reports[name].append(compare(name, rows[name], own, pending, revisions))
             elif own is not None:

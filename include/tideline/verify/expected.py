@@ -97,7 +97,7 @@ class _Batch:
     def __init__(self, era: Era, unchecked: Set[Window]) -> None:
         self._era = era
         self._unchecked = unchecked
-        self._engine = Engine(era.spec, era.bounds)
+        self._engine = Engine(era.spec, era.kept)
         self._engine.load(RECORDS.empty_table())
         self._groups = self._engine.merge(self._engine.cells())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from tideline.ledger import Books, LedgerRow
 from tideline.quarantine import Record
@@ -79,6 +79,18 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Expired:
+    """Published windows that end up to `until` (a time in words, None where none have) and that nothing is left of to
+    check: they stay as they are."""
+
+    windows: int
+    until: str | None
+
+
+NONE_EXPIRED: Final = Expired(0, None)
+
+
+@dataclass(frozen=True)
 class VerifyReport:
     """The verdict on a stream's tables."""
 
@@ -90,6 +102,7 @@ class VerifyReport:
     books: Books
     quarantined: frozenset[Record] = frozenset()
     unchecked: int = 0
+    expired: Expired = NONE_EXPIRED
 
     @property
     def replayable(self) -> int:
@@ -141,6 +154,8 @@ class VerifyReport:
             "unrecoverable": self.books.unrecoverable,
             "replayable": self.replayable,
             "unchecked_windows": self.unchecked,
+            "expired_windows": self.expired.windows,
+            "expired_until": self.expired.until,
             "holds": self.balanced,
             "reason": self.imbalance,
         }

@@ -19,7 +19,7 @@ from tideline.backfill import windows_between
 from tideline.engine.publish import Publisher
 from tideline.engine.slots import slot_columns
 from tideline.errors import UserError
-from tideline.generations import Era
+from tideline.generations import Era, unexpired
 from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_io import earliest_offsets, topic_id
@@ -133,6 +133,7 @@ def verify_sample(
     if snapshot is None:
         raise UserError(f"stream '{spec.name}' has no batch yet", "verify it whole, or wait for its first batch")
     known = known_windows(snapshot, draw.between_us)
+    known = unexpired(snapshot.eras, known)
     gone = known & unchecked(snapshot.ledger, earliest, holding_windows(snapshot.eras)).windows
     windows = known - gone
     if not windows:
@@ -143,7 +144,8 @@ def verify_sample(
     reading = _Reading(read, progress)
 
     def read_all(ranges: OffsetRanges) -> Iterable[pa.Table]:
-        return chain(reading(ranges), kept_outside(tables, ranges, snapshot.pinned.version, quarantine))
+        kept = kept_outside(tables, ranges, snapshot.pinned.version, quarantine, snapshot.erased.last)
+        return chain(reading(ranges), kept)
 
     reports: dict[str, list[MetricReport]] = {name: [] for name in snapshot.published}
     for era, merged in zip(snapshot.eras, snapshot.merged, strict=True):

@@ -13,19 +13,23 @@ from tideline.engine.cells import connect
 from tideline.engine.publish import Publisher
 from tideline.errors import UserError
 from tideline.generations import Era
+from tideline.horizon import NOTHING_ERASED, NOTHING_US, Erasure
 from tideline.lateness import extra_delay_us
 from tideline.ledger import Corrected, LedgerRow
 from tideline.quarantine import Record
 from tideline.recompute import Window
 from tideline.rejects import rejected_until
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import read_corrected, read_eras, read_inputs, read_ledger
-from tideline.tables.delta import last_version
+from tideline.tables.books import ledger_of, read_corrected, read_eras, read_inputs
+from tideline.tables.delta import exists, last_version, open_dataset
+from tideline.tables.erased import erasure_number, erasures_of, last_of, read_horizon
 from tideline.tables.published import read_all_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PARTS_WRITER, TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
+from tideline.times import iso_us
 from tideline.unrecoverable import Unrecoverable
 from tideline.verify.expected import without_windows
+from tideline.verify.report import NONE_EXPIRED, Expired
 
 _PIN_TRIES = 120
 _PIN_PAUSE_S = 0.25
@@ -45,6 +49,17 @@ class Snapshot:
     corrected: Corrected
     refused: frozenset[Record]
     marks: tuple[Unrecoverable, ...]
+    erased: Erasure
+
+    @property
+    def expired(self) -> Expired:
+        """The published windows that are left out."""
+        until_us = self.eras[-1].expired_us
+        if until_us == NOTHING_US:
+            return NONE_EXPIRED
+        ends = (rows["window_end"].cast(pa.int64()) for rows in self.published.values() if rows is not None)
+        count = sum(len(pc.unique(each.filter(pc.less_equal(each, until_us)))) for each in ends)
+        return Expired(count, iso_us(until_us))
 
     @property
     def pinned(self) -> LedgerRow:
@@ -63,12 +78,14 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
     """
     for attempt in range(_PIN_TRIES):
         before = _inputs(tables)
-        eras, ledger = read_eras(tables, spec), tuple(read_ledger(tables))
+        eras, (erased, ledger) = read_eras(tables, spec), _ledger(tables)
         if not ledger:
             return None
         merged = tuple(merge_inputs(tables, era) for era in eras)
         corrected = read_corrected(tables)
         published = read_all_published(tables, sorted({name for era in eras for name in era.spec.metrics}))
+        refused = rejected_until(tables, ledger[-1].version, erased.last)
+        marks = read_unrecoverable(tables)
         is_pinned = before == _inputs(tables)
         if is_pinned and is_published(eras, merged, published, ledger[-1]):
             break
@@ -76,8 +93,15 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
             time.sleep(_PIN_PAUSE_S)
     if not is_pinned:
         raise UserError(f"the tables of '{spec.name}' change faster than they can be read", "verify again, or stop it")
-    refused = rejected_until(tables, ledger[-1].version)
-    return Snapshot(eras, ledger, merged, published, corrected, refused, read_unrecoverable(tables))
+    return Snapshot(eras, ledger, merged, published, corrected, refused, marks, erased)
+
+
+def _ledger(tables: StreamTables) -> tuple[Erasure, tuple[LedgerRow, ...]]:
+    """What is erased and what is there, by one look."""
+    if not exists(tables.parts):
+        return NOTHING_ERASED, ()
+    parts = open_dataset(tables.parts)
+    return last_of(erasures_of(parts)), tuple(ledger_of(parts))
 
 
 def merge_inputs(tables: StreamTables, era: Era) -> pa.Table:
@@ -87,13 +111,14 @@ def merge_inputs(tables: StreamTables, era: Era) -> pa.Table:
 
 
 def _inputs(tables: StreamTables) -> tuple[int | None, ...]:
-    """What changes when a batch, a correction or an override is committed."""
+    """What changes when a batch, a correction or an override is committed, or something is erased."""
     writers = {
         tables.parts: PARTS_WRITER,
         tables.corrections: CORRECTIONS_WRITER,
         tables.overrides: OVERRIDES_WRITER,
     }
-    return tuple(last_version(path, writer) for path, writer in writers.items())
+    written = (last_version(path, writer) for path, writer in writers.items())
+    return (*written, read_horizon(tables), erasure_number(tables))
 
 
 def is_published(

@@ -86,7 +86,7 @@ def test_the_ledger_shows_the_last_batches_and_balanced_totals(home: Home) -> No
 )
 def test_the_ledger_as_json_has_totals_gaps_and_one_division(home: Home, by: str, key: str, count: int) -> None:
     found = run_json(home, "ledger", "small", "--by", by)
-    assert sorted(found) == sorted(["stream", "totals", "gaps", "alarms", key])
+    assert sorted(found) == sorted(["stream", "totals", "brought_forward", "gaps", "alarms", key])
     assert (len(found[key]), found["totals"]["late"], found["totals"]["pending"]) == (count, 2, 1)
 
 

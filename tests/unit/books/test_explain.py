@@ -26,7 +26,7 @@ from tideline.subjects import find_subject
 from tideline.tables.delta import open_dataset
 from tideline.tables.published import Closing, read_published
 from tideline.tables.unrecoverable import commit_unrecoverable
-from tideline.unrecoverable import Unrecoverable
+from tideline.unrecoverable import GONE, Unrecoverable
 
 COUNT = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
 
@@ -200,7 +200,7 @@ def test_what_kafka_no_longer_holds_is_told_until_an_override_has_it(tmp_path: P
     player = played(tmp_path)
     version = player.books.ledger[-1].version
     commit_unrecoverable(player.tables, [Unrecoverable(version, "counts", 10_000_000, 0, 0, 5, 6, 1)])
-    assert explained(player).lost == ((version, Place(0, 5, 5, 1)),)
+    assert explained(player).lost == ((version, Place(0, 5, 5, 1), GONE),)
     recompute(player)
     assert explained(player).lost == ()
 

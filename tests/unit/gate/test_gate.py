@@ -191,6 +191,6 @@ def test_nothing_to_release_is_told_before_the_first_hold(tmp_path: Path) -> Non
     player = played(tmp_path)
     with pytest.raises(UserError, match="small has no hold 1"):
         release_in(player.tables, player.eras, 1, Release("ada", 7), clock)
-    assert carry_out_releases(player.tables, clock) == 0
+    assert carry_out_releases(player.tables, player.eras, clock) == 0
     assert not len(read_corrections(player.tables, player.spec))
     assert not read_corrected(player.tables).versions

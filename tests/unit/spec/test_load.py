@@ -130,6 +130,20 @@ def test_the_bundled_specs_load() -> None:
         ("name: shop", "name: shop\nlate_data: {reconcile: 0 s}", "0 s", "this must be more than 0", ""),
         (
             "name: shop",
+            "name: shop\nkeep: 10 minutes",
+            "10 minutes",
+            "10 minutes is too short",
+            "the time from one reconciliation to the next takes 10 minutes",
+        ),
+        (
+            "watermark: 5 minutes",
+            "watermark: 2 hours\nkeep: 1 hour",
+            "1 hour",
+            "1 hour is too short",
+            "a window of traffic, with its watermark delay, takes 121 minutes",
+        ),
+        (
+            "name: shop",
             "name: shop\nlate_data: {alert: {key: usr_id, more_than: 5, within: 1 hour}}",
             "usr_id",
             "there is no column 'usr_id'",
