@@ -5,10 +5,10 @@ late events and ledger rows behind windows that have expired are erased, and the
 published rows stay as they are. Then small files become few, and files that no snapshot of the last hour holds are
 deleted. It runs beside drivers and reconciliations, and asks no broker.
 
-**When it fails:** nothing is half done that the next run does not complete. A table whose rows are not what their inputs
-give is not erased from: `tideline verify` names the rows, `backfill_stream` computes them again. What holds a stream's
-erasure back, such as corrections that wait for a person, is in the task's log, and `tideline maintain NAME --dry-run`
-tells it at any time.
+**When it fails:** nothing is half done that the next run does not complete. A table whose rows are not what their
+inputs give is not erased from: `tideline verify` names the rows, `backfill_stream` computes them again. What holds a
+stream's erasure back, such as corrections that wait for a person, is in the task's log, and
+`tideline maintain NAME --dry-run` tells it at any time.
 """
 
 from __future__ import annotations
