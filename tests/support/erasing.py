@@ -8,14 +8,16 @@ from typing import Any
 from support.late_player import reconcile
 from tideline.bench.player import Player
 from tideline.erase import Place, Removed, erase
+from tideline.gaps import Gap, find_gaps
 from tideline.horizon import Horizon
 from tideline.ledger import Books
 from tideline.ledger_view import Fate, fate_of, fates_of, sum_books
 from tideline.spec.model import StreamSpec
 from tideline.tables.accounts import accounts_of
-from tideline.tables.books import ledger_of, read_corrected
+from tideline.tables.books import ledger_of, read_corrected, read_cuts, read_versions
 from tideline.tables.delta import open_dataset
-from tideline.tables.erased import erasures_of, last_of
+from tideline.tables.erased import erasures_of, last_of, read_erased
+from tideline.tables.lost_ends import find_lost_ends
 from tideline.tables.published import read_published
 from tideline.tables.unrecoverable import read_unrecoverable
 from tideline.verify import verify_tables
@@ -75,7 +77,15 @@ def verified(player: Player) -> VerifyReport:
     report = verify_tables(player.tables, player.spec, player.read, quarantine=player.quarantine)
     assert report.holds, report.as_dict()
     assert report.books == totals(player)
+    assert gaps(player) == []
     return report
+
+
+def gaps(player: Player) -> list[Gap]:
+    """Batches that lack a ledger row, by the numbers and the cuts there are."""
+    cuts, versions, erased = read_cuts(player.tables), read_versions(player.tables), read_erased(player.tables)
+    between = find_gaps(versions, cuts[-1].generation, None, erased.last)
+    return [*between, *find_lost_ends(player.tables, cuts, versions, erased.boundary)]
 
 
 def settle(player: Player) -> None:

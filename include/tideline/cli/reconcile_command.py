@@ -30,8 +30,8 @@ def reconcile(
     """Find what the watermark dropped, by Kafka offset, and correct the windows it belongs to.
 
     JSON: stream, batches, late_events, records_read, corrections, rows_published, unrecoverable (windows that a batch
-    never corrects, by pane: Kafka no longer has their events), held (corrections that the gate did not let through);
-    of a dry run: stream, batches, windows, late_events, records.
+    never corrects, by pane: Kafka no longer has their events, or the window had expired), held (corrections that the
+    gate did not let through); of a dry run: stream, batches, windows, late_events, records.
 
     Exit 1 when the gate held corrections back: `tideline holds NAME list` says why.
     """

@@ -19,14 +19,20 @@ from support.erasing import (
     totals,
     verified,
 )
+from support.held import refuse
 from support.late_player import reconcile
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows
+from tideline.begin import SpecChanged
 from tideline.bench.player import Player
 from tideline.gaps import find_gaps
+from tideline.holds import Release
+from tideline.home import Home
 from tideline.ledger import Books
-from tideline.reconcile import compute_corrections
+from tideline.reconcile import compute_corrections, compute_in_process, reconcile_books
 from tideline.reconcile_plan import plan_reconcile
+from tideline.release import release_in
+from tideline.stream_books import close_gaps
 from tideline.tables.books import (
     read_corrected,
     read_corrections,
@@ -35,8 +41,9 @@ from tideline.tables.books import (
     read_versions,
 )
 from tideline.tables.corrections import commit_corrections
-from tideline.tables.delta import open_dataset
-from tideline.tables.erased import HorizonPassed, read_erased, read_erasures, read_horizon
+from tideline.tables.delta import open_dataset, stamp
+from tideline.tables.erased import HORIZON, HorizonPassed, read_erased, read_erasures, read_horizon
+from tideline.tables.holds import read_holds
 from tideline.tables.late_events import read_late_events
 from tideline.tables.unrecoverable import read_unrecoverable
 from tideline.versions import version_of
@@ -158,9 +165,6 @@ def test_gaps_are_looked_for_from_the_first_batch_that_is_kept(tmp_path: Path) -
 
 
 def test_a_row_that_is_lost_next_to_what_is_erased_is_written_again(tmp_path: Path) -> None:
-    from tideline.home import Home
-    from tideline.stream_books import close_gaps
-
     player = three_minutes(tmp_path / "tables")
     erase_until(player, 60)
     DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and version = {version_of(1, 4)}")
@@ -178,9 +182,6 @@ def test_who_planned_before_the_horizon_moved_plans_again(tmp_path: Path) -> Non
     plan = plan_reconcile(books.eras, ledger, read_corrected(player.tables))
     corrections = compute_corrections(books.eras, plan, player.read(plan.ranges))[1]
     # The batch came after the look at the tables by which the horizon was decided.
-    from tideline.tables.delta import stamp
-    from tideline.tables.erased import HORIZON
-
     for path in (player.tables.parts, player.tables.corrections, player.tables.overrides):
         if path.exists():
             stamp(path, HORIZON, 60_000_000)
@@ -191,10 +192,6 @@ def test_who_planned_before_the_horizon_moved_plans_again(tmp_path: Path) -> Non
 
 
 def test_a_reconciliation_in_flight_begins_again(tmp_path: Path) -> None:
-    from tideline.reconcile import compute_in_process, reconcile_books
-    from tideline.tables.delta import stamp
-    from tideline.tables.erased import HORIZON
-
     player = three_minutes(tmp_path)
     player.play(log_line(41), log_line(200))
     said: list[str] = []
@@ -321,16 +318,86 @@ def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, number: 
     settle(player)
 
 
-def test_batches_that_came_beside_an_erasure_are_whole(tmp_path: Path) -> None:
+def test_batches_and_reconciliations_beside_an_erasure_are_whole(tmp_path: Path) -> None:
     player = three_minutes(tmp_path)
-    seconds = iter(range(200, 400, 10))
+    seconds, frozen = iter(range(200, 400, 10)), list[object]()
 
-    def drive(_: str) -> None:
+    def drive(name: str) -> None:
         player.play(log_line(next(seconds)), log_line(45), log_line(95))
+        if name != "horizon":  # who knows of no horizon yet corrects [40, 50) until the table of corrections has it
+            reconcile(player)
+        if name == "corrections deleted":
+            frozen.append(published_rows(player, 60))
 
     erase_until(player, 60, drive)
+    (before,) = frozen
+    assert published_rows(player, 60) == before
     settle(player)
+    assert published_rows(player, 60) == before
     assert totals(player).pending == 0
+
+
+@pytest.mark.parametrize("number", range(0, 13, 2))
+def test_a_generation_that_begins_beside_an_erasure_leaves_expired_windows_alone(tmp_path: Path, number: int) -> None:
+    player = three_minutes(tmp_path)
+    before, late, steps = published_rows(player, 60), totals(player).late, list[str]()
+    begun: list[Player] = []
+
+    def begin(name: str) -> None:
+        if len(steps) == number:
+            begun.append(Player(tmp_path, player.spec, 2, log=player.log))
+            begun[0].play(log_line(45), log_line(200))
+        steps.append(name)
+
+    horizon, _ = erase_until(player, 60, begin)
+    (second,) = begun
+    if number == 0:  # the new one counts the event: nothing has expired
+        assert horizon.held_back == ("a generation began meanwhile",)
+        assert (read_horizon(player.tables), totals(second).late) == (None, late)
+        before = published_rows(second, 60)
+    assert published_rows(second, 60) == before
+    settle(second)
+    assert published_rows(second, 60) == before
+
+
+@pytest.mark.parametrize("number", range(0, 13, 3))
+def test_two_erasures_at_once_are_one(tmp_path: Path, number: int) -> None:
+    player = three_minutes(tmp_path)
+    before, books, steps = published_rows(player), totals(player), list[str]()
+
+    def other(name: str) -> None:
+        steps.append(name)
+        if len(steps) == number + 1:
+            erase_until(player, 90)
+
+    erase_until(player, 60, other)
+    assert (published_rows(player), totals(player)) == (before, books)
+    assert [each.until_us // 1_000_000 for each in read_erasures(player.tables)][-1] == 90
+    verified(player)
+
+
+def test_a_hold_holds_the_horizon_back_until_it_is_released(tmp_path: Path) -> None:
+    player = three_minutes(tmp_path)
+    player.play(log_line(41), log_line(200))
+    reconcile_books(player.books, gate=refuse)
+    assert erase_until(player, 60)[0].until_us == 50_000_000 - 1
+    release_in(player.tables, player.eras, 1, Release("ada", 1), player.clock)
+    settle(player)
+    _, removed = erase_until(player, 160)
+    assert removed.rows["held"] == 4
+    assert [hold.release is not None for hold in read_holds(player.tables)] == [True]
+    settle(player)
+
+
+def test_a_spec_whose_windows_reach_into_what_is_erased_is_refused(tmp_path: Path) -> None:
+    player = three_minutes(tmp_path)
+    erase_until(player, 130)
+    longer = keeping(small_spec(counts=COUNTS, hopping={**HOPPING, "window": "60 seconds"}))
+    with pytest.raises(SpecChanged, match="takes over windows that begin at 1970-01-01T00:01:50Z"):
+        Player(tmp_path, longer, 2, log=player.log)
+    second = Player(tmp_path, keeping(small_spec(counts=COUNTS)), 2, log=player.log)
+    second.play(log_line(210))
+    settle(second)
 
 
 def test_bytes_are_gone_once_no_snapshot_of_the_last_hour_holds_them(tmp_path: Path) -> None:
