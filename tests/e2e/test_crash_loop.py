@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from support.platform import Platform
 from support.questions import Question
 from support.records import CHECKOUT
@@ -14,6 +16,8 @@ from tideline.keeper.lifecycle import Desired, State
 from tideline.registry.requests import Request
 from tideline.registry.store import Registry
 from tideline.spec.job import JobSpec
+
+pytestmark = pytest.mark.slow
 
 STREAM = "flapping"
 JOB = (Path(__file__).parents[1] / "jobs" / "flapping.py").relative_to(CHECKOUT)
