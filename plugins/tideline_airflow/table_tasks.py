@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, BaseOperatorLink, conf
 
 from tideline_airflow.installation import Installation
-from tideline_airflow.tasks import answered_by, failed
+from tideline_airflow.tasks import answered_by, failed, has_begun
 from tideline_airflow.web import data_docs_url
 
 if TYPE_CHECKING:
@@ -208,12 +208,14 @@ def maintain(stream: str, context: Context) -> dict[str, Any]:
 
 
 def streams_of_metrics(wanted: str | None) -> Sequence[str]:
-    """The stream asked for; without one every deployed stream that has metrics."""
+    """The stream asked for; without one every deployed stream that has metrics and has begun its tables."""
     from tideline.keeper.deployed import parse_deployed
     from tideline.spec.job import JobSpec
 
     if wanted:
         return [wanted]
-    with Installation.from_env().registry() as registry:
+    installation = Installation.from_env()
+    with installation.registry() as registry:
         rows = [row for row in registry.streams() if row.epoch]
-    return [row.name for row in rows if not isinstance(parse_deployed(row.spec), JobSpec)]
+    specs = [parse_deployed(row.spec) for row in rows]
+    return [spec.name for spec in specs if not isinstance(spec, JobSpec) and has_begun(installation.home, spec.name)]

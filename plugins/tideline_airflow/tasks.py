@@ -16,6 +16,7 @@ from tideline_airflow.installation import Installation
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from tideline.home import Home
     from tideline.keeper.recording import Caller
     from tideline.registry.store import Registry
 
@@ -156,8 +157,9 @@ def interval_end(context: Context) -> datetime | None:
 
 
 def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: set[str] | None = None) -> list[str]:
-    """The stream asked for, or those that the run's events name; without one every deployed stream, in a scheduled run
-    only those whose interval ends, and none that is just getting a new driver: it needs the machine more."""
+    """The stream asked for, or those that the run's events name; without one every deployed stream that has begun its
+    tables, in a scheduled run only those whose interval ends, and none that is just getting a new driver: it needs the
+    machine more."""
     from tideline.keeper.deployed import parse_deployed
     from tideline.keeper.lifecycle import BETWEEN_DRIVERS
     from tideline.reconcile_plan import is_due
@@ -168,15 +170,25 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
         return [wanted]
     if alarmed:
         return sorted(alarmed)
-    with Installation.from_env().registry() as registry:
+    installation = Installation.from_env()
+    with installation.registry() as registry:
         rows = [row for row in registry.streams() if row.epoch]
     specs = [parse_deployed(row.spec) for row in rows if until is None or row.state not in BETWEEN_DRIVERS]
     return [
         spec.name
         for spec in specs
         if not isinstance(spec, JobSpec)
+        and has_begun(installation.home, spec.name)
         and (until is None or is_due(spec.late_data.reconcile, until, RECONCILE_SCHEDULE_MS))
     ]
+
+
+def has_begun(home: Home, stream: str) -> bool:
+    """Whether a driver of the stream has ever begun its tables: before that there is nothing to correct or to check."""
+    from tideline.tables.delta import exists
+    from tideline.tables.schemas import StreamTables
+
+    return exists(StreamTables(home.tables(stream)).parts)
 
 
 def is_large(stream: str, until: datetime | None) -> bool:

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from airflow.triggers.base import BaseTrigger
 
+from support.records import log_line, small_spec
+from tideline.bench.player import Player
+from tideline.home import Home
 from tideline.keeper.last_words import last_lines
-from tideline_airflow.tasks import alarmed_streams, caller_of, interval_end, streams_to_reconcile
+from tideline_airflow.tasks import alarmed_streams, caller_of, has_begun, interval_end, streams_to_reconcile
 from tideline_airflow.triggers import LateEvents, StreamAlarms, StreamSettles
 
 UNTIL = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
@@ -52,6 +55,13 @@ def test_a_run_by_hand_takes_every_stream(run_type: str, end: datetime | None) -
 @pytest.mark.parametrize(("wanted", "streams"), [("c", ["c"]), (None, ["a", "b"])])
 def test_late_events_take_the_streams_they_name_unless_one_is_asked_for(wanted: str | None, streams: list[str]) -> None:
     assert streams_to_reconcile(wanted, None, {"b", "a"}) == streams
+
+
+def test_a_stream_whose_driver_never_ran_is_left_out(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert not has_begun(home, "small")
+    Player(home.tables("small"), small_spec()).play(log_line(5))
+    assert has_begun(home, "small")
 
 
 @pytest.mark.parametrize("trigger", [StreamAlarms(2.0), LateEvents(2.0), StreamSettles("s", "RUNNING", 5.0, 0.5)])
