@@ -24,13 +24,14 @@ from tideline.keeper.tools import Tools
 from tideline.keeper.witnesses import RealWitnesses
 from tideline.launcher.supervised import SupervisorLauncher
 from tideline.platform.supervisor import Supervisor
+from tideline.platform.waiting import wait_until
 from tideline.registry.requests import Request
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 from tideline.spec.job import Spec
 
 BY = Caller("test")
-DEPLOY_STEPS, RESTART_STEPS = 14, 26
+DEPLOY_STEPS, RESTART_STEPS = 14, 23
 """The calls of registry and launcher that a tick makes for each."""
 _SPEC = """\
 name: {name}
@@ -107,7 +108,7 @@ def kill_the_driver(kept: Kept) -> None:
     tag = f"{kept.name}-e1"
     (process,) = (each for each in psutil.process_iter(["cmdline"]) if tag in (each.info["cmdline"] or []))
     process.kill()
-    process.wait()
+    assert wait_until(lambda: not kept.launcher.observe(kept.name).alive, 30)  # the supervisor looks once a second
 
 
 @pytest.mark.parametrize("after", [False, True])
