@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tideline_airflow.web import PREFIX, LazyApp
+from tideline_airflow.links import PREFIX
+from tideline_airflow.web import LazyApp
 
 
 class TidelinePlugin(AirflowPlugin):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, get_current_context, task
 
 from tideline_airflow.installation import Installation
+from tideline_airflow.links import STREAM_LINKS
 from tideline_airflow.policy import WAITS_AGAIN
 from tideline_airflow.tasks import failed
 from tideline_airflow.triggers import StreamSettles
@@ -26,6 +27,7 @@ class AwaitStream(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("stream",)
+    operator_extra_links = STREAM_LINKS
 
     def __init__(self, *, stream: str, wanted: str, timeout_seconds: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)

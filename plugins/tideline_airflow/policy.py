@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from tideline.spec.load import spec_names
+from tideline_airflow.links import streams_url
 from tideline_airflow.tags import Tag
 
 OWNER = "tideline"
@@ -38,9 +39,9 @@ again."""
 def spec_param() -> Param:
     """A dropdown of the streams that have a spec."""
     names = spec_names()
-    text = "A spec of the spec folder, by its file's name."
+    text = "A spec of the spec folder, by its file's name. " + _all_streams()
     default = names[0] if names else None
-    return Param(default, type="string", enum=names or [""], title="Stream", description=text)
+    return Param(default, type="string", enum=names or [""], title="Stream", description_md=text)
 
 
 def new_generation_param() -> Param:
@@ -58,16 +59,21 @@ def dry_run_param(task_id: str) -> Param:
 def stream_param() -> Param:
     """Any stream's name, with those of the specs as suggestions: a stream may outlive its spec's file."""
     names = spec_names()
-    text = "The name of a stream that was deployed."
+    text = "The name of a stream that was deployed. " + _all_streams()
     return Param(
-        names[0] if names else None, type="string", minLength=1, examples=names, title="Stream", description=text
+        names[0] if names else None, type="string", minLength=1, examples=names, title="Stream", description_md=text
     )
 
 
 def optional_stream_param() -> Param:
     """A stream's name, or nothing for all of them."""
-    text = "Leave it empty for all streams."
-    return Param(None, type=["null", "string"], examples=spec_names(), title="Stream", description=text)
+    text = "Leave it empty for all streams. " + _all_streams()
+    return Param(None, type=["null", "string"], examples=spec_names(), title="Stream", description_md=text)
+
+
+def _all_streams() -> str:
+    """Markdown: a form shows it beside its field."""
+    return f"[All streams]({streams_url()}): their states, Spark UIs, logs and checkpoints."
 
 
 def time_param(title: str, description: str) -> Param:

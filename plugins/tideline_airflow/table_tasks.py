@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, conf
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from tideline_airflow.installation import Installation
+from tideline_airflow.links import data_docs_url
 from tideline_airflow.tasks import answered_by, failed, has_begun
-from tideline_airflow.web import data_docs_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ class DataDocs(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         page = getattr(operator, "page", None)
-        return data_docs_url(conf.get("api", "base_url", fallback=""), operator.stream, page) if page else ""  # type: ignore[attr-defined]
+        return data_docs_url(operator.stream, page) if page else ""  # type: ignore[attr-defined]
 
 
 class ReconcileStream(BaseOperator):
@@ -125,11 +125,7 @@ def question_of(stream: str, number: int, context: Context) -> dict[str, str]:
         hold = hold_numbered(stream, read_holds(StreamTables(Installation.from_env().home.tables(stream))), number)
     except UserError as error:
         raise failed(f"{error.message}: {error.fix}", context) from error
-    links = (
-        []
-        if hold.page is None
-        else [f"[Data Docs]({data_docs_url(conf.get('api', 'base_url', fallback=''), stream, hold.page)})"]
-    )
+    links = [] if hold.page is None else [f"[Data Docs]({data_docs_url(stream, hold.page)})"]
     lines = [
         f"{hold.corrections} corrections of {len(hold.versions)} batches, for {hold.events} late events, are held "
         f"since {iso_ms(hold.at_ms)}: the gate found",

@@ -8,15 +8,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from tideline_airflow.links import DATA_DOCS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fastapi import FastAPI
-    from fastapi.responses import FileResponse
+    from fastapi import FastAPI, Request
+    from fastapi.responses import FileResponse, PlainTextResponse
     from starlette.types import Receive, Scope, Send
 
-PREFIX: Final = "/tideline"
-DATA_DOCS: Final = "/data-docs"
 # Great Expectations' pages name scripts and styles of other hosts, and show what came out of logs: none of it runs.
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; font-src 'self'",
@@ -42,6 +42,10 @@ def new_app(root: Path) -> FastAPI:
     """The app of an installation whose home is `root`."""
     from airflow.api_fastapi.core_api.security import requires_authenticated
     from fastapi import Depends, FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    from tideline.errors import UserError
+    from tideline_airflow.stream_pages import new_router
 
     app = FastAPI(title="Tideline", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -50,6 +54,12 @@ def new_app(root: Path) -> FastAPI:
         """A page of a stream's Data Docs, `index.html` unless it is named."""
         return page_of(root, stream, page or "index.html")
 
+    @app.exception_handler(UserError)
+    def told(request: Request, error: UserError) -> PlainTextResponse:
+        """What is away, such as the database, and what to do."""
+        return PlainTextResponse(f"{error.message}: {error.fix}\n", 503)
+
+    app.include_router(new_router())
     return app
 
 
@@ -68,8 +78,3 @@ def page_of(root: Path, stream: str, page: str) -> FileResponse:
     if not is_ours or not file.is_file():
         raise HTTPException(404, f"stream '{stream}' has no such page")
     return FileResponse(file, headers=_HEADERS)
-
-
-def data_docs_url(base_url: str, stream: str, page: str) -> str:
-    """Where the web server shows a page."""
-    return f"{base_url.rstrip('/')}{PREFIX}{DATA_DOCS}/{stream}/{page}"

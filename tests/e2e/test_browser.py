@@ -32,6 +32,7 @@ from tideline.times import iso
 STREAM = "user-events"
 DAG = "reconcile_late_data"
 HELD = "held-in-browser"
+LINKS = ("Stream", "Spark UI", "Driver log", "Checkpoint")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,37 @@ def test_the_form_offers_the_specs_and_deploys_one(
     row = registry.stream(STREAM)
     assert (row.state, row.epoch, row.asked_by) == (State.STABLE, 1, "admin")
     expect(ui.page.get_by_text("Success", exact=True).first).to_be_visible()
+
+
+def test_form_and_run_lead_to_the_driver(ui: WebUi, api: AirflowApi, whole: Platform) -> None:
+    page = ui.page
+    ui.form("deploy_stream").get_by_role("link", name="All streams").first.wait_for()
+    (run,) = api.call("GET", "/dags/deploy_stream/dagRuns")["dag_runs"]
+    page.goto(f"/dags/deploy_stream/runs/{run['dag_run_id']}/tasks/await_stable")
+    of_task = {name: page.get_by_role("link", name=name, exact=True) for name in LINKS}
+    for link in of_task.values():
+        expect(link).to_be_visible()
+    addresses = {name: str(link.get_attribute("href")) for name, link in of_task.items()}
+
+    page.goto(f"{whole.settings.api_url}/tideline/streams")
+    expect(page.get_by_role("row", name=STREAM)).to_contain_text("STABLE")
+    page.get_by_role("link", name=STREAM, exact=True).click()
+    assert page.url == addresses["Stream"]
+    expect(page.get_by_role("row", name="STABLE").nth(1)).to_contain_text("DEPLOYED")  # the newest transition
+
+    page.get_by_role("link", name="Spark UI").click()
+    expect(page.get_by_text(f"tideline-{STREAM}").first).to_be_visible()
+    page.goto(addresses["Driver log"])
+    expect(page.locator("body")).to_contain_text("batch")
+    seen = page.goto(addresses["Checkpoint"])
+    assert seen is not None
+    checkpoint = seen.json()
+    assert Path(checkpoint["folder"]) == whole.home.stream(STREAM).checkpoint(1)
+    assert checkpoint["generation"] == 1
+
+    missing = page.goto(addresses["Spark UI"].replace(STREAM, "nosuch"))
+    assert missing is not None
+    assert (missing.status, missing.json()["detail"]) == (404, "no stream 'nosuch' was deployed")
 
 
 def test_reconciling_again_from_the_pages_changes_nothing(whole: Platform, ui: WebUi, api: AirflowApi) -> None:
