@@ -97,7 +97,7 @@ def test_form_and_run_lead_to_the_driver(ui: WebUi, api: AirflowApi, whole: Plat
     page = ui.page
     ui.form("deploy_stream").get_by_role("link", name="All streams").first.wait_for()
     (run,) = api.call("GET", "/dags/deploy_stream/dagRuns")["dag_runs"]
-    page.goto(f"/dags/deploy_stream/runs/{run['dag_run_id']}/tasks/await_stable")
+    page.goto(f"/dags/deploy_stream/runs/{run['dag_run_id']}/tasks/await_stable/details")
     of_task = {name: page.get_by_role("link", name=name, exact=True) for name in LINKS}
     for link in of_task.values():
         expect(link).to_be_visible()

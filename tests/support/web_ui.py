@@ -71,8 +71,10 @@ class WebUi:
         group = dialog.get_by_role("group").filter(has=self.page.get_by_text(field, exact=True))
         group.get_by_text("Select date and time").click()
         self.page.get_by_role("textbox", name=field).fill(f"{when:%Y/%m/%d}")
-        self.page.get_by_role("textbox", name="HH:mm").fill(f"{when:%H:%M}")
+        time_of_day = self.page.get_by_role("textbox", name="HH:mm")
+        time_of_day.fill(f"{when:%H:%M}")
         self.page.keyboard.press("Escape")
+        expect(time_of_day).to_have_count(0)  # the next field's would be a second one
         expect(group).to_contain_text(f"{when:%H:%M}")
 
     def clear_run(self, dag_id: str, run_id: str) -> None:
