@@ -18,7 +18,7 @@ SPARK_UI, DRIVER_LOG, CHECKPOINT = "spark-ui", "driver-log", "checkpoint"
 
 def streams_url() -> str:
     """Of the page of all streams."""
-    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PREFIX}{STREAMS}"
+    return f"{_app_url()}{STREAMS}"
 
 
 def stream_url(stream: str, part: str = "") -> str:
@@ -28,7 +28,11 @@ def stream_url(stream: str, part: str = "") -> str:
 
 def data_docs_url(stream: str, page: str) -> str:
     """Of a page of a stream's Data Docs."""
-    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PREFIX}{DATA_DOCS}/{stream}/{page}"
+    return f"{_app_url()}{DATA_DOCS}/{stream}/{page}"
+
+
+def _app_url() -> str:
+    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PREFIX}"
 
 
 class StreamLink(BaseOperatorLink):

@@ -107,7 +107,6 @@ def checkpoint_of(stream: str) -> dict[str, Any]:
 
 
 def _rows() -> list[Mapping[str, Any]]:
-
     installation = Installation.from_env()
     with open_registry(installation.settings) as registry:
         have_ui = {row.name for row in registry.streams() if _ui(row)}
@@ -115,7 +114,6 @@ def _rows() -> list[Mapping[str, Any]]:
 
 
 def _row(stream: str) -> StreamRow:
-
     with open_registry(Installation.from_env().settings) as registry:
         try:
             return registry.stream(stream)
@@ -134,7 +132,6 @@ def _ui(row: StreamRow) -> str | None:
 
 
 def _not_found(stream: str) -> HTTPException:
-
     return HTTPException(404, f"no stream '{stream}' was deployed")
 
 
