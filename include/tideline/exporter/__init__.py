@@ -1,0 +1,1 @@
+"""What Prometheus is told: of each driver by itself, of all streams by the platform."""
