@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -60,8 +60,7 @@ class DriverMetrics:
             self._change(lambda seen: after_progress(seen, progress))
 
     def troubles(self, troubles: Sequence[Trouble]) -> None:
-        failing = {each.part for each in troubles}
-        self._change(lambda seen: replace(seen, parts={part: part in failing for part in self._known | failing}))
+        self._change(lambda seen: replace(seen, parts=self._parts({each.part for each in troubles})))
 
     def log_ends(self, ends: Mapping[int, int] | None) -> None:
         """The end offsets of the topic; None while the broker cannot be asked."""
@@ -78,6 +77,9 @@ class DriverMetrics:
         with self._quietly():
             if self._windows is not None:
                 self._windows.put_before(rows, watermark_ms)
+
+    def _parts(self, failing: Set[str]) -> dict[str, bool]:
+        return {part: part in failing for part in self._known | failing}
 
     def _change(self, change: Callable[[DriverSeen], DriverSeen]) -> None:
         with self._quietly(), self._lock:

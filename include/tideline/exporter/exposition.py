@@ -25,13 +25,13 @@ class Exposition:
         """What was told, in the catalogue's order."""
         return [self._families[series.name] for series in CATALOGUE if series.name in self._families]
 
-    def tell(self, series: Series, value: float | None, keys: Mapping[str, str] = NO_KEYS, **labels: str) -> None:
+    def tell(self, series: Series, value: float | None, keys: Mapping[str, str] = NO_KEYS, /, **labels: str) -> None:
         """One sample; what is not known (None) is not told."""
         all_labels = _checked(series, keys, labels)
         if value is not None:
             self._family(series).add_sample(series.name, all_labels, float(value))
 
-    def tell_seconds(self, series: Series, milliseconds: int | None, **labels: str) -> None:
+    def tell_seconds(self, series: Series, milliseconds: int | None, /, **labels: str) -> None:
         """The same of a time or a span in milliseconds."""
         self.tell(series, None if milliseconds is None else milliseconds / 1000, **labels)
 

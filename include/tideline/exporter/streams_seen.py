@@ -20,6 +20,7 @@ from tideline.registry.rows import StreamRow
 
 FRESH_MS: Final = 15_000
 """A heartbeat that is older tells of a driver that may be gone: it counts only while the registry calls it live."""
+_KINDS: Final[Mapping[str, Kind]] = {kind.value: kind for kind in Kind}
 OUTCOMES: Final = (*(kind.value for kind in FailureClass), REPLACED)
 
 
@@ -59,8 +60,8 @@ def _tell(exposition: Exposition, seen: StreamSeen, now: int) -> None:
     if seen.rules is not None:
         left = seen.rules.in_10_minutes if seen.proved else budget_left(seen.failures, seen.rules, now)
         exposition.tell(series.BUDGET_LEFT, left, stream=stream)
-    exposition.tell_seconds(series.HEARTBEAT, seen.beat and seen.beat.at, stream=stream)
-    exposition.tell(series.STREAM_BACKLOG, seen.sample and seen.sample.backlog, stream=stream)
+    exposition.tell_seconds(series.HEARTBEAT, seen.beat.at if seen.beat else None, stream=stream)
+    exposition.tell(series.STREAM_BACKLOG, seen.sample.backlog if seen.sample else None, stream=stream)
 
 
 def verdict_of(row: StreamRow) -> tuple[Kind, str] | None:
@@ -69,7 +70,7 @@ def verdict_of(row: StreamRow) -> tuple[Kind, str] | None:
         return None
     label = row.reason.partition(": ")[0]
     name = label.removesuffix(" (page)")
-    kind = Kind(name) if name in Kind else Kind.STARTING if row.state is State.STARTING else None
+    kind = _KINDS.get(name, Kind.STARTING if row.state is State.STARTING else None)
     if kind is None:
         return None
     return kind, Severity.PAGE if label != name else "none" if kind in WELL else Severity.WARN

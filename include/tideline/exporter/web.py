@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
 
 from tideline.settings import HOST
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _REUSE: Final = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 METRICS: Final = "/metrics"
+_POLL_S: Final = 0.1
+"""How long a server takes to notice that it is to close."""
 _TIMEOUT_S: Final = 30.0
 """A client that says nothing for so long is left."""
 
@@ -36,13 +38,13 @@ class Tells(Protocol):
 def registry_of(tells: Tells) -> CollectorRegistry:
     """A registry of this collector alone: none of Python's own metrics is in it."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(cast(Collector, tells))
+    registry.register(tells)
     return registry
 
 
 def pages(tells: Tells, others: Mapping[str, Page]) -> WSGIApplication:
     """An application with the collector's metrics at `/metrics`, and other pages by their paths."""
-    metrics = make_wsgi_app(registry_of(tells))
+    metrics: WSGIApplication = make_wsgi_app(registry_of(tells))
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
@@ -78,7 +80,8 @@ class Server(ThreadingMixIn, WSGIServer):
         return f"http://{HOST}:{self.server_port}{METRICS}"
 
     def start(self) -> None:
-        threading.Thread(target=self.serve_forever, name="exporter-http", daemon=True).start()
+        serve = partial(self.serve_forever, poll_interval=_POLL_S)
+        threading.Thread(target=serve, name="exporter-http", daemon=True).start()
 
     def close(self) -> None:
         self.shutdown()
