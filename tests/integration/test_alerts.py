@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from support.alert_cases import CASES
+from support.alert_cases import CASES, TROUBLE, WELL
 from support.prometheus import Prometheus, configuration, running_prometheus
 from support.rule_files import rule_files, scaled
-from support.scene import QUIET, Scene
 from support.scene_server import Stage, scrapes, shown
 from tideline.platform.waiting import wait_until
 
@@ -20,12 +19,6 @@ EVERY: Final = "250ms"
 HOUR_S: Final = 3_600 * SCALE
 """The longest range that a rule looks back over."""
 PATIENCE_S: Final = 60
-WELL: Final[Scene] = {**QUIET, **{key: value for case in CASES for key, value in case.before.items()}}
-TROUBLE: Final[Scene] = {
-    key: value
-    for key, value in {**WELL, **{key: value for case in CASES for key, value in case.trouble.items()}}.items()
-    if not any(key in case.gone for case in CASES)
-}
 ALL: Final = {case.fired for case in CASES}
 Fired = set[tuple[str, str, str]]
 

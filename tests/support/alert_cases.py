@@ -10,7 +10,9 @@ from support.scene import (
     DRIVERS,
     PLATFORM,
     PUSHED,
+    QUIET,
     Key,
+    Scene,
     Value,
     ago,
     ended,
@@ -45,9 +47,6 @@ class Case:
     def fired(self) -> tuple[str, str, str]:
         """Alert, severity and stream."""
         return self.alert, self.severity, self.stream if self.of_stream else ""
-
-    def troubled(self) -> dict[Key, Value]:
-        return without({**self.before, **self.trouble}, *self.gone)
 
 
 def _of_stream(alert: str, severity: str, name: str, trouble: Mapping[Key, Value], *gone: Key) -> Case:
@@ -105,7 +104,7 @@ def _books() -> Iterator[Case]:
     name = "lost"
     yield _of_stream("TidelineEventsUnrecoverable", "warn", name, {ledger(name, "unrecoverable"): steady(3)})
     name = "refusing"
-    many = {key(names.REJECTS, stream=name, reason="not_json"): rising(20)}
+    many = {key(names.REJECTS, stream=name, reason="malformed_json"): rising(20)}
     yield _of_stream("TidelineRejectsHigh", "warn", name, many)
     name = "late"
     yield _of_stream("TidelineLateHigh", "warn", name, {key(names.LATE_EVENTS, stream=name): rising(20)})
@@ -144,3 +143,9 @@ def _business() -> Iterator[Case]:
 
 
 CASES: Final = (*_states(), *_verdicts(), *_books(), *_exporters(), *_business())
+WELL: Final[Scene] = {**QUIET, **{key: value for case in CASES for key, value in case.before.items()}}
+TROUBLE: Final[Scene] = without(
+    {**WELL, **{key: value for case in CASES for key, value in case.trouble.items()}},
+    *(key for case in CASES for key in case.gone),
+)
+"""All cases at once, beside the streams that nothing is wrong with."""

@@ -16,6 +16,7 @@ from support.scene import Key, Moment, Scene
 
 MINUTE_S: Final = 60
 Labels = Mapping[str, str]
+Check = dict[str, Any]
 
 
 def promtool(*arguments: str) -> str:
@@ -27,15 +28,13 @@ def promtool(*arguments: str) -> str:
     return f"{done.stdout}{done.stderr}" if done.returncode else ""
 
 
-def firing_at(
-    minute: int, expected: Iterable[Labels], expression: str = 'ALERTS{alertstate="firing"}'
-) -> dict[str, Any]:
-    """A check that at this minute just these alerts fire, and no other."""
+def alerts_at(minute: int, expression: str, *expected: Labels) -> Check:
+    """A check that at this minute the expression finds just these alerts, firing."""
     samples = [{"labels": _written("ALERTS", {"alertstate": "firing", **each}), "value": 1} for each in expected]
     return {"expr": expression, "eval_time": f"{minute}m", "exp_samples": samples}
 
 
-def run_rules(folder: Path, series: Sequence[Mapping[str, str]], checks: Sequence[Mapping[str, Any]]) -> str:
+def run_rules(folder: Path, series: Sequence[Mapping[str, str]], checks: Sequence[Check]) -> str:
     """Evaluates all rules every minute over these series; what does not hold."""
     test = {"interval": "1m", "input_series": series, "promql_expr_test": checks}
     files = [str(path) for path in sorted(FOLDER.glob("*.yml"))]

@@ -106,7 +106,7 @@ def driver_side(stream: str) -> dict[Key, Value]:
     shop = {"key_service": "shop"}
     return {
         key(names.RECORDS, stream=stream): rising(100),
-        key(names.REJECTS, stream=stream, reason="not_json"): rising(1),
+        key(names.REJECTS, stream=stream, reason="malformed_json"): rising(1),
         key(names.LATE_EVENTS, stream=stream): rising(1),
         key(names.BATCH_COMMITTED, stream=stream): ago(2),
         key(names.BATCH_LAST_DURATION, stream=stream): steady(1),
@@ -127,7 +127,7 @@ def idle(stream: str) -> dict[Key, Value]:
         key(names.BATCH_COMMITTED, stream=stream): ago(90_000),
         key(names.STREAM_BACKLOG, stream=stream): steady(0),
         key(names.RECORDS, stream=stream): steady(1_000),
-        key(names.REJECTS, stream=stream, reason="not_json"): steady(900),
+        key(names.REJECTS, stream=stream, reason="malformed_json"): steady(900),
         key(names.LATE_EVENTS, stream=stream): steady(90),
         window_value(stream, "error_rate", "error_rate", key_service="shop"): steady(70),
         window_value(stream, "system_health", "health_score"): steady(40),
