@@ -14,6 +14,18 @@ PREFIX: Final = "/tideline"
 DATA_DOCS: Final = "/data-docs"
 STREAMS: Final = "/streams"
 SPARK_UI, DRIVER_LOG, CHECKPOINT = "spark-ui", "driver-log", "checkpoint"
+STATIC: Final = "/static"
+PARTS: Final = "/parts"
+NAVIGATION: Final = {
+    "name": "Streams",
+    "href": f"{PREFIX}{STREAMS}".removeprefix("/"),
+    "destination": "nav",
+    "url_route": "streams",
+    "nav_top_level": True,
+    "icon": f"{PREFIX}{STATIC}/icon.svg".removeprefix("/"),
+    "icon_dark_mode": f"{PREFIX}{STATIC}/icon-dark.svg".removeprefix("/"),
+}
+"""The page in Airflow's navigation. Its addresses are relative: Airflow's pages have a base, also under a sub-path."""
 
 
 def streams_url() -> str:
