@@ -62,7 +62,7 @@ class Prometheus:
         return answer["data"]
 
 
-def scrape_config(job: str, *targets: str, path: str = "/metrics", **labels: str) -> dict[str, Any]:
+def scrape_config(job: str, /, *targets: str, path: str = "/metrics", **labels: str) -> dict[str, Any]:
     """A job that asks these addresses."""
     return {"job_name": job, "metrics_path": path, "static_configs": [{"targets": [*targets], "labels": labels}]}
 

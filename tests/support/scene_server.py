@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import time
@@ -43,7 +43,7 @@ class Stage:
         return all(value(self.moment()) for key, value in self.scene.items() if key.name == _UP and _path(key) == path)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Told(Collector):
     told: list[Metric]
 
@@ -93,8 +93,10 @@ def shown(stage: Stage) -> Iterator[str]:
             body = b"" if is_target else stage.page(self.path.removeprefix("/"))
             self.send_response(200 if not is_target or stage.is_up(self.path) else 503)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body)
+            self.send_header("Content-Length", str(len(body)))
+            with suppress(ConnectionError):  # who asked may have lost patience
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """A page a quarter of a second is no news."""
