@@ -22,10 +22,9 @@ NAVIGATION: Final = {
     "destination": "nav",
     "url_route": "streams",
     "nav_top_level": True,
-    "icon": f"{PREFIX}{STATIC}/icon.svg".removeprefix("/"),
-    "icon_dark_mode": f"{PREFIX}{STATIC}/icon-dark.svg".removeprefix("/"),
 }
-"""The page in Airflow's navigation. Its addresses are relative: Airflow's pages have a base, also under a sub-path."""
+"""The page in Airflow's navigation. Its address is relative: Airflow's pages have a base, also under a sub-path. It has
+no icon of its own: Airflow shows such icons without a text for those who see none."""
 
 
 def streams_url() -> str:

@@ -53,10 +53,13 @@ def new_part_router() -> APIRouter:
     def part_of_page(request: Request, stream: str, part: Part, metric: str = "") -> Response:
         """A part's HTML, if it is other than the browser has."""
         spec, place = spec_of(stream), place_of(request)
-        values = _LOOKS[part](Installation.from_env().home, spec, metric)
-        shown = {"stream": stream, "spec": spec, **values}
-        tag = tag_of(values)
-        return unless_known(request, tag, lambda: render(f"part_{part}.html", place, tag=tag, **shown))
+        try:
+            values = _LOOKS[part](Installation.from_env().home, spec, metric)
+        except UserError as error:
+            told = {"part": part, "problem": f"{error.message}: {error.fix}"}
+            return unless_known(request, tag_of(told), lambda: render("part_problem.html", place, **told))
+        shown = {"stream": stream, "spec": spec, "tag": tag_of(values), **values}
+        return unless_known(request, shown["tag"], lambda: render(f"part_{part}.html", place, **shown))
 
     @router.get(STREAMS + "/{stream}/explain")
     def explain(request: Request, stream: str, metric: str = "", window: str = "", key: str = "") -> HTMLResponse:

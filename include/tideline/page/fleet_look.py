@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -17,6 +18,7 @@ from tideline.registry.rows import StreamRow
 from tideline.settings import Settings
 
 _DAY_MS: Final = 86_400_000
+_SHARED_MS: Final = 1_000
 _BROKER_S, _CHARTS_S = 2.0, 10.0
 _WAIT_S: Final = 3.0
 
@@ -32,9 +34,17 @@ class FleetLook:
         self._ends: Kept[LogEnds] = Kept(self._ask, {}, _BROKER_S, _WAIT_S)
         self._seldom: Kept[Seldom] = Kept(self._look_back, ({}, {}), _CHARTS_S, _WAIT_S)
         self._books = BooksLook(lambda stream: open_books_of(home, stream))
+        self._last, self._lock = (0, Fleet(())), threading.Lock()
 
     def fleet(self) -> Fleet:
-        """UserError while the database cannot be asked."""
+        """All who look within a second share a look. UserError while the database cannot be asked."""
+        with self._lock:
+            at, fleet = self._last
+            if self._clock() - at >= _SHARED_MS:
+                self._last = (self._clock(), fleet := self._look())
+            return fleet
+
+    def _look(self) -> Fleet:
         rows = self._rows()
         ends = self._ends.value() if rows else {}
         slots, restarts = self._seldom.value() if rows else ({}, {})

@@ -38,7 +38,7 @@ def rate_text(rate: float | None) -> str:
 def age_text(milliseconds: int) -> str:
     """The two greatest units: `2 h 5 min`. The page's script words them likewise as time goes on."""
     rest = max(0, milliseconds) // 1000
-    parts = []
+    parts: list[str] = []
     for size, unit in _STEPS:
         count, rest = divmod(rest, size)
         if count or (unit == "s" and not parts):

@@ -48,7 +48,7 @@ function options(chart, label, unit) {
     height: 150,
     legend: { show: false },
     cursor: { y: false },
-    scales: { x: { range: () => [(now() - 86_400_000) / 1000, now() / 1000] }, y: { range: (_, __, most) => [0, most || 1] } },
+    scales: { x: { range: (_, first) => [first ?? now() / 1000 - 3600, now() / 1000] }, y: { range: (_, __, most) => [0, most || 1] } },
     axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => number(tick, unit)) }],
     series: [{}, { label, stroke: canvasColour(chart, chart.dataset.colour), width: 1.5, points: { show: false } }],
   };
