@@ -54,19 +54,19 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     heartbeat.set_trigger(spec.trigger)
     tables = StreamTables(home.tables(spec.name))
     checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
-    topic = topic_id(arguments.bootstrap, spec.source.topic)
+    topic = topic_id(arguments.kafka, spec.source.topic)
     troubles = Troubles(now_ms, heartbeat.tell_troubles)
-    begun = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic, troubles.attempt)
+    begun = begin_stream(home, spec, arguments.generation, arguments.kafka, topic, troubles.attempt)
     spark = new_session(spec, heartbeat)
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)
     identity = Identity(spec, begun.eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
-    records = read_topic(spark, spec, arguments.bootstrap, begun.cut.starts)
+    records = read_topic(spark, spec, arguments.kafka, begun.cut.starts)
     groups = merge_cells(records, spec, books, begun.eras[-1].kept, identity.pane_ms, begun.quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark, spec.name)
-    watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.bootstrap, spec.source.topic), now_ms)
+    watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.kafka, spec.source.topic), now_ms)
 
     def check_batch() -> None:
         heartbeat.batch_started()
@@ -84,7 +84,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         counter=lambda batch: counter_before(query_named(spark, spec.name), batch),
         attempt=troubles.attempt,
     )
-    outlets = stream_outlets(tables, begun.eras, reader(arguments.bootstrap, spec), arguments.bootstrap)
+    outlets = stream_outlets(tables, begun.eras, reader(arguments.kafka, spec), arguments.kafka)
     query = (
         groups.writeStream.queryName(spec.name)
         .outputMode("update")
@@ -96,9 +96,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
     heartbeat.query_started()
     beside: list[Beside] = [Outlets(outlets, fence, troubles)] if outlets else []
     if spec.source.feed:
-        beside.append(
-            FeedQuery(start_feed(spark, spec, spec.source.feed, arguments.bootstrap, stream.feed, fence.check))
-        )
+        beside.append(FeedQuery(start_feed(spark, spec, spec.source.feed, arguments.kafka, stream.feed, fence.check)))
     attend(query, stream.stop_request, fence, heartbeat, beside)
     spark.stop()
 

@@ -25,6 +25,7 @@ from pyspark.streaming import StreamingContext
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.spec.job import Argument, JobSpec
 from tideline.spec.load import load_any_spec
 from tideline.tables.delta import append_once
@@ -51,7 +52,7 @@ class Job:
 
     spec: JobSpec
     spark: SparkSession
-    bootstrap: str
+    kafka: KafkaAccess
     checkpoint: Path
     tables: Path
     epoch: int
@@ -170,7 +171,7 @@ def run_job(main: Callable[[Job], None], *, anew: bool = False) -> NoReturn:
         job = Job(
             spec,
             new_session(spec, heartbeat),
-            arguments.bootstrap,
+            arguments.kafka,
             checkpoint / f"e{arguments.epoch}" if anew else checkpoint,
             home.tables(spec.name),
             arguments.epoch,

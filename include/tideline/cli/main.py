@@ -33,6 +33,7 @@ MODULES = (
     "quarantine_commands",
     "hold_commands",
     "retention_commands",
+    "topic_commands",
     "airflow_commands",
     "try_command",
     "anomaly_commands",
