@@ -22,6 +22,7 @@ from tideline.gate.suites import PASSED
 from tideline.generations import Era, counts_every_event, unexpired, within_eras
 from tideline.holds import held_versions
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
 from tideline.ledger import DealtWith
@@ -133,7 +134,7 @@ def compute_corrections(
 
 def reconcile_stream(
     home: Home,
-    bootstrap: str,
+    kafka: KafkaAccess,
     stream: str,
     interval: Interval = ALL,
     progress: Callable[[str], None] = lambda _: None,
@@ -145,7 +146,7 @@ def reconcile_stream(
     `gate` is by default that of Great Expectations; `run` is what a hold says that it came from.
     """
     gate = gate or gate_of(home, run or f"reconcile {iso_ms(now_ms())}")
-    return reconcile_books(open_books(home, bootstrap, stream), interval, progress, gate=gate, run=run)
+    return reconcile_books(open_books(home, kafka, stream), interval, progress, gate=gate, run=run)
 
 
 def reconcile_books(

@@ -7,8 +7,12 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
+
+from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,11 @@ class JobArguments:
 
     stream: str
     home: Path
-    bootstrap: str
+
+    @cached_property
+    def kafka(self) -> KafkaAccess:
+        """As it was said at the job's launch, in a file that only its owner can read."""
+        return KafkaAccess.read(Home(self.home).stream(self.stream).kafka)
 
 
 def job_parser(program: str, description: str | None) -> argparse.ArgumentParser:
@@ -25,7 +33,6 @@ def job_parser(program: str, description: str | None) -> argparse.ArgumentParser
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--stream", required=True)
     parser.add_argument("--home", required=True, type=Path)
-    parser.add_argument("--bootstrap", required=True)
     return parser
 
 

@@ -54,9 +54,9 @@ def main(argv: list[str] | None = None) -> int:
     spark = _session(arguments.stream)
     try:
         home, run = Home(arguments.home), arguments.run
-        books = open_books(home, arguments.bootstrap, arguments.stream)
+        books = open_books(home, arguments.kafka, arguments.stream)
         interval = Interval(arguments.since, arguments.until)
-        reader = SparkReader(spark, arguments.bootstrap)
+        reader = SparkReader(spark, arguments.kafka)
         done = reconcile_books(books, interval, log.info, reader, gate_of(home, run), run)
         print(json.dumps(done.as_dict()))  # noqa: T201
     except UserError as error:

@@ -103,5 +103,5 @@ def _quarantine(installation: Installation, stream: str, place: tuple[int, int],
     from tideline.times import iso_ms
 
     entry = Entry(*place, why, who, iso_ms(now_ms() // 1000 * 1000))
-    put_on_list(installation.home, installation.settings.bootstrap_servers, stream, entry)
+    put_on_list(installation.home, installation.kafka, stream, entry)
     log.info("partition %s, offset %s is on the quarantine list of %s", *place, stream)

@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.launch import Launch
-from tideline.platform.environment import environment
+from tideline.platform.environment import environment, without_passwords
 from tideline.platform.java import find_java
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
@@ -23,11 +24,11 @@ SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
 
 
 class DriverLaunch:
-    """Builds launches for one home and broker."""
+    """Builds launches for one home and broker, and leaves a driver what it must know of that in a private file."""
 
-    def __init__(self, home: Home, bootstrap: str) -> None:
+    def __init__(self, home: Home, kafka: KafkaAccess) -> None:
         self._home = home
-        self._bootstrap = bootstrap
+        self._kafka = kafka
 
     def __call__(self, spec: Spec, epoch: int, generation: int, tag: str) -> Launch:
         arguments = {
@@ -36,7 +37,6 @@ class DriverLaunch:
             "--epoch": str(epoch),
             "--generation": str(generation),
             "--tag": tag,
-            "--bootstrap": self._bootstrap,
         }
         application = Application(
             file=_application_of(spec),
@@ -48,6 +48,7 @@ class DriverLaunch:
             jars=[*spark_jars(self._home), *_files(spec, "jars")],
             py_files=_files(spec, "py_files"),
         )
+        self._kafka.save(self._home.stream(spec.name).kafka)
         return Launch(submit_command(application, SPARK_SUBMIT), self._environment(spec.name))
 
     def _environment(self, stream: str) -> dict[str, str]:
@@ -75,7 +76,7 @@ def spark_environment(home: Home, scratch: Path) -> dict[str, str]:
         "SPARK_LOCAL_DIRS": str(scratch),
         "TMPDIR": str(scratch),
     }
-    return environment(home, find_java(home)) | own
+    return without_passwords(environment(home, find_java(home))) | own
 
 
 def _application_of(spec: Spec) -> Path:

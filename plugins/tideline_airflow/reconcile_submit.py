@@ -38,8 +38,10 @@ class SparkReconcile(SparkSubmitOperator):
         return str(arguments[arguments.index("--stream") + 1])
 
     def execute(self, context: Context) -> None:
-        folder = Installation.from_env().home.stream(self.stream).root
-        with TemporaryDirectory(prefix="reconcile-", dir=folder) as scratch:
+        installation = Installation.from_env()
+        stream = installation.home.stream(self.stream)
+        installation.kafka.save(stream.kafka)
+        with TemporaryDirectory(prefix="reconcile-", dir=stream.root) as scratch:
             self._scratch = Path(scratch)
             super().execute(context)
 

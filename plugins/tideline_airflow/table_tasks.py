@@ -63,7 +63,7 @@ class ReconcileStream(BaseOperator):
 
         done = reconcile_stream(
             installation.home,
-            installation.settings.bootstrap_servers,
+            installation.kafka,
             self.stream,
             Interval(until=until),
             self.log.info,
@@ -157,11 +157,11 @@ def backfill(stream: str, since: datetime, until: datetime, dry_run: bool, conte
     from tideline.stream_books import deployed_spec
 
     installation = Installation.from_env()
-    home, bootstrap = installation.home, installation.settings.bootstrap_servers
+    home, kafka = installation.home, installation.kafka
     try:
         if dry_run:
-            return look_at_backfill(home, bootstrap, deployed_spec(home, stream), (since, until), log.info).as_dict()
-        done = backfill_stream(home, bootstrap, stream, since, until, log.info)
+            return look_at_backfill(home, kafka, deployed_spec(home, stream), (since, until), log.info).as_dict()
+        done = backfill_stream(home, kafka, stream, since, until, log.info)
     except UserError as error:
         raise failed(f"{error.message}: {error.fix}", context) from error
     if done.gone_windows:
@@ -177,7 +177,7 @@ def verify(stream: str, share: float, context: Context) -> dict[str, Any]:
     from tideline.verify.sample import Draw, verify_stream_sample
 
     installation = Installation.from_env()
-    place = (installation.home, installation.settings.bootstrap_servers, stream)
+    place = (installation.home, installation.kafka, stream)
     draw = Draw(SystemRandom().randrange(1_000_000), share)
     report = verify_stream(*place) if share >= 1 else verify_stream_sample(*place, draw)
     found = report.as_dict()

@@ -213,8 +213,7 @@ def reconcile_arguments(stream: str, until: datetime | None, run: str) -> list[s
     """What `jobs/run_reconcile.py` is called with to do what `ReconcileStream` does."""
     installation = Installation.from_env()
     limit = ["--until", until.isoformat()] if until else []
-    services = ["--home", str(installation.home.root), "--bootstrap", installation.settings.bootstrap_servers]
-    return ["--stream", stream, *services, *limit, "--run", run]
+    return ["--stream", stream, "--home", str(installation.home.root), *limit, "--run", run]
 
 
 def failed(reason: str, context: Context) -> AirflowFailException:

@@ -8,6 +8,7 @@ import pytest
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
+from tideline.kafka_access import KafkaAccess
 from tideline.spec.job import Spec
 from tideline.spec.load import load_spec, validated
 from tideline.spec.model import StreamSpec
@@ -45,7 +46,7 @@ def launch(root: Path, spec: Spec) -> tuple[list[str], dict[str, str]]:
     jars = Home(root).jars("spark")
     jars.mkdir(parents=True)
     (jars / "connector.jar").touch()
-    found = DriverLaunch(Home(root), "127.0.0.1:9")(spec, epoch=3, generation=2, tag="log-metrics-e3")
+    found = DriverLaunch(Home(root), KafkaAccess("127.0.0.1:9"))(spec, epoch=3, generation=2, tag="log-metrics-e3")
     return list(found.command), dict(found.environment)
 
 
@@ -58,7 +59,6 @@ def test_a_driver_is_told_who_it_is(tmp_path: Path, spec: StreamSpec) -> None:
         *("--epoch", "3"),
         *("--generation", "2"),
         *("--tag", "log-metrics-e3"),
-        *("--bootstrap", "127.0.0.1:9"),
     ]
 
 
@@ -86,7 +86,7 @@ def test_a_drivers_environment(tmp_path: Path, spec: StreamSpec) -> None:
 
 def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:
     with pytest.raises(UserError, match="no jars"):
-        DriverLaunch(Home(tmp_path), "127.0.0.1:9")(spec, epoch=1, generation=1, tag="t")
+        DriverLaunch(Home(tmp_path), KafkaAccess("127.0.0.1:9"))(spec, epoch=1, generation=1, tag="t")
 
 
 JOB = {

@@ -17,6 +17,7 @@ from support.records import log_line
 from support.scraped import catalogued, names_of, scrape, value, values
 from tideline.exporter.catalogue import Scope
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import consumer
 from tideline.kafka_io import end_offsets, ensure_topic
 from tideline.platform.waiting import wait_until
@@ -36,13 +37,13 @@ def gateway() -> Iterator[Gateway]:
     made.close()
 
 
-def messages(bootstrap: str, topic: str) -> list[Any]:
+def messages(kafka: KafkaAccess, topic: str) -> list[Any]:
     """All committed records of a topic, partition after partition."""
     from kafka import TopicPartition
 
-    ends = end_offsets(bootstrap, topic)
+    ends = end_offsets(kafka, topic)
     found: list[Any] = []
-    with consumer(bootstrap, "read_committed") as client:
+    with consumer(kafka, "read_committed") as client:
         for partition, end in ends.items():
             at = TopicPartition(topic, partition)
             client.assign([at])
@@ -52,10 +53,10 @@ def messages(bootstrap: str, topic: str) -> list[Any]:
     return found
 
 
-def compacted(bootstrap: str, topic: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+def compacted(kafka: KafkaAccess, topic: str) -> dict[tuple[Any, ...], dict[str, Any]]:
     """What a compacted topic ends with: (window_start, key columns) -> row."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in messages(bootstrap, topic):
+    for record in messages(kafka, topic):
         _, start, _, *keys = json.loads(record.key)
         rows[start, *keys] = json.loads(record.value)
     return rows
@@ -65,7 +66,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     platform: Platform, tmp_path: Path, gateway: Gateway
 ) -> None:
     """And the second driver's exporter tells all that a driver can tell."""
-    address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
+    address, home = platform.settings.kafka, Home(platform.home.root)
     name = f"sinks-{abs(hash(tmp_path))}"
     changed, closed, on_time = (f"{name}-{kind}" for kind in ("changed", "closed", "on-time"))
     counts = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
@@ -99,7 +100,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
             for value in values:
                 sender.send(value)
 
-    first = DriverProcess(home, spec, bootstrap=address)
+    first = DriverProcess(home, spec, kafka=address)
     try:
         feed(log_line(1), log_line(2, "b"), b"no log line")
         assert wait_until(lambda: len(table()) == 2 and sent(changed) == table(), STARTS_S)
@@ -108,7 +109,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     finally:
         first.kill()
     feed(log_line(3), log_line(55), log_line(200))  # the first of these is late
-    second = DriverProcess(home, spec, epoch=2, bootstrap=address)
+    second = DriverProcess(home, spec, epoch=2, kafka=address)
     try:
         assert wait_until(lambda: len(table()) == 4, STARTS_S)
         beat = second.heartbeat()
@@ -141,7 +142,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
 
 
 def test_a_sink_that_is_refused_stops_nothing_and_makes_up_for_it(platform: Platform, tmp_path: Path) -> None:
-    address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
+    address, home = platform.settings.kafka, Home(platform.home.root)
     name = f"refused-{abs(hash(tmp_path))}"
     strict, well = f"{name}-strict", f"{name}-well"
     spec = {
@@ -163,7 +164,7 @@ def test_a_sink_that_is_refused_stops_nothing_and_makes_up_for_it(platform: Plat
         beat = driver.heartbeat()
         return [each["part"] for each in beat.troubles] if beat else []
 
-    driver = DriverProcess(home, spec, bootstrap=address)
+    driver = DriverProcess(home, spec, kafka=address)
     try:
         with Sender(address, name, 1) as sender:
             sender.send(log_line(1))

@@ -34,6 +34,7 @@ MODULES = (
     "quarantine_commands",
     "hold_commands",
     "retention_commands",
+    "topic_commands",
     "airflow_commands",
     "try_command",
     "anomaly_commands",
