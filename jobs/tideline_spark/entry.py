@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+from tideline.logs.context import About
+from tideline.logs.format import JsonLines, LineHandler
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,23 @@ def job_parser(program: str, description: str | None) -> argparse.ArgumentParser
     return parser
 
 
-def log_to_output() -> None:
-    """The launcher keeps what a job prints."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+def log_to_output(about: About) -> None:
+    """The launcher keeps what a job prints: lines of JSON, each of which says what the whole process is about."""
+    handler = LineHandler(_output())
+    handler.setFormatter(JsonLines(about))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
     for chatty in ("py4j", "kafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _output() -> int:
+    """The descriptor to write lines to. What the Python of spark-submit prints its JVM passes on in pieces of a
+    kilobyte, and may print in between; its own output takes a line as a whole."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        with suppress(OSError):
+            return os.open(f"/proc/{os.getppid()}/fd/1", os.O_WRONLY | os.O_APPEND)
+    return 1
 
 
 def leave(code: int) -> NoReturn:

@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.home import Home
+from tideline.logs.context import About
 from tideline.spec.model import Driven
 from tideline_spark.entry import JobArguments, job_parser, log_to_output
 from tideline_spark.exits import Exit, exit_code, last_words
@@ -48,7 +49,7 @@ def parse_arguments(program: str, description: str | None, argv: list[str]) -> A
 
 def live(arguments: Arguments, work: Work) -> int:
     """Does the work until it is stopped, superseded or fails; returns the exit code."""
-    log_to_output()
+    log_to_output(About(arguments.stream, arguments.generation, arguments.epoch))
     home = Home(arguments.home)
     stream = home.stream(arguments.stream)
     facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import tideline_airflow.log_fields  # noqa: F401  # every part of the Airflow side has its fields
 from tideline.home import Home
 from tideline.settings import Settings
 

@@ -32,7 +32,7 @@ from tideline_airflow.links import CHECKPOINT, DRIVER_LOG, SPARK_UI, STREAMS
 
 KEEPER_DAG: Final = "keep_streams"
 """Who may see this DAG may see the streams, and who may read its logs their drivers'."""
-LOG_LINES, LOG_BYTES = 2_000, 262_144
+LOG_LINES: Final = 2_000
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     "X-Content-Type-Options": "nosniff",
@@ -64,7 +64,7 @@ def new_router() -> APIRouter:
     @router.get("/{stream}/" + DRIVER_LOG, dependencies=reads_logs)
     def driver_log(stream: str) -> PlainTextResponse:
         """The end of the newest driver's log."""
-        lines = last_lines(_home(stream).log, LOG_LINES, LOG_BYTES)
+        lines = last_lines(_home(stream).log, LOG_LINES)
         return PlainTextResponse("".join(f"{line}\n" for line in lines), headers=_HEADERS)
 
     @router.get("/{stream}/" + CHECKPOINT, dependencies=sees)

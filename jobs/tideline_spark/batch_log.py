@@ -1,0 +1,27 @@
+"""While a batch is in flight, whatever logs says so: Python's threads, the JVM's thread of the query, Spark's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from pyspark.sql import SparkSession
+
+from tideline.logs.context import about
+from tideline.logs.jvm import BATCH_KEY
+
+
+@contextmanager
+def in_batch(spark: SparkSession, batch: int) -> Iterator[None]:
+    """To be entered in `foreachBatch`, where Python's thread speaks to the query's own in the JVM."""
+    context = spark.sparkContext
+    threads = context._jvm.org.apache.logging.log4j.ThreadContext
+    threads.put(BATCH_KEY, str(batch))
+    context.setLocalProperty(BATCH_KEY, str(batch))
+    try:
+        with about(batch=batch):
+            yield
+    finally:
+        with suppress(Exception):  # a JVM that is gone logs nothing, and what ended it is the error to tell
+            context.setLocalProperty(BATCH_KEY, None)
+            threads.remove(BATCH_KEY)
