@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from pyspark.sql import SparkSession
 
 from tideline.logs.context import about
 from tideline.logs.jvm import BATCH_KEY
 
+_THREAD: Final = "org.apache.logging.log4j.ThreadContext"
+
 
 @contextmanager
 def in_batch(spark: SparkSession, batch: int) -> Iterator[None]:
     """To be entered in `foreachBatch`, where Python's thread speaks to the query's own in the JVM."""
     context = spark.sparkContext
-    threads = context._jvm.org.apache.logging.log4j.ThreadContext
-    threads.put(BATCH_KEY, str(batch))
+    thread = getattr(context._jvm, _THREAD)  # by the whole name at once: a part of it is a question of its own
+    thread.put(BATCH_KEY, str(batch))
     context.setLocalProperty(BATCH_KEY, str(batch))
     try:
         with about(batch=batch):
@@ -24,4 +27,4 @@ def in_batch(spark: SparkSession, batch: int) -> Iterator[None]:
     finally:
         with suppress(Exception):  # a JVM that is gone logs nothing, and what ended it is the error to tell
             context.setLocalProperty(BATCH_KEY, None)
-            threads.remove(BATCH_KEY)
+            thread.remove(BATCH_KEY)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tideline.logs.context import About
-from tideline.logs.format import JsonLines, LineHandler
+from tideline.logs.format import log_as_json
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,7 @@ def job_parser(program: str, description: str | None) -> argparse.ArgumentParser
 
 def log_to_output(about: About) -> None:
     """The launcher keeps what a job prints: lines of JSON, each of which says what the whole process is about."""
-    handler = LineHandler(_output())
-    handler.setFormatter(JsonLines(about))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.captureWarnings(True)
-    for chatty in ("py4j", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_as_json(about, _output())
 
 
 def _output() -> int:

@@ -58,6 +58,19 @@ class LineHandler(logging.Handler):
             self.handleError(record)
 
 
+def log_as_json(about: About = NOTHING, descriptor: int = 1) -> None:
+    """From here on this process logs lines of JSON, by default to its output, each with what the process is about;
+    Python's warnings too. Called again, the last one holds."""
+    handler = LineHandler(descriptor)
+    handler.setFormatter(JsonLines(about))
+    root = logging.getLogger()
+    root.handlers = [each for each in root.handlers if not isinstance(each, LineHandler)] + [handler]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    for chatty in ("py4j", "kafka"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
 def cut(text: str) -> str:
     """At most `LONGEST` characters: what led to an end stands first or last."""
     if len(text) <= LONGEST:
