@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import NoReturn
 
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
+from tideline.logs.context import About
+from tideline.logs.format import log_as_json
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,18 @@ def job_parser(program: str, description: str | None) -> argparse.ArgumentParser
     return parser
 
 
-def log_to_output() -> None:
-    """The launcher keeps what a job prints."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    for chatty in ("py4j", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+def log_to_output(about: About) -> None:
+    """The launcher keeps what a job prints: lines of JSON, each of which says what the whole process is about."""
+    log_as_json(about, _output())
+
+
+def _output() -> int:
+    """The descriptor to write lines to. What the Python of spark-submit prints its JVM passes on in pieces of a
+    kilobyte, and may print in between; its own output takes a line as a whole."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        with suppress(OSError):
+            return os.open(f"/proc/{os.getppid()}/fd/1", os.O_WRONLY | os.O_APPEND)
+    return 1
 
 
 def leave(code: int) -> NoReturn:

@@ -32,6 +32,7 @@ from tideline.spec.load import load_any_spec
 from tideline.tables.delta import append_once
 from tideline.versions import version_of
 from tideline_spark.attend import attend, attend_context
+from tideline_spark.batch_log import in_batch
 from tideline_spark.entry import leave
 from tideline_spark.exporter import DriverExporter
 from tideline_spark.fence import Fence
@@ -100,8 +101,9 @@ class Job:
 
         def checked(rows: DataFrame, batch: int) -> None:
             self._heartbeat.batch_started()
-            self.check()
-            write(rows, batch)
+            with in_batch(rows.sparkSession, batch):
+                self.check()
+                write(rows, batch)
 
         return checked
 

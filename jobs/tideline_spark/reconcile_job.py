@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from tideline.errors import UserError
 from tideline.gate.corrections import gate_of
 from tideline.home import Home
+from tideline.logs.context import About
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval
 from tideline.stream_books import open_books
@@ -50,7 +51,7 @@ def _time(text: str) -> datetime:
 def main(argv: list[str] | None = None) -> int:
     """Reconciles the stream and prints what was done as one JSON line; returns the exit code, 1 after an error."""
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-    log_to_output()
+    log_to_output(About(arguments.stream))
     spark = _session(arguments.stream)
     try:
         home, run = Home(arguments.home), arguments.run

@@ -12,6 +12,8 @@ from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
 from tideline.kafka_access import KafkaAccess
 from tideline.keeper.launch import Launch
+from tideline.logs.context import About
+from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.environment import environment, without_passwords
 from tideline.platform.java import find_java
 from tideline.settings import HOST
@@ -49,12 +51,14 @@ class DriverLaunch:
             py_files=_files(spec, "py_files"),
         )
         self._kafka.save(self._home.stream(spec.name).kafka)
-        return Launch(submit_command(application, SPARK_SUBMIT), self._environment(spec.name))
+        about = About(spec.name, generation, epoch)
+        return Launch(submit_command(application, SPARK_SUBMIT), self._environment(about))
 
-    def _environment(self, stream: str) -> dict[str, str]:
-        scratch = self._home.stream(stream).scratch
+    def _environment(self, about: About) -> dict[str, str]:
+        scratch = self._home.stream(str(about.stream)).scratch
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
+        write_log_config(scratch, about)
         return spark_environment(self._home, scratch)
 
 
@@ -77,6 +81,15 @@ def spark_environment(home: Home, scratch: Path) -> dict[str, str]:
         "TMPDIR": str(scratch),
     }
     return without_passwords(environment(home, find_java(home))) | own
+
+
+def write_log_config(scratch: Path, about: About) -> None:
+    """Makes the file that `java_options` names: what the JVM of this driver logs says whose it is."""
+    _log_config(scratch).write_text(log4j_config(about))
+
+
+def _log_config(scratch: Path) -> Path:
+    return scratch / "log4j2.properties"
 
 
 def _application_of(spec: Spec) -> Path:
@@ -116,4 +129,4 @@ def java_options(spec: Spec, scratch: Path) -> str:
     own = spec.spark.configuration.get(JAVA_OPTIONS, "")
     collector = "" if re.search(r"-XX:\+Use\w+GC\b", own) else PARALLEL_GC
     tmpdir = f'"-Djava.io.tmpdir={scratch}"'  # quoted for Spark: a path may hold blanks
-    return " ".join(part for part in (collector, tmpdir, own) if part)
+    return " ".join(part for part in (collector, tmpdir, log4j_option(_log_config(scratch)), own) if part)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import tideline_airflow.log_fields  # noqa: F401  # every part of the Airflow side has its fields
 from tideline.home import Home
 from tideline.settings import Settings
 

@@ -18,6 +18,8 @@ from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
 from tideline.keeper.epochs import create_epoch, tag_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
+from tideline.logs.context import About
+from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.processes import end_all
 
 NOBODY = KafkaAccess("127.0.0.1:9")
@@ -47,6 +49,9 @@ class DriverProcess:
         configuration = spec.get("spark", {}).get("configuration", {})
         own = [word for pair in configuration.items() for word in ("--conf", "=".join(pair))]
         environment["PYSPARK_SUBMIT_ARGS"] = " ".join([*own, environment["PYSPARK_SUBMIT_ARGS"]])
+        config = self._stream.root / f"log4j2-e{epoch}.properties"
+        config.write_text(log4j_config(About(spec["name"], 1, epoch)))
+        environment["JDK_JAVA_OPTIONS"] = log4j_option(config)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(CHECKOUT / spec.get("entrypoint", RUN_STREAM)), *words],

@@ -27,6 +27,7 @@ MODULES = (
     "verify_command",
     "backfill_command",
     "maintain_command",
+    "logs_command",
     "ledger_commands",
     "explain_command",
     "lateness_commands",

@@ -116,6 +116,7 @@ def _sections(home: Home, settings: Settings, keys: Keys) -> dict[str, dict[str,
             "sql_alchemy_conn_async": settings.airflow_async_url,
         },
         "logging": {
+            "json_logs": True,
             "base_log_folder": home.logs / "airflow",
             "dag_processor_child_process_log_directory": home.logs / "airflow" / "dag_processor",
         },
