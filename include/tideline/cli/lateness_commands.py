@@ -34,7 +34,7 @@ def lateness(name: Stream, target: Target = 0.001, as_json: Json = False) -> Non
     JSON, spans in ms: stream, topic, batches, other_batches (by another spec, left out), resolution_ms, events, late,
     late_share, lateness_ms {p50, p90, p99, p99.9, max}, partitions [{partition, events, late, late_share,
     lateness_ms}], advice {target, present_ms, choices [{delay_ms, late, share, later_ms, groups_mean, groups_most}],
-    advised_ms}, verdict, note.
+    advised_ms (null: none), longest_ms}, verdict, note.
     """
     from tideline.lateness_report import lateness_report
     from tideline.tables.schemas import StreamTables
