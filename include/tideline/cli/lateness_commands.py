@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -105,6 +105,14 @@ def late_alerts(name: Stream, as_json: Json = False) -> None:
         return
     if alert is None:
         out.print(f"{name} declares no alert: add `late_data: {{alert: {{key: ..., more_than: 5, within: 1 hour}}}}`")
+    elif not alerts:
+        span = format_span(alert.within)
+        out.print(f"no {alert.key} had more than {alert.more_than} late events within {span}, of what is corrected")
+    if alerts:
+        _show_alerts(alerts)
+
+
+def _show_alerts(alerts: list[dict[str, Any]]) -> None:
     columns = ("raised at", "key", "value", "late events", "from", "to", "earliest")
     shown = ("raised_at", "alert_column", "alert_key", "late_event_count", "window_start", "window_end",
              "earliest_late_event")  # fmt: skip

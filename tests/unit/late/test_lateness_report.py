@@ -104,6 +104,23 @@ def test_late_alerts_are_listed(home: Home) -> None:
     assert (alert["alert_key"], alert["late_event_count"]) == ("u", 2)
 
 
+@pytest.mark.parametrize(
+    ("late_data", "said"),
+    [
+        ({}, "small declares no alert: add `late_data: {alert: {key: ..., more_than: 5, within: 1 hour}}`"),
+        (
+            {"alert": {"key": "user_id", "more_than": 5, "within": "1 hour"}},
+            "no user_id had more than 5 late events within 1 h, of what is corrected",
+        ),
+    ],
+)
+def test_without_a_late_alert_no_table_is_shown(tmp_path: Path, late_data: dict[str, Any], said: str) -> None:
+    home = Home(tmp_path)
+    home.stream("small").root.mkdir(parents=True)
+    home.stream("small").spec.write_text(yaml.safe_dump({**SPEC, "late_data": late_data}))
+    assert tideline(home, "late-alerts", "small").splitlines() == [said]
+
+
 def test_after_a_changed_deploy_the_batches_left_out_are_told(tmp_path: Path) -> None:
     player = played(Home(tmp_path))
     changed = StreamSpec.model_validate({**SPEC, "watermark": "20 seconds"})
