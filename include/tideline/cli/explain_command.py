@@ -40,7 +40,8 @@ def explain(
 
     JSON: stream, metric, window_start, window_end, key, era {first, last, fingerprint}, steps [{input (part,
     correction, override), batch, recorded (its batch), came (null: not known), events, counts, instead,
-    offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets}],
+    offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets,
+    hold (its number, where the gate holds the correction back)}],
     lost [{batch, offsets, reason}], expected, published, differs, erased (when the inputs went; null: they are there).
     """
     from tideline.stream_explain import explain_group
@@ -86,7 +87,7 @@ def show(stream: str, found: Explanation) -> None:
         out.print(f"{found.left_out} older parts are not shown: each was replaced by the next (--last shows more)")
     columns = ("came", "input", "events", "counts", "offsets of the window", *found.columns, "revision")
     print_table(out, columns, [_cells(step, found.columns) for step in found.steps])
-    for line in _end(found):
+    for line in end_lines(stream, found):
         out.print(line)
 
 
@@ -116,13 +117,17 @@ def _events(count: int) -> str:
     return f"{count} event" + ("" if count == 1 else "s")
 
 
-def _end(found: Explanation) -> Iterable[str]:
+def end_lines(stream: str, found: Explanation) -> Iterable[str]:
     from tideline.explain import place_of
     from tideline.unrecoverable import EXPIRED
 
     yield ""
     for version, places in sorted(found.waits.items()):
-        yield f"waits for a reconciliation: batch {place_of(version)} dropped {_places(places)} of the window"
+        held = found.held.get(version)
+        waits = "waits for a reconciliation" if held is None else f"held by the gate, hold {held}"
+        yield f"{waits}: batch {place_of(version)} dropped {_places(places)} of the window"
+    if found.held:
+        yield f"`tideline holds {stream} list` says why; published once a person releases it"
     for version, place, reason in found.lost:
         offsets = f"{place.partition}:{place.first_offset}..{place.last_offset}"
         dropped = f"{_events(place.events)} that batch {place_of(version)} dropped"
