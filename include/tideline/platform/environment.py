@@ -25,7 +25,7 @@ def environment(home: Home, java: JavaHome, environ: Mapping[str, str] = os.envi
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
         "TIDELINE_HOME": str(home.root),
-        "TIDELINE_STREAMS": str(spec_folder().resolve()),
+        "TIDELINE_STREAMS": str(spec_folder(environ).resolve()),
         MARK: str(home.root),
         "SPT_NOENV": "1",  # or the parts' new titles would write over the mark
         "AIRFLOW_HOME": str(home.root / "airflow"),
