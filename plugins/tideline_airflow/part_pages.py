@@ -94,7 +94,7 @@ def explained(home: Home, spec: StreamSpec, metric: str, window: str, key: str) 
         "columns": columns_of(found),
         "cells": [cells_of(step, found.columns) for step in found.steps],
         "left_out": found.left_out,
-        "verdict": list(verdict_of(found)),
+        "verdict": list(verdict_of(spec.name, found)),
         "differs": bool(found.differs),
     }
 
