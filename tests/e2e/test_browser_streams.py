@@ -55,7 +55,7 @@ class StreamsPage:
     def wrong(self) -> list[str]:
         """What axe finds serious in the page."""
         (frame,) = (each for each in self.around.frames if each.url.split("?")[0].startswith(self.around_base))
-        found = Axe().run(frame).response["violations"]  # type: ignore[arg-type]  # a frame is asked as a page is
+        found = Axe().run(frame).response["violations"]
         return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in SERIOUS]
 
     @property
