@@ -22,6 +22,7 @@ from support.signed_in import signed_in_as
 from support.web_ui import SCREEN, STREAM, WebUi
 from tideline.airflow_api import AirflowApi
 from tideline.airflow_runs import trigger_once_parsed
+from tideline.kafka_io import ensure_topic
 from tideline.keeper.heartbeat import read_heartbeat
 from tideline.keeper.lifecycle import State
 from tideline.registry.store import Registry
@@ -64,11 +65,15 @@ class StreamsPage:
 
 
 @pytest.fixture(scope="module")
-def running(api: AirflowApi, registry: Registry) -> str:
-    """The stream, STABLE."""
+def running(whole: Platform, api: AirflowApi, registry: Registry) -> str:
+    """The stream, STABLE, with some events in its tables."""
+    ensure_topic(whole.settings.bootstrap_servers, STREAM, 3)
     if not any(row.name == STREAM and row.state is State.STABLE for row in registry.streams()):
         run = trigger_once_parsed(api, "deploy_stream", {"stream": STREAM}, print)
         assert api.wait("deploy_stream", run, 400) == "success"
+    words = ("--kind", "user-events", "--rate", "100", "--seconds", "5", "--late-by", "15 minutes", "--seed", "31")
+    produced = whole.run("produce", "--topic", STREAM, *words)
+    assert produced.returncode == 0, produced.stderr
     return STREAM
 
 
