@@ -54,7 +54,7 @@ def new_part_router() -> APIRouter:
         """A part's HTML, if it is other than the browser has."""
         spec, place = spec_of(stream), place_of(request)
         try:
-            values = _LOOKS[part](Installation.from_env().home, spec, metric)
+            values = look_at(part, Installation.from_env().home, spec, metric)
         except UserError as error:
             told = {"part": part, "problem": f"{error.message}: {error.fix}"}
             return unless_known(request, tag_of(told), lambda: render("part_problem.html", place, **told))
@@ -82,6 +82,11 @@ def spec_of(stream: str) -> StreamSpec:
     if not isinstance(spec, StreamSpec):
         raise HTTPException(404, f"stream '{stream}' is a job: it has no tables")
     return spec
+
+
+def look_at(part: Part, home: Home, spec: StreamSpec, metric: str = "") -> dict[str, Any]:
+    """What the part's template shows; `metric` chooses among the numbers."""
+    return _LOOKS[part](home, spec, metric)
 
 
 def explained(home: Home, spec: StreamSpec, metric: str, window: str, key: str) -> dict[str, Any]:
