@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
 from tideline.home import Home
+from tideline.kafka_access import REDACTED
 from tideline.spec.model import Driven
 from tideline_spark.entry import JobArguments, job_parser, log_to_output
 from tideline_spark.exits import Exit, exit_code, last_words
@@ -78,6 +79,7 @@ def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
         .config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.streaming.minBatchesToRetain", 100)
+        .config("spark.sql.redaction.options.regex", REDACTED)
         .getOrCreate()
     )
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)

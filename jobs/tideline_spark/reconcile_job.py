@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from tideline.errors import UserError
 from tideline.gate.corrections import gate_of
 from tideline.home import Home
+from tideline.kafka_access import REDACTED
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval
 from tideline.stream_books import open_books
@@ -72,5 +73,6 @@ def _session(stream: str) -> SparkSession:
         SparkSession.builder.appName(f"tideline-reconcile-{stream}")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 100_000)
+        .config("spark.sql.redaction.options.regex", REDACTED)
         .getOrCreate()
     )
