@@ -45,6 +45,7 @@ def new_app(root: Path) -> FastAPI:
     from fastapi.responses import PlainTextResponse
 
     from tideline.errors import UserError
+    from tideline_airflow.runbook_pages import new_runbook_router
     from tideline_airflow.stream_pages import new_router
 
     app = FastAPI(title="Tideline", docs_url=None, redoc_url=None, openapi_url=None)
@@ -53,6 +54,8 @@ def new_app(root: Path) -> FastAPI:
     def data_docs(stream: str, page: str) -> FileResponse:
         """A page of a stream's Data Docs, `index.html` unless it is named."""
         return page_of(root, stream, page or "index.html")
+
+    app.include_router(new_runbook_router())
 
     @app.exception_handler(UserError)
     def told(request: Request, error: UserError) -> PlainTextResponse:
