@@ -14,9 +14,9 @@ from fastapi.responses import PlainTextResponse
 
 from tideline.home import CHECKOUT
 from tideline_airflow.links import RUNBOOKS
+from tideline_airflow.page_headers import PLAIN
 
 FOLDER: Final = CHECKOUT / "docs" / "runbooks"
-_HEADERS: Final = {"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
 
 def new_runbook_router(folder: Path = FOLDER) -> APIRouter:
@@ -26,7 +26,7 @@ def new_runbook_router(folder: Path = FOLDER) -> APIRouter:
     @router.get("")
     def all_runbooks() -> PlainTextResponse:
         """Their names, one a line."""
-        return PlainTextResponse("".join(f"{name}\n" for name in sorted(_texts(folder))), headers=_HEADERS)
+        return PlainTextResponse("".join(f"{name}\n" for name in sorted(_texts(folder))), headers=PLAIN)
 
     @router.get("/{alert}")
     def one_runbook(alert: str) -> PlainTextResponse:
@@ -34,7 +34,7 @@ def new_runbook_router(folder: Path = FOLDER) -> APIRouter:
         file = _texts(folder).get(alert.removesuffix(".md"))
         if file is None:
             raise HTTPException(404, f"no alert is called '{alert}'")
-        return PlainTextResponse(file.read_text(), headers=_HEADERS)
+        return PlainTextResponse(file.read_text(), headers=PLAIN)
 
     return router
 

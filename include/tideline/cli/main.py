@@ -20,6 +20,7 @@ from tideline.home import Home
 MODULES = (
     "platform_commands",
     "doctor_command",
+    "monitoring_commands",
     "stream_commands",
     "serve_command",
     "reconcile_command",

@@ -1,0 +1,55 @@
+"""Looks at all streams together: a handful of questions to the registry, however many they are, and heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from tideline.exporter.streams_seen import StreamSeen
+from tideline.home import Home
+from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
+from tideline.keeper.recording import failures_of
+from tideline.keeper.restart_policy import Rules
+from tideline.registry.rows import StreamRow
+from tideline.registry.store import Registry
+from tideline.spec.job import Spec
+
+_HOUR_MS: Final = 3_600_000
+_SAMPLED_MS: Final = 300_000
+"""A sample that is older says nothing of now."""
+
+
+def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
+    """All streams, by name; raises where the registry cannot be asked."""
+    now = registry.now()
+    current, ended = registry.current_attempts(), registry.ended_attempts()
+    failed, samples = registry.attempts_ended_since(now - _HOUR_MS), registry.newest_samples(now - _SAMPLED_MS)
+
+    def look(row: StreamRow) -> StreamSeen:
+        spec, attempt = _spec(row), current.get(row.name)
+        return StreamSeen(
+            row,
+            read_heartbeat(home.stream(row.name).heartbeat),
+            samples.get(row.name),
+            ended.get(row.name, {}),
+            failures_of(failed.get(row.name, ())),
+            proved=attempt is not None and attempt.stable_at is not None,
+            rules=Rules.of(spec) if spec else None,
+            pushes=spec is not None and spec.exporter.pushgateway is not None,
+        )
+
+    return tuple(map(look, registry.streams()))
+
+
+def _spec(row: StreamRow) -> Spec | None:
+    with suppress(Exception):  # its own tick tells what is wrong with it
+        return parse_deployed(row.spec)
+    return None
+
+
+def all_heartbeats(home: Home) -> Iterable[Heartbeat]:
+    """Those of all streams that ever had a driver here."""
+    files = sorted((home.root / "streams").glob("*/heartbeat.json"))
+    return [beat for file in files if (beat := read_heartbeat(file)) is not None]
