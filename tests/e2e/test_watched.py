@@ -16,8 +16,8 @@ import yaml
 
 from support.dashboards import PanelQuery, panel_queries
 from support.platform import Platform
-from support.prometheus import Found, Prometheus, running_prometheus
-from support.rule_files import Document, recorded
+from support.prometheus import Found, Prometheus, in_a_hurry, running_prometheus
+from support.rule_files import recorded
 from tideline.exporter import catalogue
 from tideline.exporter.catalogue import CATALOGUE, Kind, Series
 from tideline.platform.waiting import wait_until
@@ -42,21 +42,13 @@ def prometheus(whole: Platform, told: dict[str, Any], tmp_path_factory: pytest.T
     folder = tmp_path_factory.mktemp("prometheus")
     done = whole.run("monitoring", "render", "--to", str(folder), "--rules", "rules/*.yml")
     assert done.returncode == 0, done.stderr
-    config = in_a_hurry(yaml.safe_load((folder / "prometheus.yml").read_text()))
+    config = in_a_hurry(yaml.safe_load((folder / "prometheus.yml").read_text()), EVERY)
     with running_prometheus(folder, config) as running:
         assert wait_until(lambda: bool(running.query('up{job="tideline_drivers"} == 1')), PATIENCE_S, 1.0)
         produced = whole.run("produce", "--topic", "logs", "--seconds", "20", "--speed", "600", "--rate", "100")
         assert produced.returncode == 0, produced.stderr
         wait_until(lambda: not absent(running) and not empty(running), PATIENCE_S, 2.0)
         yield running
-
-
-def in_a_hurry(config: Document) -> Document:
-    """What an installation's Prometheus is told, at a shorter interval."""
-    discoveries = (found for job in config["scrape_configs"] for found in job.get("http_sd_configs", ()))
-    for discovery in discoveries:
-        discovery["refresh_interval"] = EVERY
-    return config | {"global": {"scrape_interval": EVERY, "evaluation_interval": EVERY}}
 
 
 def absent(prometheus: Prometheus) -> list[str]:
