@@ -104,7 +104,7 @@ def _running(program: Program, folder: Path, options: Mapping[str, Path]) -> Ite
     address, log = f"{HOST}:{free_port()}", folder / f"{program.package}.log"
     told = [f"--{option}={value}" for option, value in options.items()]
     with log.open("wb") as output:
-        command = [path, f"--web.listen-address={address}", "--log.level=warn", *told]
+        command = [str(path), f"--web.listen-address={address}", "--log.level=warn", *told]
         process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
             wait_until(lambda: is_ready(address) or process.poll() is not None, START_S)
