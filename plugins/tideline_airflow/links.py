@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/tideline"
 DATA_DOCS: Final = "/data-docs"
+RUNBOOKS: Final = "/runbooks"
 STREAMS: Final = "/streams"
 SPARK_UI, DRIVER_LOG, CHECKPOINT = "spark-ui", "driver-log", "checkpoint"
 STATIC: Final = "/static"

@@ -41,6 +41,7 @@ def new_app(root: Path) -> FastAPI:
     from tideline.errors import UserError
     from tideline_airflow.page_answers import new_static_router
     from tideline_airflow.part_pages import new_part_router
+    from tideline_airflow.runbook_pages import new_runbook_router
     from tideline_airflow.stream_pages import new_router
 
     app = FastAPI(title="Tideline", docs_url=None, redoc_url=None, openapi_url=None)
@@ -55,7 +56,7 @@ def new_app(root: Path) -> FastAPI:
         """What is away, such as the database, and what to do."""
         return PlainTextResponse(f"{error.message}: {error.fix}\n", 503)
 
-    for router in (new_router(), new_part_router(), new_static_router()):
+    for router in (new_router(), new_part_router(), new_static_router(), new_runbook_router()):
         app.include_router(router)
     return app
 

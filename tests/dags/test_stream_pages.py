@@ -91,7 +91,7 @@ EXPLAINED: dict[str, Any] = {
 
 def routes() -> list[str]:
     """Every address of the app, with names in the place of its parameters."""
-    values = {"stream": "small", "part": "books", "name:path": "page.js", "page:path": "index.html"}
+    values = {"stream": "small", "part": "books", "name:path": "page.js", "page:path": "index.html", "alert": "some"}
     found = [route.path for route in new_app(Path()).routes if isinstance(route, APIRoute)]
     return [re.sub(r"{([^}]*)}", lambda match: values[match[1]], path) for path in found]
 
@@ -129,6 +129,8 @@ def test_there_is_a_page_for_all_for_one_and_for_what_it_has() -> None:
         "/parts/small",
         "/parts/small/books",
         "/parts/small/samples",
+        "/runbooks",
+        "/runbooks/some",
         "/static/page.js",
         "/streams",
         "/streams/small",

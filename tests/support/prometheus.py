@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from support.debian import PROMETHEUS
+from support.debian import PROMETHEUS, PUSHGATEWAY, Program
 from support.rule_files import Document, rule_files
 from tideline.platform.waiting import wait_until
 from tideline.settings import HOST
@@ -28,11 +28,6 @@ class Prometheus:
     """One that runs, asked by its API; what it refuses is an AssertionError with its reason."""
 
     url: str
-
-    def is_ready(self) -> bool:
-        with suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/-/ready").is_success
-        return False
 
     def query(self, expression: str) -> Found:
         """The samples that there are now."""
@@ -76,24 +71,54 @@ def configuration(scrapes: Sequence[Mapping[str, Any]], every: str) -> Document:
     }
 
 
+def in_a_hurry(config: Document, every: str) -> Document:
+    """The same at a shorter interval."""
+    for discovery in (found for job in config["scrape_configs"] for found in job.get("http_sd_configs", ())):
+        discovery["refresh_interval"] = every
+    return config | {"global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every}}
+
+
 @contextmanager
 def running_prometheus(
     folder: Path, config: Document, rules: Mapping[str, Document] | None = None
 ) -> Iterator[Prometheus]:
     """Runs until the block ends, by these rules, or the project's own."""
-    program = PROMETHEUS.find()
-    if program is None:
-        pytest.skip(PROMETHEUS.missing)
-    port = free_port()
-    found = Prometheus(f"http://{HOST}:{port}")
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(_command(program, write(folder, config, rules), port), stdout=log, stderr=log)
+    options = {"config.file": write(folder, config, rules), "storage.tsdb.path": folder / "data"}
+    with _running(PROMETHEUS, folder, options) as address:
+        yield Prometheus(f"http://{address}")
+
+
+@contextmanager
+def running_pushgateway(folder: Path) -> Iterator[str]:
+    """The address of a Pushgateway that runs until the block ends."""
+    with _running(PUSHGATEWAY, folder, {}) as address:
+        yield address
+
+
+@contextmanager
+def _running(program: Program, folder: Path, options: Mapping[str, Path]) -> Iterator[str]:
+    """Its address, once it is ready; skips the test where the program cannot be had."""
+    path = program.find()
+    if path is None:
+        pytest.skip(program.missing)
+    address, log = f"{HOST}:{free_port()}", folder / f"{program.package}.log"
+    told = [f"--{option}={value}" for option, value in options.items()]
+    with log.open("wb") as output:
+        command = [str(path), f"--web.listen-address={address}", "--log.level=warn", *told]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
-            _wait(found, process, folder / "prometheus.log")
-            yield found
+            wait_until(lambda: is_ready(address) or process.poll() is not None, START_S)
+            assert is_ready(address), log.read_text()
+            yield address
         finally:
             process.terminate()
             process.wait(START_S)
+
+
+def is_ready(address: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"http://{address}/-/ready").is_success
+    return False
 
 
 def write(folder: Path, config: Document, rules: Mapping[str, Document] | None = None) -> Path:
@@ -104,21 +129,6 @@ def write(folder: Path, config: Document, rules: Mapping[str, Document] | None =
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(config))
     return file
-
-
-def _command(program: Path, config: Path, port: int) -> list[str]:
-    return [
-        str(program),
-        f"--config.file={config}",
-        f"--storage.tsdb.path={config.parent / 'data'}",
-        f"--web.listen-address={HOST}:{port}",
-        "--log.level=warn",
-    ]
-
-
-def _wait(found: Prometheus, process: subprocess.Popen[bytes], log: Path) -> None:
-    ready: Callable[[], bool] = lambda: found.is_ready() or process.poll() is not None  # noqa: E731
-    assert wait_until(ready, START_S) and process.poll() is None, log.read_text()
 
 
 def free_port() -> int:

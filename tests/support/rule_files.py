@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -19,6 +20,7 @@ Rule = dict[str, Any]
 Document = dict[str, Any]
 
 
+@cache
 def rule_files() -> dict[str, Document]:
     """By file name."""
     return {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yml"))}

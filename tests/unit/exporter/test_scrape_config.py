@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from support.promtool import promtool
 from tideline.cli.main import app
 from tideline.errors import UserError
 from tideline.exporter.scrape_config import Monitoring, require_address, scrape_config
@@ -51,8 +50,4 @@ def test_the_command_writes_what_prometheus_takes(tmp_path: Path) -> None:
     file = tmp_path / "to" / "prometheus.yml"
     platform = job(yaml.safe_load(file.read_text()), "tideline_platform")
     assert platform["static_configs"] == [{"targets": ["127.0.0.1:4711"]}]
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("there is no promtool here")
-    checked = subprocess.run([promtool, "check", "config", str(file)], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
+    assert promtool("check", "config", str(file)) == ""

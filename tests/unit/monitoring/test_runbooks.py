@@ -51,3 +51,14 @@ def command_of(words: list[str]) -> Any:
 def test_a_runbook_links_documents_that_there_are(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
         assert (path.parent / target).is_file(), target
+
+
+def test_the_document_lists_every_alert_with_its_severity() -> None:
+    rows = re.findall(
+        r"^\| (`Tideline[^|]+) \| ([a-z ]+) \|", (CHECKOUT / "docs" / "alerts.md").read_text(), re.MULTILINE
+    )
+    told = {name: set(grave.split(" or ")) for names, grave in rows for name in re.findall(r"`(\w+)`", names)}
+    grave: dict[str, set[str]] = {}
+    for rule in alerts():
+        grave.setdefault(rule["alert"], set()).add(rule["labels"]["severity"])
+    assert told == grave
