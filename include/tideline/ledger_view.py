@@ -41,6 +41,11 @@ class Fate:
     unrecoverable: int = 0
     held: int = 0
 
+    @property
+    def waits(self) -> bool:
+        """Whether some are still to be reconciled."""
+        return self.late > self.corrected + self.unrecoverable + self.held
+
     def __add__(self, other: Fate) -> Fate:
         return Fate(
             self.late + other.late,

@@ -23,6 +23,7 @@ class Ports:
     broker: int = 19092
     controller: int = 19093
     api: int = 18080
+    exporter: int = 18081
 
     @staticmethod
     def variable(name: str) -> str:
@@ -51,6 +52,10 @@ class Settings:
     @property
     def api_url(self) -> str:
         return f"http://{HOST}:{self.ports.api}"
+
+    @property
+    def exporter_url(self) -> str:
+        return f"http://{HOST}:{self.ports.exporter}"
 
     @property
     def registry_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from pyspark.sql import SparkSession
@@ -10,20 +11,24 @@ from pyspark.sql.streaming import StreamingQuery
 
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
+from tideline.exporter.at_start import windows_at_start
 from tideline.home import Home
 from tideline.kafka_io import topic_id
-from tideline.sinks.of_stream import stream_outlets
+from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.sinks.of_stream import Planned, stream_outlets
 from tideline.spec.load import load_spec
+from tideline.spec.model import StreamSpec
 from tideline.stream_books import reader
 from tideline.tables.schemas import StreamTables
 from tideline.topic_watch import TopicWatch
-from tideline.troubles import Troubles
+from tideline.troubles import ANOMALIES_PART, Trouble, Troubles, table_part
 from tideline_spark import lifetime
 from tideline_spark.attend import attend
 from tideline_spark.begin_stream import begin_stream
 from tideline_spark.beside import Beside, FeedQuery, Outlets
 from tideline_spark.books import new_books
-from tideline_spark.counter import counter_before
+from tideline_spark.counter import counter_of, progress_of
+from tideline_spark.exporter import DriverExporter
 from tideline_spark.feed import start_feed
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
@@ -48,14 +53,21 @@ def main(argv: list[str] | None = None) -> int:
     return live(parse_arguments(sys.argv[1:] if argv is None else argv), _run)
 
 
-def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -> None:
+def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, exporter: DriverExporter) -> None:
     stream = home.stream(arguments.stream)
     spec = load_spec(stream.spec)
     heartbeat.set_trigger(spec.trigger)
     tables = StreamTables(home.tables(spec.name))
-    checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
+    folder = stream.checkpoint(arguments.generation)
+    checkpoint = CheckpointLog(folder)
     topic = topic_id(arguments.bootstrap, spec.source.topic)
-    troubles = Troubles(now_ms, heartbeat.tell_troubles)
+    metrics = exporter.metrics
+
+    def tell_troubles(known: Sequence[Trouble]) -> None:
+        heartbeat.tell_troubles(known)
+        metrics.troubles(known)
+
+    troubles = Troubles(now_ms, tell_troubles)
     begun = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic, troubles.attempt)
     spark = new_session(spec, heartbeat)
     for name, value in _SETTINGS.items():
@@ -74,6 +86,14 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         watch.check()
         guard.check()
 
+    def counter(batch: int) -> dict[str, str]:
+        progress = progress_of(query_named(spark, spec.name), batch - 1)
+        metrics.progress(progress)
+        return counter_of(progress)
+
+    outlets = stream_outlets(tables, begun.eras, reader(arguments.bootstrap, spec), arguments.bootstrap)
+    metrics.of_metrics(spec, parts_of(spec, outlets))
+    metrics.starts_at(lambda: view_checkpoint(folder, spec.source.topic).ends or begun.cut.starts)
     sink = BatchSink(
         identity,
         checkpoint,
@@ -81,19 +101,20 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
         books,
         check_batch=check_batch,
         done=lambda done: heartbeat.batch_done(spec.source.topic, done),
-        counter=lambda batch: counter_before(query_named(spark, spec.name), batch),
+        counter=counter,
         attempt=troubles.attempt,
+        published=metrics.published,
     )
-    outlets = stream_outlets(tables, begun.eras, reader(arguments.bootstrap, spec), arguments.bootstrap)
     query = (
         groups.writeStream.queryName(spec.name)
         .outputMode("update")
-        .option("checkpointLocation", str(stream.checkpoint(arguments.generation)))
+        .option("checkpointLocation", str(folder))
         .trigger(processingTime=f"{spec.trigger} milliseconds")
         .foreachBatch(sink)
         .start()
     )
     heartbeat.query_started()
+    exporter.watch(spec, arguments.bootstrap, spec.source.topic, query, partial(windows_at_start, tables, spec))
     beside: list[Beside] = [Outlets(outlets, fence, troubles)] if outlets else []
     if spec.source.feed:
         beside.append(
@@ -106,6 +127,12 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -
 def query_named(spark: SparkSession, name: str) -> StreamingQuery:
     """The running query of this name."""
     return next(query for query in spark.streams.active if query.name == name)
+
+
+def parts_of(spec: StreamSpec, outlets: Iterable[Planned]) -> list[str]:
+    """What of the driver can fail alone."""
+    detectors = [*(f"detector {kind}" for kind in spec.detectors), *([ANOMALIES_PART] if spec.detectors else [])]
+    return [*map(table_part, spec.metrics), *detectors, *(outlet.name for outlet in outlets)]
 
 
 class _PlanGuard:

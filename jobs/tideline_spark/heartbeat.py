@@ -9,17 +9,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tideline.batch_done import BatchDone
 from tideline.troubles import Trouble
 from tideline_spark.fence import Fence
-from tideline_spark.sink import BatchDone
 
 PERIOD_S = 2.0
 
 
 class Heartbeat:
-    """Writes what is known of the driver, from a thread that dies with it."""
+    """Writes what is known of the driver, from a thread that dies with it; `on_batch` is told each batch and how long
+    it took (ms)."""
 
-    def __init__(self, path: Path, fixed: dict[str, Any], fence: Fence, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fixed: dict[str, Any],
+        fence: Fence,
+        clock_ms: Callable[[], int],
+        on_batch: Callable[[BatchDone, int], None] = lambda done, took_ms: None,
+    ) -> None:
+        self._on_batch = on_batch
         self._path = path
         self._fence = fence
         self._clock_ms = clock_ms
@@ -32,7 +41,7 @@ class Heartbeat:
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
             "batches": 0, "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None,
             "late_version": None, "troubles": [], "exception": None,
-            "fingerprint": None, "ui": None,
+            "fingerprint": None, "ui": None, "metrics": None,
         }  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -73,7 +82,7 @@ class Heartbeat:
     def batch_done(self, topic: str, done: BatchDone) -> None:
         now = self._clock_ms()
         with self._lock:
-            started, self._batch_started_ms = self._batch_started_ms or now, None
+            started, self._batch_started_ms = self._batch_started_ms or now - (done.took_ms or 0), None
             self._idle_since_ms = now
             self._facts.update(
                 state="running",
@@ -89,6 +98,7 @@ class Heartbeat:
             if done.late_version is not None:
                 self._facts["late_version"] = done.late_version
         self.write()
+        self._on_batch(done, now - started)
 
     def write(self) -> None:
         """Replaces the file at once: a reader never sees half of it. A superseded driver has no say."""

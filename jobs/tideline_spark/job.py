@@ -25,12 +25,14 @@ from pyspark.streaming import StreamingContext
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.spec.job import Argument, JobSpec
 from tideline.spec.load import load_any_spec
 from tideline.tables.delta import append_once
 from tideline.versions import version_of
 from tideline_spark.attend import attend, attend_context
 from tideline_spark.entry import leave
+from tideline_spark.exporter import DriverExporter
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.lifetime import Arguments, live, new_session, parse_arguments
@@ -59,6 +61,7 @@ class Job:
     _stop_request: Path
     _fence: Fence
     _heartbeat: Heartbeat
+    _exporter: DriverExporter
 
     @property
     def topic(self) -> str:
@@ -103,7 +106,9 @@ class Job:
 
     def run(self, writer: DataStreamWriter) -> None:
         """Starts the query with the stream's name, trigger and checkpoint, and attends to it until it is to stop."""
-        self.spark.streams.addListener(QueryListener(self._heartbeat, self.spec.topic))
+        metrics, topic = self._exporter.metrics, self.spec.topic
+        metrics.starts_at(lambda: view_checkpoint(self.checkpoint, topic).ends)
+        self.spark.streams.addListener(QueryListener(self._heartbeat, metrics.progress, topic))
         query = (
             writer.queryName(self.spec.name)
             .option("checkpointLocation", str(self.checkpoint))
@@ -111,6 +116,7 @@ class Job:
             .start()
         )
         self._heartbeat.query_started()
+        self._exporter.watch(self.spec, self.bootstrap, topic)
         attend(query, self._stop_request, self._fence, self._heartbeat)
 
     def run_dstreams(self, define: Callable[[StreamingContext], None]) -> None:
@@ -128,6 +134,7 @@ class Job:
         context.addStreamingListener(BatchListener(self._heartbeat))
         context.start()
         self._heartbeat.query_started()
+        self._exporter.watch(self.spec, self.bootstrap, self.spec.topic)
         attend_context(context, self._stop_request, self._fence)
 
     def replace(self, table: str, rows: pa.Table) -> None:
@@ -160,7 +167,7 @@ def run_job(main: Callable[[Job], None], *, anew: bool = False) -> NoReturn:
     `anew`: each start has an empty checkpoint, for a source that cannot be read again, such as a socket.
     """
 
-    def work(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence) -> None:
+    def work(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, exporter: DriverExporter) -> None:
         stream = home.stream(arguments.stream)
         spec = load_any_spec(stream.spec)
         if not isinstance(spec, JobSpec):
@@ -178,6 +185,7 @@ def run_job(main: Callable[[Job], None], *, anew: bool = False) -> NoReturn:
             stream.stop_request,
             fence,
             heartbeat,
+            exporter,
         )
         log.info("%s runs %s with %s", spec.name, spec.entrypoint, json.dumps(spec.arguments))
         _running.append(job)

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
+from tideline import __version__
 from tideline.checkpoint import CheckpointLog
 from tideline.clock import now_ms
+from tideline.exporter.driver_metrics import DriverMetrics
+from tideline.exporter.driver_seen import DriverSeen
 from tideline.home import Home
 from tideline.spec.model import Driven
 from tideline_spark.entry import JobArguments, job_parser, log_to_output
 from tideline_spark.exits import Exit, exit_code, last_words
+from tideline_spark.exporter import DriverExporter
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 
@@ -34,7 +38,7 @@ class Arguments(JobArguments):
     tag: str
 
 
-Work = Callable[[Arguments, Home, Heartbeat, Fence], None]
+Work = Callable[[Arguments, Home, Heartbeat, Fence, DriverExporter], None]
 """What a driver does while it lives; it returns when a stop was asked for."""
 
 
@@ -53,22 +57,31 @@ def live(arguments: Arguments, work: Work) -> int:
     stream = home.stream(arguments.stream)
     facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}
     fence = Fence(stream.epochs, arguments.epoch)
-    heartbeat = Heartbeat(stream.heartbeat, facts, fence, now_ms)
+    exporter = _new_exporter(arguments)
+    heartbeat = Heartbeat(stream.heartbeat, facts, fence, now_ms, exporter.metrics.batch_done)
     try:
         fence.check()
         heartbeat.start()
-        work(arguments, home, heartbeat, fence)
+        heartbeat.tell(metrics=exporter.start())
+        work(arguments, home, heartbeat, fence, exporter)
     except Exception as error:
         code = exit_code(error)
         log.error("the driver of %s ends: %s", arguments.stream, code.name, exc_info=code is not Exit.SUPERSEDED)
         if not isinstance(error, ConnectionError):  # a JVM that is gone was killed: its launcher knows more
             checkpoint = CheckpointLog(stream.checkpoint(arguments.generation))
             heartbeat.tell(state="failed", **last_words(error, checkpoint.query_id()))
+        exporter.stop(as_asked=False)
         return code
     finally:
         heartbeat.stop()
     heartbeat.tell(state="stopped")
+    exporter.stop(as_asked=True)
     return Exit.STOPPED
+
+
+def _new_exporter(arguments: Arguments) -> DriverExporter:
+    seen = DriverSeen(arguments.stream, __version__, arguments.epoch, arguments.generation, now_ms())
+    return DriverExporter(arguments.stream, DriverMetrics(seen, now_ms))
 
 
 def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from tideline import __version__
+from tideline.batch_done import BatchDone
 from tideline.checkpoint import CheckpointLog, Ends, OffsetEntry
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Era
@@ -20,7 +22,7 @@ from tideline.ledger import LedgerRow, Pane, PartitionRange, expiry_setting
 from tideline.spec.model import StreamSpec
 from tideline.tables.batch import commit_batch, group_rows
 from tideline.tables.compaction import tidy_after
-from tideline.tables.live import LivePublisher
+from tideline.tables.live import LivePublisher, Published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.troubles import Attempt, must
 from tideline.versions import version_of
@@ -47,18 +49,6 @@ class Identity:
         return pane_ms(*(era.spec for era in self.eras))
 
 
-@dataclass(frozen=True)
-class BatchDone:
-    """What the heartbeat tells of the last batch; `late_version` is its version if it dropped something."""
-
-    batch: int
-    rows: int
-    groups: int
-    watermark_ms: int
-    ends: dict[int, int]
-    late_version: int | None
-
-
 class BatchSink:
     """The function given to `foreachBatch`."""
 
@@ -73,6 +63,7 @@ class BatchSink:
         done: Callable[[BatchDone], None],
         counter: Callable[[int], dict[str, str]] = lambda _: {},
         attempt: Attempt = must,
+        published: Published = lambda rows, row: None,
     ) -> None:
         self._identity = identity
         self._checkpoint = checkpoint
@@ -82,7 +73,7 @@ class BatchSink:
         self._done = done
         self._counter = counter
         self._slots = slot_columns(stream_plans(identity.spec).values())
-        self._publisher = LivePublisher(tables, identity.eras, identity.generation, attempt)
+        self._publisher = LivePublisher(tables, identity.eras, identity.generation, attempt, published)
         self._publisher.recover()
 
     def __call__(self, groups: DataFrame, batch: int) -> None:
@@ -91,7 +82,8 @@ class BatchSink:
         merged = self._window_ends(groups.toArrow())
         chunks = take_batch(self._books, batch)
         row = self._ledger_row(batch, chunks, settings | self._counter(batch))
-        fresh = commit_batch(self._tables, self._slots, merged, row, refused_of(chunks))
+        refused = refused_of(chunks)
+        fresh = commit_batch(self._tables, self._slots, merged, row, refused)
         parts = group_rows(self._slots, merged, row.version, row.batch_at_ms)
         changed = self._publisher.publish(parts, row)
         log.info(
@@ -101,7 +93,12 @@ class BatchSink:
         ends = {part.partition: part.end for part in row.ranges}
         tidy_after(batch, self._tables, tuple(self._identity.spec.metrics))
         late_version = row.version if row.late_events else None
-        self._done(BatchDone(batch, row.rows, len(merged), row.watermark_ms, ends, late_version))
+        reasons = Counter(refused["reason"].to_pylist())
+        self._done(
+            BatchDone(
+                batch, row.rows, len(merged), row.watermark_ms, ends, late_version, row.late_events, reasons, fresh
+            )
+        )
 
     def _window_ends(self, groups: pa.Table) -> pa.Table:
         """Adds `window_end`: `drop_at` less what the metric keeps its windows longer."""

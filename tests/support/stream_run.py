@@ -14,6 +14,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from support.faults import Faults, FaultyCheckpoint, FaultyTables, Killed, Point
 from support.platform import Platform
+from tideline.batch_done import BatchDone
 from tideline.home import Home
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
@@ -27,7 +28,7 @@ from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
 from tideline_spark.counter import counter_before
 from tideline_spark.plan import merge_cells, read_topic, require_watermark_predicate
-from tideline_spark.sink import BatchDone, BatchSink, Identity
+from tideline_spark.sink import BatchSink, Identity
 
 
 @dataclass

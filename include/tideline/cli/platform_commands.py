@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def up(
     only: Annotated[str, typer.Option(help="Only these services, by name, with commas between.")] = "",
 ) -> None:
-    """Start the local platform: database, broker, Airflow. What is up already stays as it is."""
+    """Start the local platform: database, broker, Airflow, the exporter for Prometheus. What is up stays as it is."""
     from tideline.platform.keys import password_file
     from tideline.platform.up import up as start
 

@@ -28,12 +28,13 @@ class Scope(StrEnum):
 
 
 KEY_LABEL: Final = "key_"
-"""`WINDOW_VALUE` and `ANOMALY_SCORE` have, beside their labels, one a key column: `key_service` for `service`."""
+"""How the label of a key column begins: `key_service` for `service`."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """One name; `unit` is empty where it is a number of things or of no unit."""
+    """One name; `unit` is empty where it is a number of things or of no unit. One that is `keyed` has, beside its
+    labels, one a key column."""
 
     name: str
     kind: Kind
@@ -41,14 +42,17 @@ class Series:
     labels: tuple[str, ...]
     unit: str
     help: str
+    keyed: bool = False
 
 
-def _driver(name: str, help: str, *labels: str, unit: str = "", kind: Kind = Kind.GAUGE) -> Series:
-    return Series(name, kind, Scope.DRIVER, ("stream", *labels), unit, help)
+def _driver(name: str, help: str, *labels: str, unit: str = "", kind: Kind = Kind.GAUGE, keyed: bool = False) -> Series:
+    return Series(name, kind, Scope.DRIVER, ("stream", *labels), unit, help, keyed)
 
 
-def _platform(name: str, help: str, *labels: str, unit: str = "", kind: Kind = Kind.GAUGE) -> Series:
-    return Series(name, kind, Scope.PLATFORM, ("stream", *labels), unit, help)
+def _platform(
+    name: str, help: str, *labels: str, unit: str = "", kind: Kind = Kind.GAUGE, keyed: bool = False
+) -> Series:
+    return Series(name, kind, Scope.PLATFORM, ("stream", *labels), unit, help, keyed)
 
 
 DRIVER_INFO: Final = _driver("tideline_driver_info", "1; the code that the driver runs.", "code")
@@ -102,6 +106,7 @@ WINDOW_VALUE: Final = _driver(
     "A measure of the newest window that event time has passed, by key; corrections of older windows do not show here.",
     "metric",
     "measure",
+    keyed=True,
 )
 WINDOW_END: Final = _driver(
     "tideline_window_end_timestamp_seconds",
@@ -159,7 +164,11 @@ ANOMALIES: Final = _platform(
     "kind", "status",
 )  # fmt: skip
 ANOMALY_SCORE: Final = _platform(
-    "tideline_anomaly_score", "The score of each anomaly that stands and was raised in the last hour, by key.", "kind"
+    "tideline_anomaly_score",
+    "The score of each key's newest anomaly that stands and was raised in the last hour; NaN where its detector gives "
+    "none.",
+    "kind",
+    keyed=True,
 )
 LOOK_DURATION: Final = Series(
     "tideline_exporter_look_duration_seconds",

@@ -40,6 +40,8 @@ class Heartbeat:
     exception: str | None = None
     fingerprint: str | None = None
     ui: str | None = None
+    # Where Prometheus reads the driver's metrics.
+    metrics: str | None = None
 
     @property
     def moved_at(self) -> int | None:

@@ -13,7 +13,8 @@ from tideline.keeper.look import Look
 from tideline.registry.rows import Attempt, Move, StreamRow, TransitionRow
 from tideline.registry.store import Registry
 
-_OVER = "replaced or stopped"
+REPLACED: Final = "replaced or stopped"
+"""The outcome of a driver that was wanted no more."""
 FAILURE: Final = "failure"
 """The key of a transition's evidence that tells how a driver was lost."""
 
@@ -70,7 +71,7 @@ def close_attempt(
     if to is State.UNHEALTHY or to is State.FENCING or to in ENDS:
         launcher = look.evidence.launcher
         status = launcher.exit_status if launcher and not launcher.alive else None
-        ended = {"ended_at": look.at, "exit_status": status, "outcome": failed or _OVER}
+        ended = {"ended_at": look.at, "exit_status": status, "outcome": failed or REPLACED}
         registry.update_attempt(attempt.stream, attempt.epoch, **ended)
 
 
@@ -88,5 +89,5 @@ def failures_of(attempts: Iterable[Attempt], losses: Iterable[TransitionRow] = (
             FailedBatch.parse(batch) if (batch := batches.get(attempt.epoch)) else None,
         )
         for attempt in attempts
-        if attempt.ended_at and attempt.outcome not in (None, _OVER)
+        if attempt.ended_at and attempt.outcome not in (None, REPLACED)
     ]

@@ -68,6 +68,12 @@ def decide(failures: Sequence[Failure], rules: Rules, now: int, jitter: float, p
     return Restart(Answer.RESTART, now + wait, f"{newest.kind} failure, restart {when}")
 
 
+def budget_left(failures: Sequence[Failure], rules: Rules, now: int) -> int:
+    """How many failures, newest first, may still come before it is a crash loop."""
+    recent, hourly = _used(_since_proof(failures), now)
+    return max(0, min(rules.in_10_minutes - recent, rules.in_an_hour - hourly))
+
+
 def _since_proof(failures: Sequence[Failure]) -> list[Failure]:
     """The failures since a driver was last proved stable, the end of that one included."""
     taken: list[Failure] = []
@@ -79,13 +85,17 @@ def _since_proof(failures: Sequence[Failure]) -> list[Failure]:
 
 
 def _spent(failures: Sequence[Failure], rules: Rules, now: int) -> str | None:
-    """Which budget is used up; the end of a proved run uses none."""
-    ages = [now - failure.at for failure in failures if failure.kind in USES_BUDGET and not failure.proved]
-    recent = sum(age <= _TEN_MINUTES for age in ages)
+    """Which budget is used up."""
+    recent, hourly = _used(failures, now)
     if recent >= rules.in_10_minutes:
         return f"{recent} failures in 10 minutes, {rules.in_10_minutes} allowed"
-    hourly = sum(age <= _HOUR for age in ages)
     return f"{hourly} failures in an hour, {rules.in_an_hour} allowed" if hourly >= rules.in_an_hour else None
+
+
+def _used(failures: Sequence[Failure], now: int) -> tuple[int, int]:
+    """The failures of the last ten minutes and of the last hour; the end of a proved run is none."""
+    ages = [now - failure.at for failure in failures if failure.kind in USES_BUDGET and not failure.proved]
+    return sum(age <= _TEN_MINUTES for age in ages), sum(age <= _HOUR for age in ages)
 
 
 def _wait(failures: Sequence[Failure], rules: Rules, jitter: float) -> int:

@@ -40,6 +40,10 @@ WARNED = frozenset(
 )
 
 
+WELL = frozenset({Kind.STARTING, Kind.UNPROVEN, Kind.HEALTHY, Kind.IDLE})
+"""Of these nobody is told."""
+
+
 class Severity(StrEnum):
     """Whether somebody is to be woken."""
 

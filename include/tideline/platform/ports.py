@@ -12,7 +12,12 @@ from tideline.errors import UserError
 from tideline.home import Home
 from tideline.settings import HOST, Ports, Settings, kept_ports
 
-PORTS_OF = {"database": ("database",), "broker": ("broker", "controller"), "api_server": ("api",)}
+PORTS_OF = {
+    "database": ("database",),
+    "broker": ("broker", "controller"),
+    "api_server": ("api",),
+    "exporter": ("exporter",),
+}
 """The ports that a service listens on; a service that is missing here listens on none."""
 
 

@@ -7,17 +7,18 @@ from datetime import datetime
 
 from tideline.errors import UserError
 from tideline.home import Home
-from tideline.platform import airflow_parts, broker, database
+from tideline.platform import airflow_parts, broker, database, exporter_part
 from tideline.platform.java import JavaHome
 from tideline.platform.supervisor_conf import Program
 from tideline.settings import Settings
 
 AIRFLOW = tuple(airflow_parts.COMMANDS)
-SERVICES = ("database", "broker", *AIRFLOW)
+SERVICES = ("database", "broker", *AIRFLOW, "exporter")
 
 
 def programs(home: Home, settings: Settings, java: JavaHome) -> list[Program]:
-    return [database.program(home, settings), broker.program(home, java), *airflow_parts.programs(home)]
+    own = [database.program(home, settings), broker.program(home, java), exporter_part.program(home)]
+    return [*own, *airflow_parts.programs(home)]
 
 
 def chosen(names: Iterable[str]) -> tuple[str, ...]:
@@ -37,4 +38,6 @@ def healthy(service: str, settings: Settings, since: datetime | None) -> bool:
         return database.answers(settings)
     if service == "broker":
         return broker.answers(settings)
+    if service == "exporter":
+        return exporter_part.answers(settings)
     return airflow_parts.is_healthy(service, airflow_parts.health(settings), since)

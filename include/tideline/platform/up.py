@@ -31,7 +31,7 @@ from tideline.platform.waiting import wait_until
 from tideline.settings import Settings, keep_ports
 
 Report = Callable[[str], None]
-_SECONDS = {"database": 60.0, "broker": 120.0}
+_SECONDS = {"database": 60.0, "broker": 120.0, "exporter": 120.0}
 _AIRFLOW_SECONDS = 240.0
 
 
@@ -97,10 +97,11 @@ class Start:
                 require_free(self.settings.ports, service)
 
     def services(self, services: tuple[str, ...]) -> None:
-        """The database's line, with Airflow after it, beside the broker's."""
-        with ThreadPoolExecutor(2) as pool:
+        """The database's line, with Airflow after it, beside the broker's and the exporter's."""
+        with ThreadPoolExecutor(3) as pool:
             lines = [pool.submit(self._database_and_airflow, services)] if "database" in services else []
             lines += [pool.submit(self._broker)] if "broker" in services else []
+            lines += [pool.submit(self._run, "exporter")] if "exporter" in services else []
             for line in lines:
                 line.result()
 

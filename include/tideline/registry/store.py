@@ -144,6 +144,39 @@ class Registry:
         with self._reads.connect() as connection:
             return {row.stream: attempt_row(row) for row in connection.execute(statement)}
 
+    def ended_attempts(self) -> dict[str, dict[str, int]]:
+        """How many attempts ended with each outcome, by stream."""
+        column = tables.attempts.c
+        statement = (
+            select(column.stream, column.outcome, func.count())
+            .where(column.ended_at.is_not(None), column.outcome.is_not(None))
+            .group_by(column.stream, column.outcome)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self._reads.connect() as connection:
+            for stream, outcome, count in connection.execute(statement):
+                found.setdefault(stream, {})[outcome] = count
+        return found
+
+    def attempts_ended_since(self, since: int) -> dict[str, list[Attempt]]:
+        """Attempts of all streams that ended after `since` (epoch ms), newest first, by stream."""
+        column = tables.attempts.c
+        statement = select(tables.attempts).where(column.ended_at > since).order_by(column.epoch.desc())
+        found: dict[str, list[Attempt]] = {}
+        with self._reads.connect() as connection:
+            for row in connection.execute(statement):
+                found.setdefault(row.stream, []).append(attempt_row(row))
+        return found
+
+    def newest_samples(self, since: int) -> dict[str, Sample]:
+        """What was seen last of each stream, of what was seen after `since` (epoch ms)."""
+        column = tables.samples.c
+        names = (column[name] for name in ("stream", *Sample.__dataclass_fields__))
+        statement = select(*names).where(column.at > since).order_by(column.at)
+        with self._reads.connect() as connection:
+            rows = [dict(row._mapping) for row in connection.execute(statement)]
+        return {row.pop("stream"): Sample(**row) for row in rows}
+
     def add_sample(self, stream: str, sample: Sample) -> None:
         """Keeps what was seen, and forgets what is older than a day; of two looks at one time one is kept."""
         column = tables.samples.c

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from tideline.durations import format_duration
 from tideline.isolation import Isolation
 from tideline.spec.detectors import Detector
+from tideline.spec.exporter import Exporter
 from tideline.spec.feeds import Feed, Files, Rate, Socket
 from tideline.spec.measures import Measure, parse_measure
 from tideline.spec.parts import TOPIC, Column, Duration, Model, Name
@@ -224,6 +225,7 @@ class Driven(Model):
     health: Health = Health()
     restart: Restart = Restart()
     spark: Spark = Spark()
+    exporter: Exporter = Exporter()
     launcher: Literal["local"] = "local"
 
 

@@ -28,6 +28,9 @@ from tideline.tables.schemas import PUBLISHED_WRITER, TIME, StreamTables, correc
 from tideline.troubles import ANOMALIES_PART, Attempt, must, table_part
 from tideline.versions import version_of
 
+Published = Callable[[Mapping[str, pa.Table], LedgerRow], None]
+"""Takes the rows of a batch by metric, with its ledger row."""
+
 _WRITERS: Final = 2
 """Tables written at once."""
 
@@ -45,11 +48,19 @@ class LivePublisher:
 
     `recover` first: it publishes what a killed driver had committed and not yet published. Windows that may have
     inputs beside this generation's parts are published from all of them. A table whose `attempt` fails is behind, and
-    caught up with when it works again; the others go on.
+    caught up with when it works again; the others go on. `published` is told the rows of each batch, by metric.
     """
 
-    def __init__(self, tables: StreamTables, eras: Sequence[Era], generation: int, attempt: Attempt = must) -> None:
+    def __init__(
+        self,
+        tables: StreamTables,
+        eras: Sequence[Era],
+        generation: int,
+        attempt: Attempt = must,
+        published: Published = lambda rows, row: None,
+    ) -> None:
         self._tables = tables
+        self._published = published
         self._era = era_of_generation(eras, generation)
         self._attempt = attempt
         self._publication = Publication(tables, eras)
@@ -89,6 +100,7 @@ class LivePublisher:
         if behind:
             changed += self._catch_up(row, closed)
         self._judge(closed, row, self._detection.catch_up)
+        self._published(finished, row)
         return changed
 
     def _catch_up(self, row: LedgerRow, closed: dict[str, Set[int]]) -> int:

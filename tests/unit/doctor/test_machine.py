@@ -30,7 +30,7 @@ GOOD = Packages(
     installed={"pyspark": "4.2.0", "pyspark-client": "4.2.0", "duckdb": "1.4"},
     connector="4.2.0",
 )
-UP = dict.fromkeys(("database", "broker", "api_server"), "healthy")
+UP = dict.fromkeys(("database", "broker", "api_server", "exporter"), "healthy")
 POOL = LockedJar("spark", Artifact("org.apache.commons", "commons-pool2", "2.13.1"), hashlib.sha256(b"jar").hexdigest())
 
 
@@ -168,7 +168,7 @@ def test_what_a_home_lacks_is_one_finding(tmp_path: Path, change: dict[str, int]
 
 
 def taken(tmp_path: Path, port: int, states: dict[str, str]) -> tuple[list[Finding], frozenset[str]]:
-    settings = Settings(Ports(database=port, broker=1, controller=2, api=3))
+    settings = Settings(Ports(database=port, broker=1, controller=2, api=3, exporter=4))
     seen = look_at_ports(Home(tmp_path), settings, states)
     return list(judge_ports(seen)), without_a_port(seen)
 

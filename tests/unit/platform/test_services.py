@@ -33,6 +33,7 @@ START = datetime(2026, 1, 1, 12, tzinfo=UTC)
         (("broker",), ("broker",)),
         (("broker", "database"), ("database", "broker")),
         (("api_server",), ("database", "api_server")),
+        (("exporter",), ("exporter",)),
     ],
 )
 def test_a_choice_takes_what_it_needs_in_order(asked: tuple[str, ...], services: tuple[str, ...]) -> None:

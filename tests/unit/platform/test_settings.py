@@ -19,13 +19,13 @@ def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
 
 
 def test_the_ports_of_the_last_up_are_used_again(tmp_path: Path) -> None:
-    ports = Ports(database=1, broker=2, controller=3, api=4)
+    ports = Ports(database=1, broker=2, controller=3, api=4, exporter=5)
     keep_ports(Home(tmp_path), ports)
     assert kept_ports(Home(tmp_path)) == ports
     assert Settings.load(Home(tmp_path), {}).ports == ports
 
 
-@pytest.mark.parametrize("name", ["database", "broker", "controller", "api"])
+@pytest.mark.parametrize("name", ["database", "broker", "controller", "api", "exporter"])
 def test_the_environment_wins(tmp_path: Path, name: str) -> None:
     keep_ports(Home(tmp_path), Ports())
     settings = Settings.load(Home(tmp_path), {f"TIDELINE_{name.upper()}_PORT": "4711"})

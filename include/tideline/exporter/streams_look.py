@@ -1,0 +1,51 @@
+"""Looks at all streams together: a handful of questions to the registry, however many they are, and heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from tideline.exporter.streams_seen import StreamSeen
+from tideline.home import Home
+from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
+from tideline.keeper.recording import failures_of
+from tideline.keeper.restart_policy import Rules
+from tideline.registry.rows import StreamRow
+from tideline.registry.store import Registry
+
+_HOUR_MS: Final = 3_600_000
+_SAMPLED_MS: Final = 300_000
+"""A sample that is older says nothing of now."""
+
+
+def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
+    """All streams, by name; raises where the registry cannot be asked."""
+    now = registry.now()
+    current, ended = registry.current_attempts(), registry.ended_attempts()
+    failed, samples = registry.attempts_ended_since(now - _HOUR_MS), registry.newest_samples(now - _SAMPLED_MS)
+    return tuple(
+        StreamSeen(
+            row,
+            read_heartbeat(home.stream(row.name).heartbeat),
+            samples.get(row.name),
+            ended.get(row.name, {}),
+            failures_of(failed.get(row.name, ())),
+            row.name in current and current[row.name].stable_at is not None,
+            _rules(row),
+        )
+        for row in registry.streams()
+    )
+
+
+def _rules(row: StreamRow) -> Rules | None:
+    with suppress(Exception):  # its own tick tells what is wrong with the spec
+        return Rules.of(parse_deployed(row.spec))
+    return None
+
+
+def all_heartbeats(home: Home) -> Iterable[Heartbeat]:
+    """Those of all streams that ever had a driver here."""
+    files = sorted((home.root / "streams").glob("*/heartbeat.json"))
+    return [beat for file in files if (beat := read_heartbeat(file)) is not None]
