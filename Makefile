@@ -33,7 +33,7 @@ test: setup
 	$(BIN)/ruff check
 	$(BIN)/mypy include jobs plugins dags tests
 	$(BIN)/lint-imports
-	@PYTHONPATH=tests $(BIN)/python -m support.chromium
+	@PYTHONPATH=tests $(BIN)/python -m support.debian
 	$(BIN)/pytest tests -m "not slow"
 
 test-long: setup

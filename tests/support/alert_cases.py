@@ -1,0 +1,151 @@
+"""What sets each alert off: changes of a stream that is well, which is named as the case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from support.scene import (
+    DRIVERS,
+    PLATFORM,
+    PUSHED,
+    QUIET,
+    Key,
+    Scene,
+    Value,
+    ago,
+    ended,
+    key,
+    ledger,
+    rising,
+    state_of,
+    steady,
+    verdict,
+    well,
+    window_value,
+    without,
+)
+from tideline.exporter import catalogue as names
+from tideline.keeper.lifecycle import State
+
+
+@dataclass(frozen=True)
+class Case:
+    """One condition, and the alert that it sets off; `more` are the alert's labels beside the stream, if it has one."""
+
+    alert: str
+    severity: str
+    stream: str
+    before: Mapping[Key, Value]
+    trouble: Mapping[Key, Value]
+    gone: tuple[Key, ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
+    of_stream: bool = True
+
+    @property
+    def fired(self) -> tuple[str, str, str]:
+        """Alert, severity and stream."""
+        return self.alert, self.severity, self.stream if self.of_stream else ""
+
+
+def _of_stream(alert: str, severity: str, name: str, trouble: Mapping[Key, Value], *gone: Key) -> Case:
+    return Case(alert, severity, name, well(name), trouble, gone=gone)
+
+
+def _states() -> Iterator[Case]:
+    name = "down"
+    yield _of_stream("TidelineStreamDown", "page", name, {key(names.HEARTBEAT, stream=name): ago(600)})
+    name = "never-told"
+    yield _of_stream("TidelineStreamDown", "page", name, {}, key(names.HEARTBEAT, stream=name))
+    name = "unproven"
+    yield _of_stream("TidelineStreamNotStable", "warn", name, state_of(name, State.BACKOFF))
+    name = "crashing"
+    silent = {key(names.HEARTBEAT, stream=name): ago(600), key(names.BUDGET_LEFT, stream=name): steady(0)}
+    yield _of_stream("TidelineCrashLoop", "page", name, state_of(name, State.CRASH_LOOP) | silent)
+    name = "failed"
+    silent = {key(names.HEARTBEAT, stream=name): ago(600)}
+    yield _of_stream("TidelineStreamFailed", "page", name, state_of(name, State.FAILED) | silent)
+    name = "restarting"
+    yield _of_stream("TidelineRestartsOften", "warn", name, {ended(name, "infrastructure"): steady(5)})
+    name = "failing"
+    spent = {ended(name, "transient"): steady(3), key(names.BUDGET_LEFT, stream=name): steady(1)}
+    yield _of_stream("TidelineRestartBudgetLow", "warn", name, spent)
+
+
+def _verdicts() -> Iterator[Case]:
+    for kind, severity in (
+        ("HeartbeatLost", "warn"),
+        ("BacklogRising", "warn"),
+        ("BacklogRising", "page"),
+        ("WatermarkStalled", "warn"),
+        ("BatchSlowerThanTrigger", "warn"),
+        ("RetentionRisk", "warn"),
+        ("RetentionRisk", "page"),
+    ):
+        name = f"{kind}-{severity}"
+        told = {verdict(name, kind, severity): steady(1)}
+        yield _of_stream(f"Tideline{kind}", severity, name, told, verdict(name, "Healthy"))
+    name = "hung"
+    yield _of_stream("TidelineHung", "page", name, {key(names.BATCH_COMMITTED, stream=name): ago(3_600)})
+    name = "sick"
+    failing = {key(names.PART_FAILS, stream=name, part="detector ddos"): steady(1)}
+    yield replace(_of_stream("TidelinePartFails", "warn", name, failing), more=(("part", "detector ddos"),))
+
+
+def _books() -> Iterator[Case]:
+    name = "unbalanced"
+    yield _of_stream("TidelineBooksDoNotBalance", "page", name, {key(names.BOOKS_BALANCED, stream=name): steady(0)})
+    name = "uncorrected"
+    waiting = {key(names.PENDING_SINCE, stream=name): ago(7_200), ledger(name, "pending"): steady(9)}
+    yield _of_stream("TidelineLateEventsPending", "warn", name, waiting)
+    name = "held"
+    yield _of_stream("TidelineCorrectionsHeld", "warn", name, {ledger(name, "held"): steady(3)})
+    name = "lost"
+    yield _of_stream("TidelineEventsUnrecoverable", "warn", name, {ledger(name, "unrecoverable"): steady(3)})
+    name = "refusing"
+    many = {key(names.REJECTS, stream=name, reason="malformed_json"): rising(20)}
+    yield _of_stream("TidelineRejectsHigh", "warn", name, many)
+    name = "late"
+    yield _of_stream("TidelineLateHigh", "warn", name, {key(names.LATE_EVENTS, stream=name): rising(20)})
+
+
+def _exporters() -> Iterator[Case]:
+    up = Key("up", (("instance", "other"),), PLATFORM)
+    more = (("instance", "other"), ("job", PLATFORM))
+    yield Case("TidelineExporterDown", "page", "other", {up: steady(1)}, {up: steady(0)}, (), more, of_stream=False)
+    for part, severity in (("streams", "page"), ("books", "warn")):
+        failures = key(names.LOOK_FAILURES, part=part)
+        before, trouble, more = {failures: steady(2)}, {failures: rising(2)}, (("part", part),)
+        yield Case("TidelineLooksFail", severity, part, before, trouble, (), more, of_stream=False)
+    name = "silent"
+    up = Key("up", (("stream", name), ("instance", name)), DRIVERS)
+    yield Case("TidelineDriverSilent", "warn", name, well(name) | {up: steady(1)}, {up: steady(0)})
+    name = "not-pushing"
+    pushed = Key("push_time_seconds", (("stream", name),), PUSHED)
+    yield Case("TidelineDriverSilent", "warn", name, well(name) | {pushed: ago(5)}, {pushed: ago(600)})
+
+
+def _business() -> Iterator[Case]:
+    name = "erring"
+    rate = window_value(name, "error_rate", "error_rate", key_service="shop")
+    erring = _of_stream("TidelineErrorRateHigh", "warn", name, {rate: steady(12)})
+    yield replace(erring, more=(("service", "shop"),))
+    name = "unhealthy"
+    score = window_value(name, "system_health", "health_score")
+    yield _of_stream("TidelineHealthScoreLow", "page", name, {score: steady(40)})
+    name = "more-anomalies"
+    more = {key(names.ANOMALIES, stream=name, kind="ddos", status="raised"): steady(5)}
+    yield replace(_of_stream("TidelineAnomaliesRaised", "warn", name, more), more=(("kind", "ddos"),))
+    name = "first-anomaly"
+    first = {key(names.ANOMALY_SCORE, stream=name, kind="error_rate_spike", key_service="shop"): steady(14)}
+    yield replace(_of_stream("TidelineAnomaliesRaised", "warn", name, first), more=(("kind", "error_rate_spike"),))
+
+
+CASES: Final = (*_states(), *_verdicts(), *_books(), *_exporters(), *_business())
+WELL: Final[Scene] = {**QUIET, **{key: value for case in CASES for key, value in case.before.items()}}
+TROUBLE: Final[Scene] = without(
+    {**WELL, **{key: value for case in CASES for key, value in case.trouble.items()}},
+    *(key for case in CASES for key in case.gone),
+)
+"""All cases at once, beside the streams that nothing is wrong with."""
