@@ -25,6 +25,11 @@ def shown(value: bytes | None, at_most: int = 200) -> str:
     return f"{escaped}... ({len(value):,} bytes)" if cut else escaped
 
 
+def printable(text: str, keep: str = "") -> str:
+    """A text with the characters escaped that are not printed, other than those of `keep`; a backslash stays one."""
+    return "".join(each if each in keep or each.isprintable() else _SHORT.get(each) or _escaped(each) for each in text)
+
+
 def _escaped(character: str) -> str:
     if character.isprintable():
         return character

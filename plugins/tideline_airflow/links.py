@@ -14,6 +14,17 @@ PREFIX: Final = "/tideline"
 DATA_DOCS: Final = "/data-docs"
 STREAMS: Final = "/streams"
 SPARK_UI, DRIVER_LOG, CHECKPOINT = "spark-ui", "driver-log", "checkpoint"
+STATIC: Final = "/static"
+PARTS: Final = "/parts"
+NAVIGATION: Final = {
+    "name": "Streams",
+    "href": f"{PREFIX}{STREAMS}".removeprefix("/"),
+    "destination": "nav",
+    "url_route": "streams",
+    "nav_top_level": True,
+}
+"""The page in Airflow's navigation. Its address is relative: Airflow's pages have a base, also under a sub-path. It has
+no icon of its own: Airflow shows such icons without a text for those who see none."""
 
 
 def streams_url() -> str:

@@ -6,9 +6,10 @@ The app is made at its first request. Every part of Airflow loads its plugins, a
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tideline_airflow.links import DATA_DOCS
+from tideline_airflow.page_headers import DOCS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
     from fastapi.responses import FileResponse, PlainTextResponse
     from starlette.types import Receive, Scope, Send
-
-# Great Expectations' pages name scripts and styles of other hosts, and show what came out of logs: none of it runs.
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; font-src 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 
 
 class LazyApp:
@@ -45,6 +39,8 @@ def new_app(root: Path) -> FastAPI:
     from fastapi.responses import PlainTextResponse
 
     from tideline.errors import UserError
+    from tideline_airflow.page_answers import new_static_router
+    from tideline_airflow.part_pages import new_part_router
     from tideline_airflow.stream_pages import new_router
 
     app = FastAPI(title="Tideline", docs_url=None, redoc_url=None, openapi_url=None)
@@ -59,7 +55,8 @@ def new_app(root: Path) -> FastAPI:
         """What is away, such as the database, and what to do."""
         return PlainTextResponse(f"{error.message}: {error.fix}\n", 503)
 
-    app.include_router(new_router())
+    for router in (new_router(), new_part_router(), new_static_router()):
+        app.include_router(router)
     return app
 
 
@@ -68,13 +65,13 @@ def page_of(root: Path, stream: str, page: str) -> FileResponse:
     from fastapi import HTTPException
     from fastapi.responses import FileResponse
 
-    from tideline.gate.suites import DOCS
+    from tideline.gate.suites import DOCS as FOLDER
     from tideline.home import Home
 
     streams = Home(root).stream("any").root.parent
-    folder = streams / stream / "validations" / DOCS
+    folder = streams / stream / "validations" / FOLDER
     file = (folder / page).resolve()
     is_ours = folder.resolve().is_relative_to(streams.resolve()) and file.is_relative_to(folder.resolve())
     if not is_ours or not file.is_file():
         raise HTTPException(404, f"stream '{stream}' has no such page")
-    return FileResponse(file, headers=_HEADERS)
+    return FileResponse(file, headers=DOCS)

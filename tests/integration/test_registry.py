@@ -134,4 +134,5 @@ def test_a_status_row_has_the_keys_that_scripts_rely_on(platform: Platform, regi
         "backlog": None,
         "watermark": None,
         "troubles": [],
+        "ui": None,
     }

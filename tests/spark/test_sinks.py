@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.drivers import DriverProcess
+from support.gateway import Gateway
 from support.kafka_acts import set_topic
 from support.platform import Platform
 from support.records import log_line
+from support.scraped import catalogued, names_of, scrape, value, values
+from tideline.exporter.catalogue import Scope
 from tideline.home import Home
 from tideline.kafka_client import consumer
 from tideline.kafka_io import end_offsets, ensure_topic
@@ -21,6 +27,13 @@ from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 
 STARTS_S = 90.0
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    made = Gateway()
+    yield made
+    made.close()
 
 
 def messages(bootstrap: str, topic: str) -> list[Any]:
@@ -48,7 +61,10 @@ def compacted(bootstrap: str, topic: str) -> dict[tuple[Any, ...], dict[str, Any
     return rows
 
 
-def test_topics_follow_the_table_through_a_kill_and_a_correction(platform: Platform, tmp_path: Path) -> None:
+def test_topics_follow_the_table_through_a_kill_and_a_correction(
+    platform: Platform, tmp_path: Path, gateway: Gateway
+) -> None:
+    """And the second driver's exporter tells all that a driver can tell."""
     address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
     name = f"sinks-{abs(hash(tmp_path))}"
     changed, closed, on_time = (f"{name}-{kind}" for kind in ("changed", "closed", "on-time"))
@@ -65,6 +81,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(platform: Platf
             {"to": "console", "mode": "complete"},
         ],
         "late_data": {"on_time_topic": on_time},
+        "exporter": {"pushgateway": gateway.url},
     }
     ensure_topic(address, name, 1)
     tables = StreamTables(home.tables(name))
@@ -94,10 +111,22 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(platform: Platf
     second = DriverProcess(home, spec, epoch=2, bootstrap=address)
     try:
         assert wait_until(lambda: len(table()) == 4, STARTS_S)
+        beat = second.heartbeat()
+        assert beat is not None and beat.metrics is not None
+        # The last of it, what its state holds, is told by Spark after the batch.
+        assert wait_until(lambda: names_of(scrape(beat.metrics or "")) == catalogued(Scope.DRIVER), STARTS_S)
+        samples = scrape(beat.metrics)
+        assert value(samples, "tideline_driver_epoch", stream=name) == 2
+        assert value(samples, "tideline_records_total") == 3
+        assert value(samples, "tideline_late_events_total") == 1
+        assert value(samples, "tideline_backlog_offsets", partition="0") == 0
+        assert values(samples, "tideline_part_failing", part=f"sink kafka {changed}: counts") == [0]
         reconcile_stream(home, address, name)
         start = "1970-01-01T00:00:00Z"
         assert wait_until(lambda: (compacted(address, closed).get((start, "a")) or {}).get("revision") == 1, STARTS_S)
         assert second.stop() == 0
+        method, path, _ = gateway.all()[-1]
+        assert (method, path) == ("DELETE", f"/metrics/job/spark_streaming/stream/{name}")
     finally:
         second.close()
     assert table() == sent(changed)

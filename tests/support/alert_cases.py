@@ -112,8 +112,8 @@ def _books() -> Iterator[Case]:
 
 def _exporters() -> Iterator[Case]:
     up = Key("up", (("instance", "other"),), PLATFORM)
-    more = (("instance", "other"), ("job", PLATFORM))
-    yield Case("TidelineExporterDown", "page", "other", {up: steady(1)}, {up: steady(0)}, (), more, of_stream=False)
+    asked = (("instance", "other"), ("job", PLATFORM))
+    yield Case("TidelineExporterDown", "page", "other", {up: steady(1)}, {up: steady(0)}, (), asked, of_stream=False)
     for part, severity in (("streams", "page"), ("books", "warn")):
         failures = key(names.LOOK_FAILURES, part=part)
         before, trouble, more = {failures: steady(2)}, {failures: rising(2)}, (("part", part),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.box import Box
 from rich.console import Console
@@ -13,13 +14,22 @@ from rich.table import Table
 from rich.text import Text
 
 from tideline.errors import UserError
+from tideline.shown_bytes import printable
 from tideline.times import plain_text
 
 _ANY_WIDTH = 10_000
 
+
+class PlainConsole(Console):
+    """Prints texts from anyone: a terminal shows what they hold, and obeys none of it."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(printable(each, "\n") if isinstance(each, str) else each for each in objects), **options)
+
+
 # Paths, ids and reasons hold brackets and colons: nothing that is printed is markup or an emoji's name.
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+out = PlainConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = PlainConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def progress(line: str) -> None:
@@ -50,9 +60,9 @@ def print_table(
     """Rows as they are: a table wider than the terminal runs over its edge, and no cell is cut."""
     table = Table(title=title, box=box, show_header=show_header, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(Text(column), no_wrap=True)
+        table.add_column(Text(printable(column)), no_wrap=True)
     for number, row in enumerate(rows):
         style = styles[number] if styles and console.is_terminal else None
-        table.add_row(*(Text(str(value)) for value in row), style=style)
+        table.add_row(*(Text(printable(str(value))) for value in row), style=style)
     table.width = Measurement.get(console, console.options.update(width=_ANY_WIDTH), table).maximum
     console.print(table)

@@ -21,6 +21,7 @@ MODULES = (
     "platform_commands",
     "env_command",
     "doctor_command",
+    "monitoring_commands",
     "stream_commands",
     "serve_command",
     "reconcile_command",

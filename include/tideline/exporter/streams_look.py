@@ -14,6 +14,7 @@ from tideline.keeper.recording import failures_of
 from tideline.keeper.restart_policy import Rules
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
+from tideline.spec.job import Spec
 
 _HOUR_MS: Final = 3_600_000
 _SAMPLED_MS: Final = 300_000
@@ -25,23 +26,26 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
     now = registry.now()
     current, ended = registry.current_attempts(), registry.ended_attempts()
     failed, samples = registry.attempts_ended_since(now - _HOUR_MS), registry.newest_samples(now - _SAMPLED_MS)
-    return tuple(
-        StreamSeen(
+
+    def look(row: StreamRow) -> StreamSeen:
+        spec, attempt = _spec(row), current.get(row.name)
+        return StreamSeen(
             row,
             read_heartbeat(home.stream(row.name).heartbeat),
             samples.get(row.name),
             ended.get(row.name, {}),
             failures_of(failed.get(row.name, ())),
-            row.name in current and current[row.name].stable_at is not None,
-            _rules(row),
+            proved=attempt is not None and attempt.stable_at is not None,
+            rules=Rules.of(spec) if spec else None,
+            pushes=spec is not None and spec.exporter.pushgateway is not None,
         )
-        for row in registry.streams()
-    )
+
+    return tuple(map(look, registry.streams()))
 
 
-def _rules(row: StreamRow) -> Rules | None:
-    with suppress(Exception):  # its own tick tells what is wrong with the spec
-        return Rules.of(parse_deployed(row.spec))
+def _spec(row: StreamRow) -> Spec | None:
+    with suppress(Exception):  # its own tick tells what is wrong with it
+        return parse_deployed(row.spec)
     return None
 
 

@@ -27,7 +27,8 @@ OUTCOMES: Final = (*(kind.value for kind in FailureClass), REPLACED)
 @dataclass(frozen=True)
 class StreamSeen:
     """One stream: its row, its driver's heartbeat, the newest sample, and how its drivers ended; `proved` says whether
-    the present one was STABLE. `rules` are None where the spec cannot be read."""
+    the present one was STABLE. `rules` are None where the spec cannot be read, and a driver that `pushes` is not
+    scraped: its series would be there twice."""
 
     row: StreamRow
     beat: Heartbeat | None = None
@@ -36,6 +37,7 @@ class StreamSeen:
     failures: Sequence[Failure] = ()
     proved: bool = False
     rules: Rules | None = None
+    pushes: bool = False
 
 
 def tell_streams(exposition: Exposition, seen: Iterable[StreamSeen], now: int) -> None:
@@ -82,6 +84,7 @@ def targets(seen: Iterable[StreamSeen]) -> list[dict[str, Any]]:
         _target(beat)
         for each in seen
         if (beat := each.beat) and beat.metrics and beat.epoch == each.row.epoch and each.row.state in LIVE
+        if not each.pushes
     ]
 
 

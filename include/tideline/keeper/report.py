@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy.exc import OperationalError
 
@@ -11,8 +12,8 @@ from tideline.errors import UserError
 from tideline.home import Home
 from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.keeper.deployed import parse_deployed, topics_of
-from tideline.keeper.evidence import backlog_of
-from tideline.keeper.heartbeat import read_heartbeat
+from tideline.keeper.evidence import CheckpointView, backlog_of
+from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.keeper.lifecycle import LIVE
 from tideline.registry.rows import StreamRow, TransitionRow
 from tideline.registry.store import Registry
@@ -20,12 +21,50 @@ from tideline.settings import Settings
 from tideline.times import iso_ms, iso_watermark
 
 
+@dataclass(frozen=True)
+class StreamSeen:
+    """What the registry has of a stream, and how far its data has come; `heartbeat` is of its own driver, while that
+    lives. `backlog` is None while the broker cannot be asked."""
+
+    row: StreamRow
+    checkpoint: CheckpointView
+    backlog: int | None
+    heartbeat: Heartbeat | None
+
+    @property
+    def ui(self) -> str | None:
+        """The address of the driver's Spark UI."""
+        return self.heartbeat.ui if self.heartbeat else None
+
+    @property
+    def troubles(self) -> list[dict[str, object]]:
+        """What fails in the running driver while the rest goes on, by its own word."""
+        beat = self.heartbeat
+        return [{**each, "since": iso_ms(each["since"])} for each in beat.troubles] if beat else []
+
+    def as_dict(self) -> dict[str, object]:
+        row, seen = self.row, self.checkpoint
+        return {
+            "name": row.name,
+            "desired": row.desired.value,
+            "state": row.state.value,
+            "reason": row.reason,
+            "epoch": row.epoch,
+            "generation": row.generation,
+            "batch": seen.last_commit,
+            "backlog": self.backlog,
+            "watermark": iso_watermark(seen.watermark),
+            "troubles": self.troubles,
+            "ui": self.ui,
+        }
+
+
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
     """A row a stream; `backlog` is None while the broker cannot be asked, UserError while the database cannot."""
     with open_registry(settings) as registry:
         rows = registry.streams()
-    ends = _log_ends(settings, rows)
-    return [_row(home, ends, row) for row in rows]
+    ends = ask_log_ends(settings, rows)
+    return [see(home, ends, row).as_dict() for row in rows]
 
 
 def recent_transitions(settings: Settings, stream: str, limit: int = 20) -> list[TransitionRow]:
@@ -51,33 +90,17 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         registry.close()
 
 
-def _row(home: Home, ends: LogEnds, row: StreamRow) -> dict[str, object]:
+def see(home: Home, ends: LogEnds, row: StreamRow) -> StreamSeen:
+    """One stream, by its files and the offsets that were asked for."""
     topic = parse_deployed(row.spec).topic
     log_ends = None if topic is None else ends.get(topic)
     seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
-    return {
-        "name": row.name,
-        "desired": row.desired.value,
-        "state": row.state.value,
-        "reason": row.reason,
-        "epoch": row.epoch,
-        "generation": row.generation,
-        "batch": seen.last_commit,
-        "backlog": None if log_ends is None else backlog_of(seen, log_ends),
-        "watermark": iso_watermark(seen.watermark),
-        "troubles": _troubles(home, row),
-    }
-
-
-def _troubles(home: Home, row: StreamRow) -> list[dict[str, object]]:
-    """What fails in the running driver while the rest goes on, by its own word."""
     beat = read_heartbeat(home.stream(row.name).heartbeat)
-    if beat is None or beat.epoch != row.epoch or row.state not in LIVE:
-        return []
-    return [{**each, "since": iso_ms(each["since"])} for each in beat.troubles]
+    own = beat if beat is not None and beat.epoch == row.epoch and row.state in LIVE else None
+    return StreamSeen(row, seen, None if log_ends is None else backlog_of(seen, log_ends), own)
 
 
-def _log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:
+def ask_log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:
     """Of all topics in one question; none while the broker cannot be asked."""
     from tideline.kafka_io import end_offsets_of
 

@@ -28,6 +28,18 @@ class Sample:
     rows: int | None
 
 
+@dataclass(frozen=True)
+class Slot:
+    """What was seen of a stream in one stretch of time: its number, the last look's time, and the greatest values."""
+
+    number: int
+    at: int
+    backlog: int | None
+    read: int | None
+    watermark: int | None
+    batch_ms: int | None
+
+
 def mean_backlog(samples: Sequence[Sample], after: int, until: int) -> float | None:
     """The average backlog in (after, until]; None of too few samples."""
     found = [each.backlog for each in samples if after < each.at <= until and each.backlog is not None]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tideline.keeper.lifecycle import State, check
@@ -54,6 +55,11 @@ class Registry:
     def now(self) -> int:
         with self._reads.connect() as connection:
             return self._clock(connection)
+
+    def read(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows of a question over all streams: see `tideline.registry.fleet_reads`."""
+        with self._reads.connect() as connection:
+            return connection.execute(statement).all()
 
     def streams(self) -> list[StreamRow]:
         """All streams, by name."""

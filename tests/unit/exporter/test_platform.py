@@ -138,6 +138,14 @@ def test_another_drivers_heartbeat_or_one_without_metrics_is_no_target(world: Wo
     assert metrics_of(world).targets() == "[]"
 
 
+def test_a_driver_that_pushes_is_no_target(world: World) -> None:
+    pushes = SPEC + "exporter: {pushgateway: 'http://127.0.0.1:9091'}\n"
+    world.ask(Desired.RUNNING, pushes)
+    world.tick()
+    world.beat(metrics=URL)
+    assert metrics_of(world).targets() == "[]"
+
+
 def test_a_stopped_stream_is_no_target(world: World) -> None:
     world.deploy()
     world.beat(metrics=URL)

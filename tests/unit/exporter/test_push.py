@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Queue
-from typing import Any
 
 import pytest
 
+from support.gateway import Gateway
 from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.driver_seen import DriverSeen
 from tideline.exporter.push import Pusher
 
-Request = tuple[str, str, str]
 GROUP = "/metrics/job/spark_streaming/stream/orders"
-
-
-class Gateway:
-    """Answers with a status, and keeps method, path and body of each request."""
-
-    def __init__(self) -> None:
-        self.requests: Queue[Request] = Queue()
-        self.status = 200
-        gateway = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                gateway.requests.put((self.command, self.path, body))
-                self.send_response(gateway.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_PUT = do_POST = do_DELETE = _answer
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def next(self) -> Request:
-        return self.requests.get(timeout=30)
 
 
 @pytest.fixture
 def gateway() -> Iterator[Gateway]:
     made = Gateway()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 def pusher(url: str, period_s: float = 3600) -> Pusher:
@@ -73,11 +39,9 @@ def test_a_group_is_replaced_again_and_again(gateway: Gateway) -> None:
 def test_a_driver_that_stops_as_asked_takes_its_group_with_it(gateway: Gateway, forget: bool, last: str) -> None:
     pushing = pusher(gateway.url)
     pushing.start()
-    requests = [gateway.next()]
+    first = gateway.next()
     pushing.stop(forget=forget)
-    while not gateway.requests.empty():
-        requests.append(gateway.next())
-    assert [(method, path) for method, path, _ in requests][-1] == (last, GROUP)
+    assert [first, *gateway.all()][-1][:2] == (last, GROUP)
 
 
 def test_a_gateway_that_refuses_is_told_of_once_and_tried_again(

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from support.alert_cases import CASES, TROUBLE, WELL, Case
+from support.dashboards import series_in
 from support.promtool import Check, alerts_at, promtool, run_rules, written_series
 from support.rule_files import FOLDER, Rule, alerts, milliseconds, recorded, rule_files, rules_of
 from tideline.exporter.catalogue import CATALOGUE
@@ -88,8 +89,7 @@ def test_an_alert_says_how_grave_it_is_and_what_to_do(rule: Rule) -> None:
 
 def test_rules_name_no_series_that_there_is_not() -> None:
     known = {series.name for series in CATALOGUE} | recorded() | FOREIGN
-    expressions = " ".join(rule["expr"] for rule in rules_of(rule_files()))
-    named = set(re.findall(r"(?<![\w:\"])(?:stream:)?tideline_\w+(?::\w+)?(?![\w\"])", expressions))
+    named = set().union(*(series_in(rule["expr"]) for rule in rules_of(rule_files())))
     assert named - known == set()
     assert len(named) > 20
 

@@ -10,6 +10,7 @@ import yaml
 
 from support.records import CHECKOUT
 from tideline.spec.detectors import AnyDetector
+from tideline.spec.exporter import Exporter
 from tideline.spec.feeds import Feed, Files
 from tideline.spec.load import parse_spec
 from tideline.spec.measures import MeasureKind
@@ -40,6 +41,7 @@ def test_the_example_shows_every_key() -> None:
         (Metric, spec["metrics"]["sales"]),
         (LateData, spec["late_data"]),
         (LateAlert, spec["late_data"]["alert"]),
+        (Exporter, spec["exporter"]),
     ]
     assert [set(kind.model_fields) - set(keys) for kind, keys in shown] == [set()] * len(shown)
 

@@ -1,0 +1,105 @@
+// Keeps regions fresh: <div data-fresh="address" data-every="seconds" data-tag="ETag">, while somebody sees the page.
+// A region's children have a data-key, and a data-tag that tells whether they changed: only those are replaced.
+import { tellAges } from "./ages.js";
+
+const status = document.getElementById("status");
+
+export function keepFresh(region) {
+  const every = Number(region.dataset.every) * 1000;
+  let timer = 0;
+  const again = async () => {
+    clearTimeout(timer);
+    if (document.hidden) return; // visibilitychange begins anew
+    await look(region);
+    timer = setTimeout(again, every);
+  };
+  document.addEventListener("visibilitychange", again);
+  document.addEventListener("acted", again);
+  region.addEventListener("turned", again);
+  timer = setTimeout(again, region.dataset.tag ? every : 0);
+}
+
+// Links with data-part="a region's id" turn that region to another address, in place.
+export function turnRegions() {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-part]");
+    if (!link) return;
+    event.preventDefault();
+    const region = document.getElementById(link.dataset.part);
+    Object.assign(region.dataset, { fresh: link.href, tag: "" });
+    region.dispatchEvent(new Event("turned"));
+  });
+}
+
+async function look(region) {
+  try {
+    const headers = region.dataset.tag ? { "If-None-Match": region.dataset.tag } : {};
+    const answer = await fetch(region.dataset.fresh, { headers, cache: "no-store", credentials: "same-origin" });
+    if (answer.status === 200) {
+      merge(region, await answer.text());
+      region.dataset.tag = answer.headers.get("ETag") ?? "";
+      document.dispatchEvent(new CustomEvent("refreshed", { detail: region }));
+    } else if (answer.status !== 304) {
+      say(answer.status === 401 ? "You are signed out: sign in again." : await problem(answer));
+      return;
+    }
+    say("");
+  } catch {
+    say("The server does not answer: what is shown is old.");
+  }
+}
+
+async function problem(answer) {
+  const text = await answer.text();
+  try {
+    return JSON.parse(text).detail ?? text;
+  } catch {
+    return text;
+  }
+}
+
+function say(text) {
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function merge(region, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html; // escaped by the server; the policy lets no script in it run either
+  const next = [...template.content.children];
+  const known = new Map([...region.children].map((child) => [child.dataset.key, child]));
+  const focusAgain = rememberFocus(region);
+  next.forEach((child, index) => {
+    const old = known.get(child.dataset.key);
+    const node = old && old.dataset.tag === child.dataset.tag ? old : child;
+    announce(old, child);
+    if (region.children[index] !== node) region.insertBefore(node, region.children[index] ?? null);
+    if (old && node !== old) old.remove();
+  });
+  while (region.children.length > next.length) region.lastElementChild.remove();
+  tellAges(region);
+  focusAgain();
+}
+
+// Who was at a link or button of a row that is replaced is there again afterwards.
+function rememberFocus(region) {
+  const focused = document.activeElement;
+  const key = region.contains(focused) ? focused.closest("[data-key]")?.dataset.key : undefined;
+  const number = key === undefined ? -1 : reachable(focused.closest("[data-key]")).indexOf(focused);
+  return () => {
+    if (number < 0 || focused.isConnected) return;
+    const child = [...region.children].find((each) => each.dataset.key === key);
+    if (child) reachable(child)[number]?.focus({ preventScroll: true });
+  };
+}
+
+function reachable(element) {
+  return [...element.querySelectorAll("a[href], button, input, select, summary")];
+}
+
+// Screen readers hear of another state, and of nothing else.
+function announce(old, child) {
+  const state = child.dataset.state;
+  if (old && state && old.dataset.state !== state) {
+    document.getElementById("news").textContent = `${child.dataset.name} is ${state}`;
+  }
+}
