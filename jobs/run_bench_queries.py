@@ -18,6 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from tideline.bench.engine_speed import AT_MOST_S, WARM_UP, all_have_read
 from tideline.engine.publish import published_schema
+from tideline.kafka_access import KafkaAccess
 from tideline.platform.waiting import wait_until
 from tideline.spec.load import load_spec
 from tideline.spec.model import Metric, StreamSpec
@@ -91,7 +92,7 @@ def start(spark: SparkSession, spec: StreamSpec, name: str, bootstrap: str, fold
 def read(spark: SparkSession, spec: StreamSpec, bootstrap: str) -> DataFrame:
     return (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap)
+        .options(**KafkaAccess(bootstrap).spark())
         .option("subscribe", spec.source.topic)
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", spec.source.max_offsets_per_trigger)

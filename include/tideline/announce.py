@@ -13,6 +13,7 @@ from tideline.checkpoint import CheckpointLog
 from tideline.home import Home
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.heartbeat import read_heartbeat
+from tideline.logs.context import about
 from tideline.registry.store import Registry
 from tideline.spec.job import JobSpec
 from tideline.spec.model import StreamSpec
@@ -43,7 +44,8 @@ def look(home: Home, registry: Registry) -> list[Due]:
             if row.epoch and not isinstance(parse_deployed(row.spec), JobSpec):
                 found.append(due(home, deployed_spec(home, row.name), registry.announced.told(row.name)))
         except Exception:
-            log.exception("%s: its tables cannot be looked at", row.name)
+            with about(stream=row.name):
+                log.exception("%s: its tables cannot be looked at", row.name)
     return [each for each in found if each.told]
 
 

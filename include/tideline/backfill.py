@@ -14,6 +14,7 @@ from tideline.errors import UserError
 from tideline.generations import Era
 from tideline.home import Home
 from tideline.horizon import NOTHING_US
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import OffsetsGone
 from tideline.lateness import windows_of
 from tideline.ledger import LedgerRow
@@ -53,7 +54,7 @@ class BackfillResult:
 
 def backfill_stream(
     home: Home,
-    bootstrap: str,
+    kafka: KafkaAccess,
     stream: str,
     since: datetime,
     until: datetime,
@@ -62,7 +63,7 @@ def backfill_stream(
     """Recomputes the windows that begin in [since, until) and are closed; open ones the stream itself completes."""
     if since >= until:
         raise UserError(f"the range from {iso(since)} to {iso(until)} is empty", "give --from a time before --to")
-    books = open_books(home, bootstrap, stream)
+    books = open_books(home, kafka, stream)
     require_unexpired(books.tables, books.eras, since, until)
     windows = windows_between(books.eras, books.ledger, _us(since), _us(until))
     return recompute_windows(books, windows, progress)

@@ -8,6 +8,7 @@ from datetime import datetime
 from tideline.backfill import require_unexpired
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import earliest_offsets, end_offsets
 from tideline.plan_view import BackfillPreview, preview_backfill
 from tideline.spec.model import StreamSpec
@@ -17,7 +18,7 @@ from tideline.tables.books import read_ledger
 
 def look_at_backfill(
     home: Home,
-    bootstrap: str,
+    kafka: KafkaAccess,
     spec: StreamSpec,
     between: tuple[datetime, datetime],
     progress: Callable[[str], None] = lambda _: None,
@@ -25,14 +26,16 @@ def look_at_backfill(
     """Of the windows that begin in [from, to); a broker that does not answer is told to `progress`."""
     books = open_ledger(home, spec)
     require_unexpired(books.tables, books.eras, *between)
-    held = _held(bootstrap, spec.source.topic, progress)
+    held = _held(kafka, spec.source.topic, progress)
     return preview_backfill(books.eras, read_ledger(books.tables), between, held, books.gaps)
 
 
-def _held(bootstrap: str, topic: str, progress: Callable[[str], None]) -> tuple[dict[int, int], dict[int, int]] | None:
+def _held(
+    kafka: KafkaAccess, topic: str, progress: Callable[[str], None]
+) -> tuple[dict[int, int], dict[int, int]] | None:
     """Earliest and end offsets of the topic; None when the broker does not answer."""
     try:
-        return earliest_offsets(bootstrap, topic), end_offsets(bootstrap, topic)
+        return earliest_offsets(kafka, topic), end_offsets(kafka, topic)
     except UserError as error:
         progress(f"which offsets Kafka still holds is not known: {error.message}")
         return None

@@ -56,6 +56,11 @@ class StreamHome:
         return self.root / "feed"
 
     @property
+    def kafka(self) -> Path:
+        """How Kafka is reached, for the stream's driver and jobs: written at each launch, for its owner alone."""
+        return self.root / "kafka.json"
+
+    @property
     def validations(self) -> Path:
         """What Great Expectations keeps of the stream's validations, and their Data Docs."""
         return self.root / "validations"

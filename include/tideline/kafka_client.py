@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from tideline.errors import UserError
 from tideline.isolation import Isolation
+from tideline.kafka_access import KafkaAccess
 
 CONNECT_MS: Final = 10_000
 # A seek throws away what was fetched ahead, and kafka-python decodes all it fetches: large fetches made each small
@@ -23,26 +24,39 @@ _FETCH_BYTES: Final = 64 << 10
 class BrokerUnreachable(UserError):
     """No broker answered at an address."""
 
-    def __init__(self, bootstrap: str) -> None:
-        super().__init__(f"no Kafka broker answers at {bootstrap}", "start the platform with `tideline up`")
+    def __init__(self, kafka: KafkaAccess) -> None:
+        how = "" if kafka.protocol == "PLAINTEXT" else f" by {kafka.protocol}"
+        fix = "start the platform with `tideline up`" if kafka.is_local else "look whether it runs, and at kafka.yaml"
+        super().__init__(f"no Kafka broker answers at {kafka}{how}", fix)
+
+
+class AccessDenied(UserError):
+    """The broker knows the account not, or its password, or does not allow it what was asked."""
+
+    def __init__(self, kafka: KafkaAccess, why: Exception) -> None:
+        who = f"user '{kafka.username}'" if kafka.authenticates else "a client without a name"
+        fix = "mend user and password, or the broker's rights: docs/configuration.md says where they come from"
+        super().__init__(f"the Kafka broker at {kafka} does not let {who} in: {why}", fix)
 
 
 @contextmanager
-def admin(bootstrap: str) -> Iterator[Any]:
-    with reached(bootstrap):
-        client = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=CONNECT_MS)
+def admin(kafka: KafkaAccess) -> Iterator[Any]:
+    with reached(kafka):
+        client = KafkaAdminClient(**kafka.client(), bootstrap_timeout_ms=CONNECT_MS)
     try:
         yield client
+    except AuthorizationError as error:
+        raise AccessDenied(kafka, error) from error
     finally:
         client.close()
 
 
 @contextmanager
-def consumer(bootstrap: str, isolation: Isolation) -> Iterator[Any]:
+def consumer(kafka: KafkaAccess, isolation: Isolation) -> Iterator[Any]:
     """A consumer without a group: nothing is committed, and an offset out of range is an error."""
-    with reached(bootstrap):
+    with reached(kafka):
         client = KafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **kafka.client(),
             bootstrap_timeout_ms=CONNECT_MS,
             group_id=None,
             enable_auto_commit=False,
@@ -54,19 +68,24 @@ def consumer(bootstrap: str, isolation: Isolation) -> Iterator[Any]:
         )
     try:
         yield client
+    except AuthorizationError as error:
+        raise AccessDenied(kafka, error) from error
     finally:
         client.close()
 
 
 @contextmanager
-def reached(bootstrap: str) -> Iterator[None]:
-    """Around the making of a client: BrokerUnreachable, without its patience where every address refuses."""
-    if all(_refuses(address) for address in bootstrap.split(",")):
-        raise BrokerUnreachable(bootstrap)
+def reached(kafka: KafkaAccess) -> Iterator[None]:
+    """Around the making of a client: BrokerUnreachable, without its patience where every address refuses, or
+    AccessDenied."""
+    if all(_refuses(address) for address in kafka.servers.split(",")):
+        raise BrokerUnreachable(kafka)
     try:
         yield
+    except (AuthorizationError, SaslAuthenticationFailedError) as error:
+        raise AccessDenied(kafka, error) from error
     except (KafkaError, OSError) as error:
-        raise BrokerUnreachable(bootstrap) from error
+        raise BrokerUnreachable(kafka) from error
 
 
 def _refuses(address: str) -> bool:

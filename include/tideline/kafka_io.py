@@ -20,6 +20,7 @@ from kafka.errors import (
 
 from tideline.errors import UserError
 from tideline.isolation import Isolation
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import POLL_RECORDS, admin, consumer
 from tideline.offset_ranges import OffsetRanges, Ranges, merged, outside, ranges_text
 from tideline.records import RECORDS
@@ -49,12 +50,11 @@ class ReadStalled(UserError):
     """A read made no progress in time, as when a transaction stays open."""
 
 
-def ensure_topic(bootstrap: str, topic: str, partitions: int) -> str:
-    """The topic's id; the topic is made, with one replica, unless it is there (its partitions are then left alone)."""
-    with admin(bootstrap) as client:
+def ensure_topic(kafka: KafkaAccess, topic: str, partitions: int) -> str:
+    """The topic's id; the topic is made unless it is there (its partitions are then left alone)."""
+    with admin(kafka) as client:
         try:
-            wanted = {topic: {"num_partitions": partitions, "replication_factor": 1}}
-            client.create_topics(wanted, wait_for_metadata=True)
+            client.create_topics({topic: {"num_partitions": partitions}}, wait_for_metadata=True)
         except TopicAlreadyExistsError:
             pass
         except InvalidTopicError as error:
@@ -64,33 +64,33 @@ def ensure_topic(bootstrap: str, topic: str, partitions: int) -> str:
         return str(_described(client, topic)["topic_id"])
 
 
-def topic_id(bootstrap: str, topic: str) -> str:
+def topic_id(kafka: KafkaAccess, topic: str) -> str:
     """The id Kafka gave the topic when it was made: a topic deleted and made again has another."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         return str(_described(client, topic)["topic_id"])
 
 
-def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+def end_offsets(kafka: KafkaAccess, topic: str) -> dict[int, int]:
     """The offset after the last record of each partition."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         return _offsets(client, topic, OffsetSpec.LATEST)
 
 
-def end_offsets_of(bootstrap: str, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+def end_offsets_of(kafka: KafkaAccess, topics: Iterable[str]) -> dict[str, dict[int, int]]:
     """The same of several topics, asked together; one that is not there is left out."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         return offsets_of(client, topics, OffsetSpec.LATEST)
 
 
-def earliest_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+def earliest_offsets(kafka: KafkaAccess, topic: str) -> dict[int, int]:
     """The offset of the first record that each partition still holds."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         return _offsets(client, topic, OffsetSpec.EARLIEST)
 
 
-def delete_topic(bootstrap: str, topic: str) -> None:
+def delete_topic(kafka: KafkaAccess, topic: str) -> None:
     """Deletes a topic and waits until the broker has forgotten it; an absent one is no error."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         try:
             client.delete_topics([topic])
             deadline = time.monotonic() + STALL_S
@@ -101,7 +101,7 @@ def delete_topic(bootstrap: str, topic: str) -> None:
 
 
 def read_ranges(
-    bootstrap: str,
+    kafka: KafkaAccess,
     topic: str,
     ranges: Ranges,
     max_records: int = 100_000,
@@ -117,14 +117,14 @@ def read_ranges(
     wanted = merged(ranges)
     if not wanted:
         return
-    require_held(bootstrap, topic, wanted)
-    with consumer(bootstrap, isolation) as client:
+    require_held(kafka, topic, wanted)
+    with consumer(kafka, isolation) as client:
         yield from _tables(walk(client, topic, wanted, max_records, stall_s), max_records)
 
 
-def require_held(bootstrap: str, topic: str, ranges: OffsetRanges) -> None:
+def require_held(kafka: KafkaAccess, topic: str, ranges: OffsetRanges) -> None:
     """OffsetsGone unless the log still holds all of these ranges."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         first, last = (_offsets(client, topic, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
     missing = outside(ranges, first, last)
     if missing:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError
 
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import admin, consumer
 from tideline.kafka_io import STALL_S, TopicMissing, offsets_of, require_held, walk
 from tideline.offset_ranges import OffsetRanges, merged
@@ -28,10 +29,10 @@ class TopicLog:
     partitions: Mapping[int, PartitionLog]
 
 
-def topic_logs(bootstrap: str, topics: Iterable[str]) -> dict[str, TopicLog]:
+def topic_logs(kafka: KafkaAccess, topics: Iterable[str]) -> dict[str, TopicLog]:
     """Of several topics, asked together; one that is not there is left out."""
     wanted = sorted(topics)
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         first, last = (offsets_of(client, wanted, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
         there = [topic for topic in wanted if topic in first and topic in last]
         limits, sizes = _limits(client, there), _sizes(client, there)
@@ -48,10 +49,10 @@ def topic_logs(bootstrap: str, topics: Iterable[str]) -> dict[str, TopicLog]:
     }
 
 
-def topic_log(bootstrap: str, topic: str) -> TopicLog:
+def topic_log(kafka: KafkaAccess, topic: str) -> TopicLog:
     """TopicMissing where there is none."""
     try:
-        return topic_logs(bootstrap, [topic])[topic]
+        return topic_logs(kafka, [topic])[topic]
     except KeyError:
         raise TopicMissing(topic) from None
 
@@ -101,7 +102,7 @@ def _partitions(answers: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, Map
                     yield named["name"], partition
 
 
-def oldest_timestamps(bootstrap: str, topic: str, needed: OffsetRanges) -> dict[int, int]:
+def oldest_timestamps(kafka: KafkaAccess, topic: str, needed: OffsetRanges) -> dict[int, int]:
     """The least record timestamp (ms) by partition near the starts of the needed ranges, which must be in the log.
 
     Only the starts are looked at: the lowest offsets go first. Aborted records count as well, since a transaction that
@@ -109,8 +110,8 @@ def oldest_timestamps(bootstrap: str, topic: str, needed: OffsetRanges) -> dict[
     """
     if not needed:
         return {}
-    require_held(bootstrap, topic, _starts(needed))
-    with consumer(bootstrap, "read_uncommitted") as client:
+    require_held(kafka, topic, _starts(needed))
+    with consumer(kafka, "read_uncommitted") as client:
         return oldest_by(client, topic, needed)
 
 

@@ -16,6 +16,7 @@ from kafka.errors import CoordinatorNotAvailableError, KafkaError, ProducerFence
 from kafka.structs import ConsumerGroupMetadata, OffsetAndMetadata
 
 from tideline.errors import UserError
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import CONNECT_MS, admin, reached
 
 LARGEST: Final = 1_000_000
@@ -77,17 +78,17 @@ class TransactionalSender:
     until then readers of the topic that read committed records wait.
     """
 
-    def __init__(self, bootstrap: str, name: str, timeout_ms: int) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaAccess, name: str, timeout_ms: int) -> None:
+        self._kafka = kafka
         self._name = name
         self._timeout_ms = timeout_ms
         self._sessions = 1
         self._producer: Any = self._connect()
 
     def _connect(self) -> Any:
-        with reached(self._bootstrap):
+        with reached(self._kafka):
             producer = KafkaProducer(
-                bootstrap_servers=self._bootstrap,
+                **self._kafka.client(),
                 bootstrap_timeout_ms=CONNECT_MS,
                 transactional_id=self._name,
                 transaction_timeout_ms=self._timeout_ms,
@@ -117,7 +118,7 @@ class TransactionalSender:
         deadline = time.monotonic() + _COORDINATOR_S
         while True:
             try:
-                with admin(self._bootstrap) as client:
+                with admin(self._kafka) as client:
                     found = client.list_group_offsets({group: [at]})[group].get(at)
                 return None if found is None or found.offset < 0 else Cursor(found.offset, found.metadata or "")
             except CoordinatorNotAvailableError:  # a broker makes its topic of offsets when it is first asked
@@ -132,9 +133,7 @@ class TransactionalSender:
         session has ended then.
         """
         if self._producer is None:
-            raise SendRefused(
-                f"the connection to {self._bootstrap} has ended", "ask for the session and the cursor first"
-            )
+            raise SendRefused(f"the connection to {self._kafka} has ended", "ask for the session and the cursor first")
         try:
             self._producer.begin_transaction()
             sent = [
@@ -158,7 +157,7 @@ class TransactionalSender:
         except KafkaError as error:
             self.close()
             raise SendRefused(
-                f"the broker at {self._bootstrap} did not take a transaction to topic '{topic}': {error}",
+                f"the broker at {self._kafka} did not take a transaction to topic '{topic}': {error}",
                 "look at its log, and at the topic's settings",
             ) from error
         except BaseException:

@@ -11,6 +11,7 @@ from tideline.errors import UserError
 from tideline.event_windows import Recomputation, recomputation, windows_at
 from tideline.generations import Era
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import end_offsets, read_ranges, topic_id
 from tideline.ledger import require_same_topic
 from tideline.quarantine import NOTHING, Entry, Quarantine, load_entries
@@ -35,17 +36,17 @@ class Effect:
     needs: Recomputation
 
 
-def put_on_list(home: Home, bootstrap: str, stream: str, entry: Entry) -> Effect:
+def put_on_list(home: Home, kafka: KafkaAccess, stream: str, entry: Entry) -> Effect:
     """Lists a record that is in the log; UserError, and no change, if it is not."""
-    record = _record(home, bootstrap, stream, entry.partition, entry.offset)
+    record = _record(home, kafka, stream, entry.partition, entry.offset)
     change_list(home.stream(stream).quarantine, lambda entries: added(entries, entry))
     return effect_of(home, stream, record)
 
 
-def take_off_list(home: Home, bootstrap: str, stream: str, partition: int, offset: int) -> Effect:
+def take_off_list(home: Home, kafka: KafkaAccess, stream: str, partition: int, offset: int) -> Effect:
     """The mirror image: the record counts again for what it holds."""
     removed(load_entries(home.stream(stream).quarantine), partition, offset)  # refused before Kafka is asked
-    record = _record(home, bootstrap, stream, partition, offset)
+    record = _record(home, kafka, stream, partition, offset)
     change_list(home.stream(stream).quarantine, lambda entries: removed(entries, partition, offset))
     return effect_of(home, stream, record)
 
@@ -87,13 +88,13 @@ def listed(home: Home, stream: str) -> list[Listed]:
     return [Listed(entry, states.get((entry.partition, entry.offset), "unread")) for entry in entries]
 
 
-def _record(home: Home, bootstrap: str, stream: str, partition: int, offset: int) -> pa.Table:
+def _record(home: Home, kafka: KafkaAccess, stream: str, partition: int, offset: int) -> pa.Table:
     """The one record from Kafka; its offset means what the ledger means only while the topic is the same."""
     source = deployed_spec(home, stream).source
     topic = source.topic
     last = read_last_row(StreamTables(home.tables(stream)))
-    require_same_topic([last] if last else [], topic_id(bootstrap, topic))
-    ends = end_offsets(bootstrap, topic)
+    require_same_topic([last] if last else [], topic_id(kafka, topic))
+    ends = end_offsets(kafka, topic)
     if partition not in ends:
         raise UserError(f"topic '{topic}' has no partition {partition}", f"it has {len(ends)}, from 0 on")
     if offset >= ends[partition]:
@@ -102,7 +103,7 @@ def _record(home: Home, bootstrap: str, stream: str, partition: int, offset: int
             f"it ends before offset {ends[partition]}",
         )
     one = {partition: [(offset, offset + 1)]}
-    for found in read_ranges(bootstrap, topic, one, isolation=source.isolation):
+    for found in read_ranges(kafka, topic, one, isolation=source.isolation):
         return found
     raise UserError(
         f"topic '{topic}' has no record at partition {partition}, offset {offset}",

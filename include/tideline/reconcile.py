@@ -22,9 +22,12 @@ from tideline.gate.suites import PASSED
 from tideline.generations import Era, counts_every_event, unexpired, within_eras
 from tideline.holds import held_versions
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
 from tideline.ledger import DealtWith
+from tideline.logs.by_batch import log_corrections
+from tideline.logs.context import about
 from tideline.quarantine import Quarantine
 from tideline.reconcile_loss import find_expired, find_lost, find_lost_in_doubt, without_doubles, without_lost
 from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
@@ -133,7 +136,7 @@ def compute_corrections(
 
 def reconcile_stream(
     home: Home,
-    bootstrap: str,
+    kafka: KafkaAccess,
     stream: str,
     interval: Interval = ALL,
     progress: Callable[[str], None] = lambda _: None,
@@ -145,7 +148,7 @@ def reconcile_stream(
     `gate` is by default that of Great Expectations; `run` is what a hold says that it came from.
     """
     gate = gate or gate_of(home, run or f"reconcile {iso_ms(now_ms())}")
-    return reconcile_books(open_books(home, bootstrap, stream), interval, progress, gate=gate, run=run)
+    return reconcile_books(open_books(home, kafka, stream), interval, progress, gate=gate, run=run)
 
 
 def reconcile_books(
@@ -160,13 +163,14 @@ def reconcile_books(
 
     Where windows expire meanwhile it begins again: what it has read of them is marked, not written.
     """
-    for _ in range(_TRIES - 1):
-        try:
-            return _reconcile(books, interval, progress, compute, gate, run)
-        except HorizonPassed as passed:
-            progress(f"{passed.message}: planned again")
-            books = books.looked_at_again()
-    return _reconcile(books, interval, progress, compute, gate, run)
+    with about(stream=books.stream):
+        for _ in range(_TRIES - 1):
+            try:
+                return _reconcile(books, interval, progress, compute, gate, run)
+            except HorizonPassed as passed:
+                progress(f"{passed.message}: planned again")
+                books = books.looked_at_again()
+        return _reconcile(books, interval, progress, compute, gate, run)
 
 
 def _reconcile(
@@ -195,6 +199,7 @@ def _reconcile(
         hold = hold_back(books, corrections, found_wrong, late, run, marks)
         for failure in found_wrong.failures:
             progress(f"held: {failure}")
+        log_corrections(corrections, "held back")
         kept = 0 if hold is None else hold.corrections
         return ReconcileResult(books.stream, len(plan.versions), plan.events, read, released, 0, marked, kept)
     # Late events and alerts before corrections: once those are there, a batch is never read again.
@@ -204,11 +209,13 @@ def _reconcile(
     if recomputed and recomputed.gone_windows:
         marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
     written = released + commit_corrections(books.tables, corrections, through, books.clock)
+    log_corrections(corrections, "written")
     progress(f"{written} corrections written")
     troubles = Troubles(books.clock)
     published = Publication(books.tables, books.eras, attempt=troubles.attempt).publish_new()
     progress(f"{published} rows published again")
     troubles.require_none(f"{books.stream}: {written} corrections are written")
+    log_corrections(corrections, "published")
     read += recomputed.records_read if recomputed else 0
     published += recomputed.rows_changed if recomputed else 0
     return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published, marked)

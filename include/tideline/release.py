@@ -16,6 +16,7 @@ from tideline.holds import Hold, Release
 from tideline.home import Home
 from tideline.horizon import expired_marks
 from tideline.late_record import LateRecord
+from tideline.logs.by_batch import log_corrections
 from tideline.stream_books import StreamBooks, deployed_spec
 from tideline.tables.books import read_corrected, read_eras, read_rows
 from tideline.tables.corrections import commit_corrections
@@ -96,5 +97,6 @@ def carry_out_releases(tables: StreamTables, eras: Sequence[Era], clock: Callabl
         commit_unrecoverable(tables, marks)
         rows = withhold(rows, marks)
     written = commit_corrections(tables, rows, clock=clock)
+    log_corrections(rows, "written, after their release")
     tell_outcome(tables, pc.unique(rows["version"]).to_pylist(), Outcome.CORRECTED)
     return written

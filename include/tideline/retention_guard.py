@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tideline.clock import now_ms
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_retention import TopicLog, oldest_timestamps, topic_log
 from tideline.offset_ranges import OffsetRanges, Ranges, inside
 from tideline.retention import Level, PartitionLog, TopicRetention, Verdict, judge, needed_ranges
@@ -58,12 +59,12 @@ def unread(log: TopicLog, ends: Mapping[int, int], oldest: Oldest, now: Callable
 
 
 def look(
-    bootstrap: str, topic: str, next_unread: Mapping[int, int], late: Ranges, now: Callable[[], int] = now_ms
+    kafka: KafkaAccess, topic: str, next_unread: Mapping[int, int], late: Ranges, now: Callable[[], int] = now_ms
 ) -> Guard:
     """Judges what is needed: the offsets `late` that wait for a correction, and all from the next unread ones on."""
-    log = topic_log(bootstrap, topic)
+    log = topic_log(kafka, topic)
     needed = needed_ranges(late, next_unread, log.partitions)
-    seen = _with_ages(log, needed, partial(oldest_timestamps, bootstrap, topic))
+    seen = _with_ages(log, needed, partial(oldest_timestamps, kafka, topic))
     earliest = {partition: part.earliest for partition, part in log.partitions.items()}
     return Guard(log.limits, earliest, tuple(judge(needed, seen, log.limits, now())))
 

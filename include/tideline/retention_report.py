@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import topic_id
 from tideline.ledger import require_same_topic
 from tideline.reconcile import plan_stream
@@ -44,13 +45,13 @@ class RetentionReport:
         }
 
 
-def stream_retention(home: Home, bootstrap: str, stream: str) -> RetentionReport:
+def stream_retention(home: Home, kafka: KafkaAccess, stream: str) -> RetentionReport:
     """Looks at what the stream needs now; batches that are dealt with need nothing."""
     spec, tables = deployed_spec(home, stream), StreamTables(home.tables(stream))
     last = read_last_row(tables)
     rows = [last] if last else []
-    require_same_topic(rows, topic_id(bootstrap, spec.source.topic))
-    guard = look(bootstrap, spec.source.topic, next_offsets(rows), plan_stream(home, stream).ranges)
+    require_same_topic(rows, topic_id(kafka, spec.source.topic))
+    guard = look(kafka, spec.source.topic, next_offsets(rows), plan_stream(home, stream).ranges)
     marks, lost = read_unrecoverable(tables), lost_windows(read_eras(tables, spec))
     windows = {window for marked in windows_by_version(marks).values() for window in marked}
     events = unrecoverable_events(read_ledger(tables, late_only=True), marks, lost) if marks else 0

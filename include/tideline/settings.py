@@ -1,4 +1,4 @@
-"""Where the platform's parts listen: the environment decides, then the last `up`, then the defaults."""
+"""Where the platform's parts are: the environment decides, then the last `up`, then the defaults."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.hosts import HOST, Hosts, secret
+from tideline.kafka_access import KafkaAccess
+from tideline.kafka_file import kafka_file, load_kafka
+from tideline.kafka_layers import of_connection, of_environment, of_file, resolve_access
 
-HOST = "127.0.0.1"
+if TYPE_CHECKING:
+    from tideline.spec.kafka import Topic
+
+__all__ = ["DATABASE_USER", "HOST", "Ports", "Settings", "keep_ports", "kept_ports", "keys_file", "ports_file"]
+
 DATABASE_USER = "tideline"
 
 
@@ -37,21 +48,51 @@ class Settings:
 
     ports: Ports = Ports()
     database_password: str = field(default="", repr=False)
+    hosts: Hosts = field(default_factory=Hosts)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, home: Home, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings of `home`; the password is empty until `tideline up` has made one."""
+        """The settings of `home`; the password is empty until somebody has set one, or `tideline up` has made one."""
         kept = _read(ports_file(home))
         chosen = {name: _port(name, environ) or int(kept.get(name, default)) for name, default in _DEFAULTS.items()}
-        return cls(Ports(**chosen), str(_read(keys_file(home)).get("database_password", "")))
+        password = secret("TIDELINE_DATABASE_PASSWORD", environ) or _read(keys_file(home)).get("database_password", "")
+        return cls(Ports(**chosen), password, Hosts.load(environ), environ)
+
+    @cached_property
+    def kafka(self) -> KafkaAccess:
+        """How Kafka is reached by the environment, the file and the default; UserError for what is wrong there."""
+        return self.kafka_by({})
+
+    def kafka_by(self, connection: Mapping[str, object]) -> KafkaAccess:
+        """The same by the extra of Airflow's connection too, which goes before the file."""
+        file = kafka_file(self.environ)
+        layers = (
+            of_environment(self.environ),
+            of_connection(connection),
+            of_file(load_kafka(file), file, self.environ),
+        )
+        return resolve_access(layers, self.local_broker)
 
     @property
-    def bootstrap_servers(self) -> str:
+    def topics(self) -> Mapping[str, Topic]:
+        """The topics that the file declares."""
+        return load_kafka(kafka_file(self.environ)).topics
+
+    @property
+    def local_broker(self) -> str:
+        """The address of the broker that `tideline up` starts."""
         return f"{HOST}:{self.ports.broker}"
 
     @property
+    def elsewhere(self) -> frozenset[str]:
+        """The services that are not this machine's to start."""
+        away = {"database": self.hosts.database != HOST, "broker": self.kafka.servers != self.local_broker}
+        return frozenset(service for service, is_away in away.items() if is_away)
+
+    @property
     def api_url(self) -> str:
-        return f"http://{HOST}:{self.ports.api}"
+        return self.hosts.api_url or f"http://{HOST}:{self.ports.api}"
 
     @property
     def exporter_url(self) -> str:
@@ -70,8 +111,8 @@ class Settings:
         return self._database_url("postgresql+psycopg_async", "airflow")
 
     def _database_url(self, driver: str, database: str) -> str:
-        account = f"{DATABASE_USER}:{self.database_password}"
-        return f"{driver}://{account}@{HOST}:{self.ports.database}/{database}"
+        account = f"{DATABASE_USER}:{quote(self.database_password, safe='')}"
+        return f"{driver}://{account}@{self.hosts.database}:{self.ports.database}/{database}"
 
 
 _DEFAULTS: dict[str, int] = asdict(Ports())

@@ -16,6 +16,7 @@ from tideline.gaps import Gap, Repair, find_gaps
 from tideline.generations import Cut, Era, within_eras
 from tideline.home import Home
 from tideline.isolation import require_isolation
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import OffsetsGone, read_ranges, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
@@ -83,28 +84,28 @@ class StreamBooks:
         return tuple(row for row in read_ledger(self.tables, late_only=True) if row.version in versions)
 
 
-def reader(bootstrap: str, spec: StreamSpec, quarantine: Quarantine = NOTHING) -> ReadRanges:
+def reader(kafka: KafkaAccess, spec: StreamSpec, quarantine: Quarantine = NOTHING) -> ReadRanges:
     """Reads the topic of a stream as the stream reads it, and marks what its list holds."""
 
     def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
-        chunks = read_ranges(bootstrap, spec.source.topic, ranges, isolation=spec.source.isolation)
+        chunks = read_ranges(kafka, spec.source.topic, ranges, isolation=spec.source.isolation)
         return map(quarantine.mark, chunks)
 
     return read
 
 
-def open_books(home: Home, bootstrap: str, stream: str) -> StreamBooks:
+def open_books(home: Home, kafka: KafkaAccess, stream: str) -> StreamBooks:
     """The stream's books, after what is missing in the ledger was written again."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
     quarantine = load_quarantine(home.stream(stream).quarantine)
-    read = reader(bootstrap, spec, quarantine)
-    identity = topic_id(bootstrap, spec.source.topic)
+    read = reader(kafka, spec, quarantine)
+    identity = topic_id(kafka, spec.source.topic)
     last = read_last_row(tables)
     rows = [last] if last else []
     require_same_topic(rows, identity)
     require_isolation(rows, spec.source.isolation)
-    watch = partial(look, bootstrap, spec.source.topic, next_offsets(rows))
+    watch = partial(look, kafka, spec.source.topic, next_offsets(rows))
     books = StreamBooks(spec, tables, read_eras(tables, spec), read, watch, quarantine)
     close_gaps(home, books, identity)
     return books

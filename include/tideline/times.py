@@ -36,3 +36,8 @@ def iso_ms(ms: int) -> str:
 def iso_watermark(ms: int | None) -> str | None:
     """A watermark of 0 is none yet."""
     return iso_ms(ms) if ms else None
+
+
+def iso_millis(ms: int) -> str:
+    """Always three digits: for lines that are put in the order of their text."""
+    return at_us(ms * 1000).isoformat(timespec="milliseconds").replace("+00:00", "Z")

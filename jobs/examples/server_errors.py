@@ -16,7 +16,7 @@ FIELDS = "timestamp string, service string, message string, status_code int"
 def main(job: Job) -> None:
     records = (
         job.spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", job.bootstrap)
+        .options(**job.kafka.spark())
         .option("subscribe", job.topic)
         .option("startingOffsets", "earliest")
         .load()

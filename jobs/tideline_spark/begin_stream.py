@@ -13,6 +13,7 @@ from tideline.clock import now_ms
 from tideline.generations import Cut, Era, eras_of
 from tideline.home import Home
 from tideline.isolation import require_isolation
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import earliest_offsets
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.quarantine import Quarantine, load_quarantine
@@ -39,7 +40,7 @@ class Begun:
 
 
 def begin_stream(
-    home: Home, spec: StreamSpec, generation: int, bootstrap: str, topic_id: str, attempt: Attempt = must
+    home: Home, spec: StreamSpec, generation: int, kafka: KafkaAccess, topic_id: str, attempt: Attempt = must
 ) -> Begun:
     """Makes or finds the generation's cut; batches that lost their ledger row have it again.
 
@@ -54,11 +55,11 @@ def begin_stream(
     require_checkpoint(last, checkpoint, generation)
     require_parts(tables, spec, last, checkpoint, generation)
     quarantine = load_quarantine(home.stream(spec.name).quarantine)
-    read = reader(bootstrap, spec, quarantine)
+    read = reader(kafka, spec, quarantine)
     cuts = read_cuts(tables)
     if cuts:  # a cut, and what it takes over, are made from the ledger
         close_gaps(home, StreamBooks(spec, tables, eras_of(cuts), read), topic_id, only_between=True)
-    start = Start(generation, spec, topic_id, earliest_offsets(bootstrap, spec.source.topic), now_ms())
+    start = Start(generation, spec, topic_id, earliest_offsets(kafka, spec.source.topic), now_ms())
     cut, eras = begin_generation(tables, start, read, quarantine, attempt=attempt)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)
     if gaps:

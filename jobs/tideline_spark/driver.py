@@ -60,7 +60,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
     tables = StreamTables(home.tables(spec.name))
     folder = stream.checkpoint(arguments.generation)
     checkpoint = CheckpointLog(folder)
-    topic = topic_id(arguments.bootstrap, spec.source.topic)
+    topic = topic_id(arguments.kafka, spec.source.topic)
     metrics = exporter.metrics
 
     def tell_troubles(known: Sequence[Trouble]) -> None:
@@ -68,17 +68,17 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
         metrics.troubles(known)
 
     troubles = Troubles(now_ms, tell_troubles)
-    begun = begin_stream(home, spec, arguments.generation, arguments.bootstrap, topic, troubles.attempt)
+    begun = begin_stream(home, spec, arguments.generation, arguments.kafka, topic, troubles.attempt)
     spark = new_session(spec, heartbeat)
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)
     identity = Identity(spec, begun.eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
-    records = read_topic(spark, spec, arguments.bootstrap, begun.cut.starts)
+    records = read_topic(spark, spec, arguments.kafka, begun.cut.starts)
     groups = merge_cells(records, spec, books, begun.eras[-1].kept, identity.pane_ms, begun.quarantine)
     require_watermark(groups)
     guard = _PlanGuard(spark, spec.name)
-    watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.bootstrap, spec.source.topic), now_ms)
+    watch = TopicWatch(spec.source.topic, topic, partial(topic_id, arguments.kafka, spec.source.topic), now_ms)
 
     def check_batch() -> None:
         heartbeat.batch_started()
@@ -91,7 +91,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
         metrics.progress(progress)
         return counter_of(progress)
 
-    outlets = stream_outlets(tables, begun.eras, reader(arguments.bootstrap, spec), arguments.bootstrap)
+    outlets = stream_outlets(tables, begun.eras, reader(arguments.kafka, spec), arguments.kafka)
     metrics.of_metrics(spec, parts_of(spec, outlets))
     metrics.starts_at(lambda: view_checkpoint(folder, spec.source.topic).ends or begun.cut.starts)
     sink = BatchSink(
@@ -114,12 +114,10 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
         .start()
     )
     heartbeat.query_started()
-    exporter.watch(spec, arguments.bootstrap, spec.source.topic, query, partial(windows_at_start, tables, spec))
+    exporter.watch(spec, arguments.kafka, spec.source.topic, query, partial(windows_at_start, tables, spec))
     beside: list[Beside] = [Outlets(outlets, fence, troubles)] if outlets else []
     if spec.source.feed:
-        beside.append(
-            FeedQuery(start_feed(spark, spec, spec.source.feed, arguments.bootstrap, stream.feed, fence.check))
-        )
+        beside.append(FeedQuery(start_feed(spark, spec, spec.source.feed, arguments.kafka, stream.feed, fence.check)))
     attend(query, stream.stop_request, fence, heartbeat, beside)
     spark.stop()
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
+
+from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
+from tideline.logs.context import About
+from tideline.logs.format import log_as_json
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,11 @@ class JobArguments:
 
     stream: str
     home: Path
-    bootstrap: str
+
+    @cached_property
+    def kafka(self) -> KafkaAccess:
+        """As it was said at the job's launch, in a file that only its owner can read."""
+        return KafkaAccess.read(Home(self.home).stream(self.stream).kafka)
 
 
 def job_parser(program: str, description: str | None) -> argparse.ArgumentParser:
@@ -25,15 +35,21 @@ def job_parser(program: str, description: str | None) -> argparse.ArgumentParser
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--stream", required=True)
     parser.add_argument("--home", required=True, type=Path)
-    parser.add_argument("--bootstrap", required=True)
     return parser
 
 
-def log_to_output() -> None:
-    """The launcher keeps what a job prints."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    for chatty in ("py4j", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+def log_to_output(about: About) -> None:
+    """The launcher keeps what a job prints: lines of JSON, each of which says what the whole process is about."""
+    log_as_json(about, _output())
+
+
+def _output() -> int:
+    """The descriptor to write lines to. What the Python of spark-submit prints its JVM passes on in pieces of a
+    kilobyte, and may print in between; its own output takes a line as a whole."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        with suppress(OSError):
+            return os.open(f"/proc/{os.getppid()}/fd/1", os.O_WRONLY | os.O_APPEND)
+    return 1
 
 
 def leave(code: int) -> NoReturn:

@@ -18,6 +18,7 @@ from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.log_ends import LogEnds
 from tideline.exporter.push import Pusher
 from tideline.exporter.web import Server, pages
+from tideline.kafka_access import KafkaAccess
 from tideline.spec.model import Driven
 from tideline_spark.counter import last_progress
 
@@ -53,7 +54,7 @@ class DriverExporter:
     def watch(
         self,
         spec: Driven,
-        bootstrap: str,
+        kafka: KafkaAccess,
         topic: str | None,
         query: StreamingQuery | None = None,
         windows: Callable[[], tuple[Mapping[str, pa.Table], int]] | None = None,
@@ -62,7 +63,7 @@ class DriverExporter:
 
         `windows` are read once, to begin with.
         """
-        self._ask_ends = LogEnds(bootstrap, topic) if topic else None
+        self._ask_ends = LogEnds(kafka, topic) if topic else None
         self._query = query
         self._windows = windows
         threading.Thread(target=self._run, name="exporter", daemon=True).start()

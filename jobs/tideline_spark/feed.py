@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 
 from tideline.home import CHECKOUT
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_transactions import LARGEST, Cursor, Record, TransactionalSender
 from tideline.spec.feeds import Feed, Files, Rate, Socket
 from tideline.spec.model import StreamSpec
@@ -32,7 +33,7 @@ _ORDER: Final = ("modified", "path", "start")
 
 
 def start_feed(
-    spark: SparkSession, spec: StreamSpec, feed: Feed, bootstrap: str, folder: Path, check: Callable[[], None]
+    spark: SparkSession, spec: StreamSpec, feed: Feed, kafka: KafkaAccess, folder: Path, check: Callable[[], None]
 ) -> StreamingQuery:
     """Starts the query; `folder` holds its checkpoint, `check` refuses a batch that may not be begun.
 
@@ -41,7 +42,7 @@ def start_feed(
     checkpoint = folder / type(feed).__name__.lower()
     if not isinstance(feed, Files):
         shutil.rmtree(checkpoint, ignore_errors=True)
-    sender = TransactionalSender(bootstrap, f"tideline-{spec.name}-feed", _TIMEOUT_MS)
+    sender = TransactionalSender(kafka, f"tideline-{spec.name}-feed", _TIMEOUT_MS)
     return (
         read_feed(spark.readStream, feed)
         .writeStream.queryName(f"{spec.name}-feed")

@@ -25,12 +25,14 @@ from pyspark.streaming import StreamingContext
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.spec.job import Argument, JobSpec
 from tideline.spec.load import load_any_spec
 from tideline.tables.delta import append_once
 from tideline.versions import version_of
 from tideline_spark.attend import attend, attend_context
+from tideline_spark.batch_log import in_batch
 from tideline_spark.entry import leave
 from tideline_spark.exporter import DriverExporter
 from tideline_spark.fence import Fence
@@ -53,7 +55,7 @@ class Job:
 
     spec: JobSpec
     spark: SparkSession
-    bootstrap: str
+    kafka: KafkaAccess
     checkpoint: Path
     tables: Path
     epoch: int
@@ -99,8 +101,9 @@ class Job:
 
         def checked(rows: DataFrame, batch: int) -> None:
             self._heartbeat.batch_started()
-            self.check()
-            write(rows, batch)
+            with in_batch(rows.sparkSession, batch):
+                self.check()
+                write(rows, batch)
 
         return checked
 
@@ -116,7 +119,7 @@ class Job:
             .start()
         )
         self._heartbeat.query_started()
-        self._exporter.watch(self.spec, self.bootstrap, topic)
+        self._exporter.watch(self.spec, self.kafka, topic)
         attend(query, self._stop_request, self._fence, self._heartbeat)
 
     def run_dstreams(self, define: Callable[[StreamingContext], None]) -> None:
@@ -134,7 +137,7 @@ class Job:
         context.addStreamingListener(BatchListener(self._heartbeat))
         context.start()
         self._heartbeat.query_started()
-        self._exporter.watch(self.spec, self.bootstrap, self.spec.topic)
+        self._exporter.watch(self.spec, self.kafka, self.spec.topic)
         attend_context(context, self._stop_request, self._fence)
 
     def replace(self, table: str, rows: pa.Table) -> None:
@@ -177,7 +180,7 @@ def run_job(main: Callable[[Job], None], *, anew: bool = False) -> NoReturn:
         job = Job(
             spec,
             new_session(spec, heartbeat),
-            arguments.bootstrap,
+            arguments.kafka,
             checkpoint / f"e{arguments.epoch}" if anew else checkpoint,
             home.tables(spec.name),
             arguments.epoch,

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from tideline.generations import Era
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import require_held
 from tideline.late_cells import LateCells
 from tideline.late_record import LateRecord
@@ -44,16 +45,16 @@ class Count(Protocol):
 class SparkReader:
     """The step of a reconciliation that reads the plan's spans; see `tideline.reconcile.Compute`."""
 
-    def __init__(self, spark: SparkSession, bootstrap: str) -> None:
+    def __init__(self, spark: SparkSession, kafka: KafkaAccess) -> None:
         self._spark = spark
-        self._bootstrap = bootstrap
+        self._kafka = kafka
 
     def __call__(self, books: StreamBooks, plan: ReconcilePlan, record: LateRecord) -> tuple[int, pa.Table]:
         late = LateCells(books.eras, plan.spans)
         count = cast(Count, self._spark.sparkContext.accumulator(0))
         if plan.spans:
-            require_held(self._bootstrap, books.spec.source.topic, plan.ranges)
-            reads = [read_round(self._spark, self._bootstrap, books.spec, each) for each in rounds(plan.ranges)]
+            require_held(self._kafka, books.spec.source.topic, plan.ranges)
+            reads = [read_round(self._spark, self._kafka, books.spec, each) for each in rounds(plan.ranges)]
             task = LateTask(books.spec.late_data.alert, books.eras, plan.spans, as_read(books, plan), count)
             handed_over = reduce(DataFrame.unionAll, reads).mapInArrow(task, HANDED_OVER).toArrow()
             _collect(handed_over, late, record)
@@ -106,12 +107,12 @@ def _handed_over(era: int | None, rows: pa.Table) -> Iterator[pa.RecordBatch]:
             yield pa.record_batch({"era": pa.array([era], pa.int32()), "rows": pa.array([stream], pa.binary())})
 
 
-def read_round(spark: SparkSession, bootstrap: str, spec: StreamSpec, ranges: Round) -> DataFrame:
+def read_round(spark: SparkSession, kafka: KafkaAccess, spec: StreamSpec, ranges: Round) -> DataFrame:
     """The records of one range a partition. An offset that is gone fails the read: fewer rows would be silent."""
     topic = spec.source.topic
     return (
         spark.read.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap)
+        .options(**kafka.spark())
         .option("assign", json.dumps({topic: sorted(ranges)}))
         .option("startingOffsets", json.dumps({topic: {str(p): start for p, (start, _) in ranges.items()}}))
         .option("endingOffsets", json.dumps({topic: {str(p): end for p, (_, end) in ranges.items()}}))

@@ -19,6 +19,7 @@ from tideline.clock import now_ms
 from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.driver_seen import DriverSeen
 from tideline.home import Home
+from tideline.logs.context import About
 from tideline.spec.model import Driven
 from tideline_spark.entry import JobArguments, job_parser, log_to_output
 from tideline_spark.exits import Exit, exit_code, last_words
@@ -52,7 +53,7 @@ def parse_arguments(program: str, description: str | None, argv: list[str]) -> A
 
 def live(arguments: Arguments, work: Work) -> int:
     """Does the work until it is stopped, superseded or fails; returns the exit code."""
-    log_to_output()
+    log_to_output(About(arguments.stream, arguments.generation, arguments.epoch))
     home = Home(arguments.home)
     stream = home.stream(arguments.stream)
     facts = {name: getattr(arguments, name) for name in ("stream", "epoch", "generation", "tag")}

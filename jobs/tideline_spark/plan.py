@@ -18,6 +18,7 @@ from pyspark.sql.streaming import StreamingQuery
 
 from tideline.engine.cells import Engine
 from tideline.engine.slots import SlotKind, slot_kind
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import earliest_offsets
 from tideline.lateness import EVERY_WINDOW, Bounds
 from tideline.quarantine import NOTHING, Quarantine
@@ -54,16 +55,16 @@ class NoWatermark(Exception):
 
 
 def read_topic(
-    spark: SparkSession, spec: StreamSpec, bootstrap: str, starts: Mapping[int, int] = MappingProxyType({})
+    spark: SparkSession, spec: StreamSpec, kafka: KafkaAccess, starts: Mapping[int, int] = MappingProxyType({})
 ) -> DataFrame:
     """The stream's Kafka records, in a new checkpoint from `starts` (offset by partition, by default the earliest).
 
     An offset that is gone fails the query, and a person decides.
     """
-    begin = starting_offsets(spec.source.topic, starts, earliest_offsets(bootstrap, spec.source.topic))
+    begin = starting_offsets(spec.source.topic, starts, earliest_offsets(kafka, spec.source.topic))
     return (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap)
+        .options(**kafka.spark())
         .option("subscribe", spec.source.topic)
         .option("startingOffsets", begin)
         .option("failOnDataLoss", "true")

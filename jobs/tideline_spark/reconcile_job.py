@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from tideline.errors import UserError
 from tideline.gate.corrections import gate_of
 from tideline.home import Home
+from tideline.logs.context import About
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval
 from tideline.stream_books import open_books
@@ -50,13 +51,13 @@ def _time(text: str) -> datetime:
 def main(argv: list[str] | None = None) -> int:
     """Reconciles the stream and prints what was done as one JSON line; returns the exit code, 1 after an error."""
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-    log_to_output()
+    log_to_output(About(arguments.stream))
     spark = _session(arguments.stream)
     try:
         home, run = Home(arguments.home), arguments.run
-        books = open_books(home, arguments.bootstrap, arguments.stream)
+        books = open_books(home, arguments.kafka, arguments.stream)
         interval = Interval(arguments.since, arguments.until)
-        reader = SparkReader(spark, arguments.bootstrap)
+        reader = SparkReader(spark, arguments.kafka)
         done = reconcile_books(books, interval, log.info, reader, gate_of(home, run), run)
         print(json.dumps(done.as_dict()))  # noqa: T201
     except UserError as error:

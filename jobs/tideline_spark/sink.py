@@ -26,6 +26,7 @@ from tideline.tables.live import LivePublisher, Published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.troubles import Attempt, must
 from tideline.versions import version_of
+from tideline_spark.batch_log import in_batch
 from tideline_spark.books import Books, ChunkBooks, refused_of, take_batch
 from tideline_spark.exits import StateLost
 from tideline_spark.rule_settings import rule_settings
@@ -77,6 +78,10 @@ class BatchSink:
         self._publisher.recover()
 
     def __call__(self, groups: DataFrame, batch: int) -> None:
+        with in_batch(groups.sparkSession, batch):
+            self._take(groups, batch)
+
+    def _take(self, groups: DataFrame, batch: int) -> None:
         self._check_batch()
         settings = rule_settings(groups.sparkSession)
         merged = self._window_ends(groups.toArrow())
@@ -84,12 +89,13 @@ class BatchSink:
         row = self._ledger_row(batch, chunks, settings | self._counter(batch))
         refused = refused_of(chunks)
         fresh = commit_batch(self._tables, self._slots, merged, row, refused)
+        log.info(
+            "batch %d is %s: %d records, %d rejects, %d late, %d groups",
+            batch, "committed" if fresh else "there already", row.rows, row.rejects, row.late_events, len(merged),
+        )  # fmt: skip
         parts = group_rows(self._slots, merged, row.version, row.batch_at_ms)
         changed = self._publisher.publish(parts, row)
-        log.info(
-            "batch %d: %d records, %d rejects, %d late, %d groups, %d rows published%s",
-            batch, row.rows, row.rejects, row.late_events, len(merged), changed, "" if fresh else " (committed before)",
-        )  # fmt: skip
+        log.info("batch %d is published: %d rows changed", batch, changed)
         ends = {part.partition: part.end for part in row.ranges}
         tidy_after(batch, self._tables, tuple(self._identity.spec.metrics))
         late_version = row.version if row.late_events else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk.exceptions import AirflowSkipException
 
 from tideline_airflow.installation import Installation
+from tideline_airflow.log_fields import about_stream
 from tideline_airflow.tasks import answered_by, caller_of, failed
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def questions_to_ask() -> list[dict[str, Any]]:
         ]
 
 
+@about_stream
 def question_of(stream: str, context: Context) -> dict[str, str]:
     """What a person is asked: `subject`, and `body` in Markdown; skipped where the stream waits for nobody."""
     from tideline.keeper.last_words import last_words
@@ -45,6 +47,7 @@ def question_of(stream: str, context: Context) -> dict[str, str]:
     return {"subject": asked.subject, "body": asked.body}
 
 
+@about_stream
 def act_on(stream: str, answer: dict[str, Any], context: Context) -> str:
     """Does what a person chose, in their name, and makes the keeper act at once; what was done, in words."""
     from tideline.errors import UserError
@@ -103,5 +106,5 @@ def _quarantine(installation: Installation, stream: str, place: tuple[int, int],
     from tideline.times import iso_ms
 
     entry = Entry(*place, why, who, iso_ms(now_ms() // 1000 * 1000))
-    put_on_list(installation.home, installation.settings.bootstrap_servers, stream, entry)
+    put_on_list(installation.home, installation.kafka, stream, entry)
     log.info("partition %s, offset %s is on the quarantine list of %s", *place, stream)

@@ -10,8 +10,11 @@ from typing import Final, Literal
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.launch import Launch
-from tideline.platform.environment import environment
+from tideline.logs.context import About
+from tideline.logs.jvm import log4j_config, log4j_option
+from tideline.platform.environment import environment, without_passwords
 from tideline.platform.java import find_java
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
@@ -23,11 +26,11 @@ SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
 
 
 class DriverLaunch:
-    """Builds launches for one home and broker."""
+    """Builds launches for one home and broker, and leaves a driver what it must know of that in a private file."""
 
-    def __init__(self, home: Home, bootstrap: str) -> None:
+    def __init__(self, home: Home, kafka: KafkaAccess) -> None:
         self._home = home
-        self._bootstrap = bootstrap
+        self._kafka = kafka
 
     def __call__(self, spec: Spec, epoch: int, generation: int, tag: str) -> Launch:
         arguments = {
@@ -36,7 +39,6 @@ class DriverLaunch:
             "--epoch": str(epoch),
             "--generation": str(generation),
             "--tag": tag,
-            "--bootstrap": self._bootstrap,
         }
         application = Application(
             file=_application_of(spec),
@@ -48,12 +50,15 @@ class DriverLaunch:
             jars=[*spark_jars(self._home), *_files(spec, "jars")],
             py_files=_files(spec, "py_files"),
         )
-        return Launch(submit_command(application, SPARK_SUBMIT), self._environment(spec.name))
+        self._kafka.save(self._home.stream(spec.name).kafka)
+        about = About(spec.name, generation, epoch)
+        return Launch(submit_command(application, SPARK_SUBMIT), self._environment(about))
 
-    def _environment(self, stream: str) -> dict[str, str]:
-        scratch = self._home.stream(stream).scratch
+    def _environment(self, about: About) -> dict[str, str]:
+        scratch = self._home.stream(str(about.stream)).scratch
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
+        write_log_config(scratch, about)
         return spark_environment(self._home, scratch)
 
 
@@ -75,7 +80,16 @@ def spark_environment(home: Home, scratch: Path) -> dict[str, str]:
         "SPARK_LOCAL_DIRS": str(scratch),
         "TMPDIR": str(scratch),
     }
-    return environment(home, find_java(home)) | own
+    return without_passwords(environment(home, find_java(home))) | own
+
+
+def write_log_config(scratch: Path, about: About) -> None:
+    """Makes the file that `java_options` names: what the JVM of this driver logs says whose it is."""
+    _log_config(scratch).write_text(log4j_config(about))
+
+
+def _log_config(scratch: Path) -> Path:
+    return scratch / "log4j2.properties"
 
 
 def _application_of(spec: Spec) -> Path:
@@ -115,4 +129,4 @@ def java_options(spec: Spec, scratch: Path) -> str:
     own = spec.spark.configuration.get(JAVA_OPTIONS, "")
     collector = "" if re.search(r"-XX:\+Use\w+GC\b", own) else PARALLEL_GC
     tmpdir = f'"-Djava.io.tmpdir={scratch}"'  # quoted for Spark: a path may hold blanks
-    return " ".join(part for part in (collector, tmpdir, own) if part)
+    return " ".join(part for part in (collector, tmpdir, log4j_option(_log_config(scratch)), own) if part)

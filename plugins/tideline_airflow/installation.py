@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import tideline_airflow.log_fields  # noqa: F401  # every part of the Airflow side has its fields
 from tideline.home import Home
 from tideline.settings import Settings
 
 if TYPE_CHECKING:
+    from tideline.kafka_access import KafkaAccess
     from tideline.keeper.keeper import Keeper
     from tideline.keeper.late_watch import LateWatch
     from tideline.keeper.watch import Watch
@@ -30,6 +33,13 @@ class Installation:
     def from_env(cls) -> Installation:
         home = Home.from_env()
         return cls(home, Settings.load(home))
+
+    @cached_property
+    def kafka(self) -> KafkaAccess:
+        """By the environment, Airflow's connection and the file; asked when it is needed, for it asks Airflow."""
+        from tideline_airflow.kafka_connection import kafka_extra
+
+        return self.settings.kafka_by(kafka_extra())
 
     @contextmanager
     def registry(self) -> Iterator[Registry]:
@@ -55,9 +65,9 @@ class Installation:
         from tideline.keeper.witnesses import RealWitnesses
         from tideline_airflow.driver_launch import DriverLaunch
 
-        launcher, bootstrap = self.launcher(), self.settings.bootstrap_servers
-        tools = Tools(self.home, registry, launcher, DriverLaunch(self.home, bootstrap))
-        with closing(BrokerWitness(bootstrap)) as broker:
+        launcher = self.launcher()
+        tools = Tools(self.home, registry, launcher, DriverLaunch(self.home, self.kafka))
+        with closing(BrokerWitness(self.kafka)) as broker:
             yield Keeper(tools, RealWitnesses(self.home, launcher, broker.end_offsets, broker.unread, broker.expect))
 
     def watch(self, registry: Registry) -> Watch:
@@ -73,10 +83,13 @@ class Installation:
         return LateWatch(registry, self.home)
 
     def ensure_topic(self, spec: Spec) -> None:
-        """A stream may be deployed before its first event is sent; a topic that is there stays as it is."""
+        """A stream may be deployed before its first event is sent; a topic that is there stays as it is. One that is
+        made is made as the file declares it, by default with the spec's partitions."""
         from tideline.kafka_io import ensure_topic
+        from tideline.kafka_topics import make_missing
         from tideline.spec.job import PARTITIONS, JobSpec
 
         if spec.topic is not None:
             partitions = PARTITIONS if isinstance(spec, JobSpec) else spec.source.partitions
-            ensure_topic(self.settings.bootstrap_servers, spec.topic, partitions)
+            make_missing(self.kafka, {name: each for name, each in self.settings.topics.items() if name == spec.topic})
+            ensure_topic(self.kafka, spec.topic, partitions)

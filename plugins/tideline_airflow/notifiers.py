@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseNotifier, Connection
 
 from tideline.errors import UserError
+from tideline.logs.context import about
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +31,8 @@ class LogNotifier:
 
     def send(self, notice: Notice) -> None:
         level = logging.ERROR if notice.trouble.severity == "page" else logging.WARNING
-        log.log(logging.INFO if notice.ended else level, "notice: %s", notice.text)
+        with about(stream=notice.happened.stream):
+            log.log(logging.INFO if notice.ended else level, "notice: %s", notice.text)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, get_current_context, task
 
+from tideline.logs.context import about
 from tideline_airflow.installation import Installation
 from tideline_airflow.links import STREAM_LINKS
 from tideline_airflow.policy import WAITS_AGAIN
@@ -42,8 +43,9 @@ class AwaitStream(BaseOperator):
     def settled(self, context: Context, event: dict[str, Any]) -> str:
         reason = str(event["reason"])
         if not event["reached"]:
-            for line in _last_words(self.stream):
-                self.log.error("driver: %s", line)
+            with about(stream=self.stream):
+                for line in _last_words(self.stream):
+                    self.log.error("driver: %s", line)
             raise failed(reason, context)
         return reason
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 
 from tideline.home import CHECKOUT, Home
-from tideline_airflow.driver_launch import SPARK_SUBMIT, driver_conf, spark_environment, spark_jars
+from tideline.logs.context import About, about
+from tideline_airflow.driver_launch import SPARK_SUBMIT, driver_conf, spark_environment, spark_jars, write_log_config
 from tideline_airflow.installation import Installation
 from tideline_airflow.spark_submit import Application, MasterHook, hook_of
 
@@ -38,10 +39,14 @@ class SparkReconcile(SparkSubmitOperator):
         return str(arguments[arguments.index("--stream") + 1])
 
     def execute(self, context: Context) -> None:
-        folder = Installation.from_env().home.stream(self.stream).root
-        with TemporaryDirectory(prefix="reconcile-", dir=folder) as scratch:
+        installation = Installation.from_env()
+        stream = installation.home.stream(self.stream)
+        installation.kafka.save(stream.kafka)
+        with TemporaryDirectory(prefix="reconcile-", dir=stream.root) as scratch:
             self._scratch = Path(scratch)
-            super().execute(context)
+            write_log_config(self._scratch, About(self.stream))
+            with about(stream=self.stream):
+                super().execute(context)
 
     def _get_hook(self) -> MasterHook:
         home = Installation.from_env().home

@@ -37,7 +37,7 @@ KEEPER_DAG: Final = "keep_streams"
 """Who may see this DAG may see the streams, and who may read its logs their drivers'."""
 SEES: Final = [Depends(requires_access_dag("GET", param_dag_id=KEEPER_DAG))]
 READS_LOGS: Final = [Depends(requires_access_dag("GET", DagAccessEntity.TASK_LOGS, KEEPER_DAG))]
-LOG_LINES, LOG_BYTES = 2_000, 262_144
+LOG_LINES: Final = 2_000
 
 
 def new_router() -> APIRouter:
@@ -85,8 +85,7 @@ def new_router() -> APIRouter:
     @router.get(STREAMS + "/{stream}/" + DRIVER_LOG, dependencies=READS_LOGS)
     def driver_log(stream: str) -> PlainTextResponse:
         """The end of the newest driver's log."""
-        log = Installation.from_env().home.stream(stream_row(stream).name).log
-        lines = last_lines(log, LOG_LINES, LOG_BYTES)
+        lines = last_lines(Installation.from_env().home.stream(stream_row(stream).name).log, LOG_LINES)
         return PlainTextResponse("".join(f"{line}\n" for line in lines), headers=PLAIN)
 
     @router.get(STREAMS + "/{stream}/" + CHECKPOINT)

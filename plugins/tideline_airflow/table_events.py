@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from tideline.logs.context import about
 from tideline_airflow.assets import TABLES, table_asset
 from tideline_airflow.installation import Installation
 
@@ -27,7 +28,8 @@ def announce(context: Context) -> dict[str, dict[str, int]]:
     events = context["outlet_events"][TABLES]
     for due in found:
         for each in due.announcements:
-            log.info("%s.%s: %s", due.stream, each.metric, each.as_extra())
+            with about(stream=due.stream):
+                log.info("%s.%s: %s", due.stream, each.metric, each.as_extra())
             events.add(table_asset(due.stream, each.metric), extra=dict(each.as_extra()))
     return {due.stream: due.told for due in found}
 
@@ -84,5 +86,6 @@ def summarise(stream: str, metric: str, hours: Iterable[datetime]) -> list[dict[
             else (len(rows), pc.count_distinct(rows["window_start"]).as_py(), pc.sum(rows["is_open"]).as_py() or 0)
         )
         found.append({"hour": hour.isoformat(), "rows": count, "windows": windows, "open": is_open})
-        log.info("%s.%s: %s", stream, metric, found[-1])
+        with about(stream=stream):
+            log.info("%s.%s: %s", stream, metric, found[-1])
     return found

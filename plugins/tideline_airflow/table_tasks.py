@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, BaseOperatorLink
 
+from tideline.logs.context import about
 from tideline_airflow.installation import Installation
 from tideline_airflow.links import data_docs_url
+from tideline_airflow.log_fields import about_stream
 from tideline_airflow.tasks import answered_by, failed, has_begun
 
 if TYPE_CHECKING:
@@ -61,15 +63,16 @@ class ReconcileStream(BaseOperator):
             self.page = found.page
             return found
 
-        done = reconcile_stream(
-            installation.home,
-            installation.settings.bootstrap_servers,
-            self.stream,
-            Interval(until=until),
-            self.log.info,
-            gate=gate_with_page,
-            run=run,
-        )
+        with about(stream=self.stream):
+            done = reconcile_stream(
+                installation.home,
+                installation.kafka,
+                self.stream,
+                Interval(until=until),
+                self.log.info,
+                gate=gate_with_page,
+                run=run,
+            )
         return done.as_dict()
 
 
@@ -90,10 +93,11 @@ class ValidateTables(BaseOperator):
     def execute(self, context: Context) -> str | None:
         from tideline.gate.tables import check_tables
 
-        found = check_tables(Installation.from_env().home, self.stream, str(context["dag_run"].run_id))
-        self.page = found.page
-        for failure in found.failures:
-            self.log.error("%s", failure)
+        with about(stream=self.stream):
+            found = check_tables(Installation.from_env().home, self.stream, str(context["dag_run"].run_id))
+            self.page = found.page
+            for failure in found.failures:
+                self.log.error("%s", failure)
         if found.failures:
             raise failed(f"{self.stream}: {len(found.failures)} expectations do not hold: {found.failures[0]}", context)
         return found.page
@@ -113,6 +117,7 @@ def releases_to_ask_for(streams: Iterable[str]) -> list[dict[str, Any]]:
     ]
 
 
+@about_stream
 def question_of(stream: str, number: int, context: Context) -> dict[str, str]:
     """What a person is asked about a hold: `subject`, and `body` in Markdown."""
     from tideline.errors import UserError
@@ -137,6 +142,7 @@ def question_of(stream: str, number: int, context: Context) -> dict[str, str]:
     return {"subject": f"Publish hold {number} of {stream}?", "body": "\n\n".join(lines)}
 
 
+@about_stream
 def release(stream: str, number: int, answer: dict[str, Any], context: Context) -> dict[str, Any]:
     """Publishes a hold in the name of whoever approved it."""
     from tideline.errors import UserError
@@ -149,6 +155,7 @@ def release(stream: str, number: int, answer: dict[str, Any], context: Context) 
         raise failed(f"{error.message}: {error.fix}", context) from error
 
 
+@about_stream
 def backfill(stream: str, since: datetime, until: datetime, dry_run: bool, context: Context) -> dict[str, Any]:
     """Computes the closed windows that begin in [since, until) again from Kafka, or says what that would read."""
     from tideline.backfill import backfill_stream
@@ -157,11 +164,11 @@ def backfill(stream: str, since: datetime, until: datetime, dry_run: bool, conte
     from tideline.stream_books import deployed_spec
 
     installation = Installation.from_env()
-    home, bootstrap = installation.home, installation.settings.bootstrap_servers
+    home, kafka = installation.home, installation.kafka
     try:
         if dry_run:
-            return look_at_backfill(home, bootstrap, deployed_spec(home, stream), (since, until), log.info).as_dict()
-        done = backfill_stream(home, bootstrap, stream, since, until, log.info)
+            return look_at_backfill(home, kafka, deployed_spec(home, stream), (since, until), log.info).as_dict()
+        done = backfill_stream(home, kafka, stream, since, until, log.info)
     except UserError as error:
         raise failed(f"{error.message}: {error.fix}", context) from error
     if done.gone_windows:
@@ -169,6 +176,7 @@ def backfill(stream: str, since: datetime, until: datetime, dry_run: bool, conte
     return done.as_dict()
 
 
+@about_stream
 def verify(stream: str, share: float, context: Context) -> dict[str, Any]:
     """Compares a share of the windows, or everything with 1, with Kafka; fails when something differs."""
     from random import SystemRandom
@@ -177,7 +185,7 @@ def verify(stream: str, share: float, context: Context) -> dict[str, Any]:
     from tideline.verify.sample import Draw, verify_stream_sample
 
     installation = Installation.from_env()
-    place = (installation.home, installation.settings.bootstrap_servers, stream)
+    place = (installation.home, installation.kafka, stream)
     draw = Draw(SystemRandom().randrange(1_000_000), share)
     report = verify_stream(*place) if share >= 1 else verify_stream_sample(*place, draw)
     found = report.as_dict()
@@ -188,6 +196,7 @@ def verify(stream: str, share: float, context: Context) -> dict[str, Any]:
     return found
 
 
+@about_stream
 def maintain(stream: str, context: Context) -> dict[str, Any]:
     """Erases what the stream no longer keeps and tidies its tables; the log says what, and what holds it back."""
     from tideline.errors import UserError

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tideline.errors import UserError
+from tideline.logs.context import about
 from tideline_airflow.installation import Installation
+from tideline_airflow.log_fields import about_stream
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,6 +41,7 @@ def answered_by(answer: Mapping[str, Any], context: Context) -> str:
     return str(user.get("name") or user.get("id") or caller_of(context).actor)
 
 
+@about_stream
 def ask_to_deploy(stream: str, context: Context) -> None:
     """Wants the stream RUNNING by the spec of the spec folder, and makes the keeper act at once.
 
@@ -106,6 +109,7 @@ def ask_to_roll_back(stream: str, context: Context) -> None:
     _ask(stream, context, asking.ask_to_roll_back)
 
 
+@about_stream
 def _ask(stream: str, context: Context, ask: Callable[[Registry, str, str], object]) -> None:
     from tideline.registry.rows import UnknownStream
 
@@ -128,7 +132,8 @@ def keep(context: Context) -> None:
     with installation.registry() as registry, installation.keeper(registry) as keeper:
         rows = keeper.tick_all(caller, only)
     for row in rows:
-        log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, row.reason)
+        with about(stream=row.name, generation=row.generation, epoch=row.epoch):
+            log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, row.reason)
 
 
 def tell(context: Context) -> list[str]:
@@ -147,7 +152,8 @@ def alarmed_streams(events: Mapping[Any, Iterable[Any]]) -> set[str] | None:
     payloads = [(event.extra or {}).get("payload") for found in events.values() for event in found]
     alarms = [alarm for payload in payloads if payload for alarm in payload["alarms"]]
     for alarm in alarms:
-        log.info("alarm: %s", alarm)
+        with about(stream=alarm["stream"]):
+            log.info("alarm: %s", alarm)
     return {alarm["stream"] for alarm in alarms} or None
 
 
@@ -191,6 +197,7 @@ def has_begun(home: Home, stream: str) -> bool:
     return exists(StreamTables(home.tables(stream)).parts)
 
 
+@about_stream
 def is_large(stream: str, until: datetime | None) -> bool:
     """Whether so much is to be read that a Spark job is worth its start; what has no plan is left to the task to tell.
 
@@ -213,8 +220,7 @@ def reconcile_arguments(stream: str, until: datetime | None, run: str) -> list[s
     """What `jobs/run_reconcile.py` is called with to do what `ReconcileStream` does."""
     installation = Installation.from_env()
     limit = ["--until", until.isoformat()] if until else []
-    services = ["--home", str(installation.home.root), "--bootstrap", installation.settings.bootstrap_servers]
-    return ["--stream", stream, *services, *limit, "--run", run]
+    return ["--stream", stream, "--home", str(installation.home.root), *limit, "--run", run]
 
 
 def failed(reason: str, context: Context) -> AirflowFailException:

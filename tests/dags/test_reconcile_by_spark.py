@@ -64,10 +64,9 @@ def test_a_stream_without_a_plan_keeps_no_other_from_its_turn(home: Home) -> Non
 
 def test_the_job_is_told_what_the_task_would_do(home: Home) -> None:
     arguments = reconcile_arguments("small", UNTIL, "run-1")
-    assert dict(zip(arguments[::2], arguments[1::2], strict=True)) | {"--bootstrap": ""} == {
+    assert dict(zip(arguments[::2], arguments[1::2], strict=True)) == {
         "--stream": "small",
         "--home": str(home.root),
-        "--bootstrap": "",
         "--until": "2026-01-01T12:10:00+00:00",
         "--run": "run-1",
     }
@@ -114,7 +113,7 @@ def test_a_mapped_task_is_named_after_its_stream() -> None:
 def test_the_operator_reconciles(spark: SparkSession, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDELINE_HOME", str(platform.home.root))
     spec = spec_with(0).model_copy(update={"name": "by-spark"})
-    run = StreamRun(spark, platform.settings.bootstrap_servers, platform.home, spec)
+    run = StreamRun(spark, platform.settings.kafka, platform.home, spec)
     with run.driver() as query:
         run.feed(query, log_line(5), log_line(100))
         run.feed(query, log_line(6), log_line(7, "b"))

@@ -8,6 +8,9 @@ import pytest
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
+from tideline.kafka_access import KafkaAccess
+from tideline.logs.context import About
+from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.spec.job import Spec
 from tideline.spec.load import load_spec, validated
 from tideline.spec.model import StreamSpec
@@ -45,7 +48,7 @@ def launch(root: Path, spec: Spec) -> tuple[list[str], dict[str, str]]:
     jars = Home(root).jars("spark")
     jars.mkdir(parents=True)
     (jars / "connector.jar").touch()
-    found = DriverLaunch(Home(root), "127.0.0.1:9")(spec, epoch=3, generation=2, tag="log-metrics-e3")
+    found = DriverLaunch(Home(root), KafkaAccess("127.0.0.1:9"))(spec, epoch=3, generation=2, tag="log-metrics-e3")
     return list(found.command), dict(found.environment)
 
 
@@ -58,7 +61,6 @@ def test_a_driver_is_told_who_it_is(tmp_path: Path, spec: StreamSpec) -> None:
         *("--epoch", "3"),
         *("--generation", "2"),
         *("--tag", "log-metrics-e3"),
-        *("--bootstrap", "127.0.0.1:9"),
     ]
 
 
@@ -84,9 +86,17 @@ def test_a_drivers_environment(tmp_path: Path, spec: StreamSpec) -> None:
     assert (Path(environment["JAVA_HOME"]) / "bin" / "java").exists()
 
 
+def test_what_a_drivers_jvm_logs_says_whose_it_is(tmp_path: Path, spec: StreamSpec) -> None:
+    command, _ = launch(tmp_path, spec)
+    (options,) = (word for word in command if word.startswith(JAVA_OPTIONS))
+    config = Home(tmp_path).stream(spec.name).scratch / "log4j2.properties"
+    assert log4j_option(config) in options
+    assert config.read_text() == log4j_config(About("log-metrics", generation=2, epoch=3))
+
+
 def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:
     with pytest.raises(UserError, match="no jars"):
-        DriverLaunch(Home(tmp_path), "127.0.0.1:9")(spec, epoch=1, generation=1, tag="t")
+        DriverLaunch(Home(tmp_path), KafkaAccess("127.0.0.1:9"))(spec, epoch=1, generation=1, tag="t")
 
 
 JOB = {
@@ -112,12 +122,15 @@ def test_a_job_is_submitted_with_its_own_file_and_settings(tmp_path: Path) -> No
     assert {"spark.sql.ansi.enabled=false", "spark.ui.enabled=true"} <= set(command)  # ours stand above the spec's
 
 
+OURS = f'"-Djava.io.tmpdir=/s" {log4j_option(Path("/s/log4j2.properties"))}'
+
+
 @pytest.mark.parametrize(
     ("own", "options"),
     [
-        ("", '-XX:+UseParallelGC "-Djava.io.tmpdir=/s"'),
-        ("-Xss4m", '-XX:+UseParallelGC "-Djava.io.tmpdir=/s" -Xss4m'),
-        ("-XX:+UseG1GC", '"-Djava.io.tmpdir=/s" -XX:+UseG1GC'),
+        ("", f"-XX:+UseParallelGC {OURS}"),
+        ("-Xss4m", f"-XX:+UseParallelGC {OURS} -Xss4m"),
+        ("-XX:+UseG1GC", f"{OURS} -XX:+UseG1GC"),
     ],
 )
 def test_a_spec_may_add_java_options_and_choose_a_collector(own: str, options: str) -> None:

@@ -80,7 +80,7 @@ def registry(whole: Platform) -> Iterator[Registry]:
 def test_the_form_offers_the_specs_and_deploys_one(
     whole: Platform, ui: WebUi, api: AirflowApi, registry: Registry
 ) -> None:
-    ensure_topic(whole.settings.bootstrap_servers, STREAM, 3)
+    ensure_topic(whole.settings.kafka, STREAM, 3)
     dialog = ui.form("deploy_stream")
     dialog.get_by_role("combobox", name="Stream").click()
     assert ui.page.get_by_role("option").all_inner_texts() == spec_names(PROJECT_SPECS)

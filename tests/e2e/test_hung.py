@@ -35,7 +35,7 @@ def test_a_hung_driver_is_seen_and_replaced(whole: Platform) -> None:
         return found[0] if found else None
 
     try:
-        with Sender(whole.settings.bootstrap_servers, STREAM) as sender:
+        with Sender(whole.settings.kafka, STREAM) as sender:
             text = spec.model_dump_json(exclude_none=True)
             registry.request(Request(STREAM, Desired.RUNNING, "ann", text, spec.fingerprint()))
             sender.send(log_line(5))

@@ -17,6 +17,7 @@ from tideline.demo.loss import require_pid
 from tideline.demo.watch import all_ledgered, wait_for
 from tideline.errors import UserError
 from tideline.gate.corrections import let_through
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.asking import ask_to_end
 from tideline.keeper.lifecycle import Desired, State
 from tideline.platform.supervisor import Supervisor
@@ -42,14 +43,14 @@ def spec_of(name: str) -> StreamSpec:
 
 
 @contextmanager
-def sending(bootstrap: str, topic: str, records: int, every_s: float) -> Iterator[None]:
+def sending(kafka: KafkaAccess, topic: str, records: int, every_s: float) -> Iterator[None]:
     """So many records at once, again and again; while the broker is away it is tried again."""
     over = threading.Event()
 
     def send() -> None:
         while not over.is_set():
             try:
-                with Sender(bootstrap, topic) as sender:
+                with Sender(kafka, topic) as sender:
                     while not over.is_set():
                         for number in range(records):
                             sender.send(log_line(time.time() - 30 * (number % 50 == 7)))  # one in fifty comes late
@@ -76,7 +77,7 @@ def act_at(begun: float, moments: Sequence[tuple[float, Callable[[], object]]]) 
 
 def test_no_driver_is_restarted_for_what_is_not_its_own(whole: Platform) -> None:
     supervisor, registry = Supervisor(whole.home), Registry.connect(whole.settings.registry_url)
-    bootstrap, specs = whole.settings.bootstrap_servers, {name: spec_of(name) for name in (STEADY, BURSTY, IDLE)}
+    kafka, specs = whole.settings.kafka, {name: spec_of(name) for name in (STEADY, BURSTY, IDLE)}
 
     def rows() -> dict[str, StreamRow]:
         return {name: registry.stream(name) for name in specs}
@@ -89,13 +90,13 @@ def test_no_driver_is_restarted_for_what_is_not_its_own(whole: Platform) -> None
 
     try:
         for name, spec in specs.items():
-            with Sender(bootstrap, name) as sender:
+            with Sender(kafka, name) as sender:
                 sender.send(log_line(time.time()))
             text = spec.model_dump_json(exclude_none=True)
             registry.request(Request(name, Desired.RUNNING, "ann", text, spec.fingerprint()))
         wait_for("all STABLE", all_stable, 300)
         begun = time.monotonic()
-        with sending(bootstrap, STEADY, 10, 0.5), sending(bootstrap, BURSTY, 5_000, MINUTE):
+        with sending(kafka, STEADY, 10, 0.5), sending(kafka, BURSTY, 5_000, MINUTE):
             act_at(
                 begun,
                 [
@@ -112,9 +113,9 @@ def test_no_driver_is_restarted_for_what_is_not_its_own(whole: Platform) -> None
         moves = [(row.stream, row.to_state, row.reason) for name in specs for row in registry.transitions(name)]
         assert {name: row.epoch for name, row in rows().items()} == dict.fromkeys(specs, 1), moves
         for name, spec in specs.items():
-            wait_for("the last records' batch", all_ledgered(whole.home, bootstrap, spec), 120)
-            reconcile_stream(whole.home, bootstrap, name, gate=let_through)
-            assert verify_stream(whole.home, bootstrap, name).holds
+            wait_for("the last records' batch", all_ledgered(whole.home, kafka, spec), 120)
+            reconcile_stream(whole.home, kafka, name, gate=let_through)
+            assert verify_stream(whole.home, kafka, name).holds
     finally:
         for name in specs:
             ask_to_end(registry, name, "ann", Desired.STOPPED)

@@ -28,7 +28,7 @@ def written(folder: Path, spec: Spec) -> Path:
 def test_what_fails_at_run_time_is_rolled_back_within_six_minutes(whole: Platform, tmp_path: Path) -> None:
     good = load_any_spec(find_spec("server-errors", PROJECT_SPECS)).model_copy(update={"name": STREAM})
     bad = good.model_copy(update={"arguments": {}})
-    ensure_topic(whole.settings.bootstrap_servers, str(good.topic), 3)
+    ensure_topic(whole.settings.kafka, str(good.topic), 3)
     registry = Registry.connect(whole.settings.registry_url)
 
     def is_stable() -> bool:

@@ -65,14 +65,12 @@ class Kept:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        self.home, self.bootstrap = platform.home, platform.settings.bootstrap_servers
+        self.home, self.kafka = platform.home, platform.settings.kafka
         self.registry = Registry.connect(platform.settings.registry_url)
         self.programs = Loses(Supervisor(self.home))
         launcher = SupervisorLauncher(self.home, self.programs)
-        witnesses = RealWitnesses(self.home, launcher, lambda topic: end_offsets(self.bootstrap, topic))
-        self.keeper = Keeper(
-            Tools(self.home, self.registry, launcher, DriverLaunch(self.home, self.bootstrap)), witnesses
-        )
+        witnesses = RealWitnesses(self.home, launcher, lambda topic: end_offsets(self.kafka, topic))
+        self.keeper = Keeper(Tools(self.home, self.registry, launcher, DriverLaunch(self.home, self.kafka)), witnesses)
 
     def tick_until(self, epoch: int, state: State, seconds: float) -> None:
         def reached() -> bool | None:
@@ -106,20 +104,20 @@ def test_a_lost_driver_that_wakes_is_superseded_and_changes_no_table(kept: Kept)
     spec = given.model_copy(update={"name": STREAM, "source": source, "trigger": 1_000, "health": health})
     text = spec.model_dump_json(exclude_none=True)
     kept.registry.request(Request(STREAM, Desired.RUNNING, "ann", text, parse_deployed(text).fingerprint()))
-    with Sender(kept.bootstrap, STREAM) as sender:
+    with Sender(kept.kafka, STREAM) as sender:
         for second in range(0, 60, 5):
             sender.send(log_line(second))
     kept.tick_until(1, State.STABLE, 180)
     first = kept.driver(0)
     stand_still(first)
     try:
-        with Sender(kept.bootstrap, STREAM) as sender:
+        with Sender(kept.kafka, STREAM) as sender:
             for second in (3, 61, 90):
                 sender.send(log_line(second))
         kept.tick_until(2, State.STABLE, 180)
         (seen,) = kept.registry.transitions(STREAM, to=State.UNHEALTHY)
         assert seen.reason.startswith(Kind.HUNG), seen.reason
-        wait_for("the batch of the backlog", all_ledgered(kept.home, kept.bootstrap, spec), 60)
+        wait_for("the batch of the backlog", all_ledgered(kept.home, kept.kafka, spec), 60)
         stand_still(kept.driver(1))  # so that whatever changes was changed by the first
         before = kept.versions()
         go_on(first)
@@ -130,6 +128,6 @@ def test_a_lost_driver_that_wakes_is_superseded_and_changes_no_table(kept: Kept)
         assert kept.versions() == before
         go_on(kept.driver(1))
         kept.tick_until(2, State.STABLE, 60)
-        assert verify_stream(kept.home, kept.bootstrap, STREAM).holds
+        assert verify_stream(kept.home, kept.kafka, STREAM).holds
     finally:
         end_all([process for process in first if process.is_running()], seconds=0)

@@ -9,6 +9,7 @@ import pytest
 from support.kafka_acts import send_recorded_at, set_topic, transactions
 from support.platform import Platform
 from tideline.clock import now_ms
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import end_offsets_of, ensure_topic
 from tideline.kafka_retention import oldest_timestamps, topic_log, topic_logs
 from tideline.keeper.broker_witness import BrokerWitness
@@ -17,58 +18,58 @@ from tideline.retention_guard import look
 
 
 @pytest.fixture
-def bootstrap(platform: Platform) -> str:
-    return platform.settings.bootstrap_servers
+def kafka(platform: Platform) -> KafkaAccess:
+    return platform.settings.kafka
 
 
-def test_a_topic_has_the_brokers_limits_or_its_own(bootstrap: str) -> None:
-    ensure_topic(bootstrap, "limits", 1)
-    assert topic_log(bootstrap, "limits").limits == TopicRetention(None, None, "CreateTime", compacts=False)
+def test_a_topic_has_the_brokers_limits_or_its_own(kafka: KafkaAccess) -> None:
+    ensure_topic(kafka, "limits", 1)
+    assert topic_log(kafka, "limits").limits == TopicRetention(None, None, "CreateTime", compacts=False)
     own = {"retention.ms": "1000", "retention.bytes": "5", "message.timestamp.type": "LogAppendTime"}
-    set_topic(bootstrap, "limits", own)
-    assert topic_log(bootstrap, "limits").limits == TopicRetention(1000, 5, "LogAppendTime", compacts=False)
-    set_topic(bootstrap, "limits", {"cleanup.policy": "compact"})
-    assert topic_log(bootstrap, "limits").limits == TopicRetention(None, None, "LogAppendTime", compacts=True)
+    set_topic(kafka, "limits", own)
+    assert topic_log(kafka, "limits").limits == TopicRetention(1000, 5, "LogAppendTime", compacts=False)
+    set_topic(kafka, "limits", {"cleanup.policy": "compact"})
+    assert topic_log(kafka, "limits").limits == TopicRetention(None, None, "LogAppendTime", compacts=True)
 
 
-def test_only_the_time_of_what_is_needed_counts(bootstrap: str) -> None:
-    ensure_topic(bootstrap, "ages", 2)
+def test_only_the_time_of_what_is_needed_counts(kafka: KafkaAccess) -> None:
+    ensure_topic(kafka, "ages", 2)
     for recorded_ms in (1_000, 5_000, 3_000, 9_000):
-        send_recorded_at(bootstrap, "ages", recorded_ms, b"x" * 100)
-    logs = topic_log(bootstrap, "ages").partitions
+        send_recorded_at(kafka, "ages", recorded_ms, b"x" * 100)
+    logs = topic_log(kafka, "ages").partitions
     assert [(log.earliest, log.end, (log.size or 0) > 400) for log in logs.values()] == [(0, 4, True), (0, 0, False)]
-    assert oldest_timestamps(bootstrap, "ages", {0: [(1, 4)]}) == {0: 3_000}
-    assert oldest_timestamps(bootstrap, "ages", {0: [(3, 4)]}) == {0: 9_000}
-    assert oldest_timestamps(bootstrap, "ages", {}) == {}
+    assert oldest_timestamps(kafka, "ages", {0: [(1, 4)]}) == {0: 3_000}
+    assert oldest_timestamps(kafka, "ages", {0: [(3, 4)]}) == {0: 9_000}
+    assert oldest_timestamps(kafka, "ages", {}) == {}
 
 
-def test_of_several_topics_the_one_that_is_not_there_is_left_out(bootstrap: str) -> None:
+def test_of_several_topics_the_one_that_is_not_there_is_left_out(kafka: KafkaAccess) -> None:
     for topic in ("several-a", "several-b"):
-        ensure_topic(bootstrap, topic, 2)
-    send_recorded_at(bootstrap, "several-b", 1_000, b"x")
+        ensure_topic(kafka, topic, 2)
+    send_recorded_at(kafka, "several-b", 1_000, b"x")
     names = ["several-a", "several-b", "several-none"]
-    assert end_offsets_of(bootstrap, names) == {"several-a": {0: 0, 1: 0}, "several-b": {0: 1, 1: 0}}
-    assert topic_logs(bootstrap, names) == {name: topic_log(bootstrap, name) for name in names[:2]}
+    assert end_offsets_of(kafka, names) == {"several-a": {0: 0, 1: 0}, "several-b": {0: 1, 1: 0}}
+    assert topic_logs(kafka, names) == {name: topic_log(kafka, name) for name in names[:2]}
 
 
-def test_one_consumer_looks_at_one_topic_after_the_other(bootstrap: str) -> None:
-    witness, names = BrokerWitness(bootstrap), ["lag-a", "lag-b"]
+def test_one_consumer_looks_at_one_topic_after_the_other(kafka: KafkaAccess) -> None:
+    witness, names = BrokerWitness(kafka), ["lag-a", "lag-b"]
     for topic in names:
-        ensure_topic(bootstrap, topic, 1)
-        set_topic(bootstrap, topic, {"retention.ms": "600000"})
-        send_recorded_at(bootstrap, topic, now_ms() - 300_000, b"x")
+        ensure_topic(kafka, topic, 1)
+        set_topic(kafka, topic, {"retention.ms": "600000"})
+        send_recorded_at(kafka, topic, now_ms() - 300_000, b"x")
     witness.expect(names)
     with closing(witness):
         shares = [found.share for name in [*names, names[1]] if (found := witness.unread(name, {0: 0}))]
     assert [0.5 <= share < 0.8 for share in shares] == [True, True, True]
 
 
-def test_an_open_transaction_does_not_hold_up_the_guard(bootstrap: str) -> None:
-    ensure_topic(bootstrap, "held", 1)
+def test_an_open_transaction_does_not_hold_up_the_guard(kafka: KafkaAccess) -> None:
+    ensure_topic(kafka, "held", 1)
     before = now_ms()
-    with transactions(bootstrap, "held") as producer:
+    with transactions(kafka, "held") as producer:
         producer.leave_open(b"x")
-        oldest = oldest_timestamps(bootstrap, "held", {0: [(0, 1)]})
+        oldest = oldest_timestamps(kafka, "held", {0: [(0, 1)]})
         assert before <= oldest[0] <= now_ms() < before + 20_000
         producer.producer.abort_transaction()
-    assert look(bootstrap, "held", {}, {}).holds
+    assert look(kafka, "held", {}, {}).holds

@@ -16,6 +16,7 @@ from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog, UnreadableCheckpoint
 from tideline.errors import UserError
 from tideline.isolation import IsolationDiffers
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import BrokerUnreachable
 from tideline.kafka_io import OffsetsGone, TopicMissing
 from tideline.kafka_transactions import SendRefused
@@ -38,7 +39,7 @@ from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.plan import NoWatermark, starting_offsets
 from tideline_spark.rule_settings import OtherRule
 
-SUBMIT = {"stream": "s", "home": "/h", "epoch": "3", "generation": "1", "tag": "s-e3", "bootstrap": "b:1"}
+SUBMIT = {"stream": "s", "home": "/h", "epoch": "3", "generation": "1", "tag": "s-e3"}
 ARGUMENTS = [word for name, value in SUBMIT.items() for word in (f"--{name}", value)]
 
 
@@ -72,7 +73,7 @@ TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(St
             Exit.INFRASTRUCTURE,
         ),
         (RuntimeError("anything else"), Exit.FAILED),
-        (BrokerUnreachable("b:1"), Exit.INFRASTRUCTURE),
+        (BrokerUnreachable(KafkaAccess("b:1")), Exit.INFRASTRUCTURE),
         (ConnectionRefusedError(111, "Connection refused"), Exit.INFRASTRUCTURE),
         (TopicMissing("t"), Exit.FAILED),
         (UserError("no argument", "mend the spec"), Exit.CONFIGURATION),

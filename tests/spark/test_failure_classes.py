@@ -22,12 +22,12 @@ TOPIC = "failures-test"
 @pytest.fixture(scope="module")
 def records(spark: SparkSession, platform: Platform) -> DataFrame:
     """A stream of three records, of which the last is no number."""
-    address = platform.settings.bootstrap_servers
-    ensure_topic(address, TOPIC, 1)
-    with Sender(address, TOPIC, 1) as sender:
+    broker = platform.settings.kafka
+    ensure_topic(broker, TOPIC, 1)
+    with Sender(broker, TOPIC, 1) as sender:
         for value in (b"1", b"2", b"three"):
             sender.send(value)
-    return kafka(spark, address)
+    return kafka(spark, broker.servers)
 
 
 def kafka(spark: SparkSession, address: str, **options: str) -> DataFrame:

@@ -34,13 +34,13 @@ STARTS_S = 90.0
 @pytest.fixture
 def topic(platform: Platform, tmp_path: Path) -> str:
     name = f"feed-{abs(hash(tmp_path))}"
-    ensure_topic(platform.settings.bootstrap_servers, name, 3)
+    ensure_topic(platform.settings.kafka, name, 3)
     return name
 
 
 def values_of(platform: Platform, topic: str) -> list[bytes]:
     """The topic's committed records, partition after partition."""
-    address = platform.settings.bootstrap_servers
+    address = platform.settings.kafka
     ranges = {partition: [(0, end)] for partition, end in end_offsets(address, topic).items() if end}
     tables = list(read_ranges(address, topic, ranges, isolation="read_committed"))
     return [value for table in tables for value in table["value"].to_pylist()]
@@ -84,7 +84,7 @@ def test_a_batch_that_is_run_again_is_sent_once(
         FeedSink(spec, folder, sender, checked)(rows, batch)
         raise Killed
 
-    with TransactionalSender(platform.settings.bootstrap_servers, topic, 60_000) as sender:
+    with TransactionalSender(platform.settings.kafka, topic, 60_000) as sender:
         writer = read_feed(spark.readStream, feed_of(spec)).writeStream.option("checkpointLocation", str(folder))
         with pytest.raises(StreamingQueryException, match=Killed.__name__):
             writer.foreachBatch(dies).start().processAllAvailable()
@@ -97,7 +97,7 @@ def test_a_batch_that_is_run_again_is_sent_once(
 
 
 def test_a_rate_and_a_socket(spark: SparkSession, platform: Platform, topic: str, tmp_path: Path) -> None:
-    address = platform.settings.bootstrap_servers
+    address = platform.settings.kafka
     rate = spec_of(topic, rate={"rows_per_second": 20})
     query = start_feed(spark, rate, feed_of(rate), address, tmp_path / "rate", checked)
     assert wait_until(lambda: len(values_of(platform, topic)) >= 40, STARTS_S)
@@ -141,7 +141,7 @@ def test_a_line_that_no_broker_takes_is_cut_and_says_so() -> None:
 
 def test_files_killed_and_late(platform: Platform, topic: str, tmp_path: Path) -> None:
     """A driver on files is killed, goes on, and meets a file that is late: every line counts once."""
-    address, home, inbox = platform.settings.bootstrap_servers, Home(platform.home.root), tmp_path / "inbox"
+    address, home, inbox = platform.settings.kafka, Home(platform.home.root), tmp_path / "inbox"
     spec = spec_of(topic, files={"path": f"{inbox}/*.json", "max_files_per_trigger": 2})
     expected: Counter[int] = Counter()
 
@@ -160,7 +160,7 @@ def test_files_killed_and_late(platform: Platform, topic: str, tmp_path: Path) -
     inbox.mkdir()
     put("1.json", range(100, 130))
     data = spec.model_dump(mode="json", exclude_none=True)
-    first = DriverProcess(home, data, bootstrap=address)
+    first = DriverProcess(home, data, kafka=address)
     try:
         assert wait_until(lambda: counts() == expected, STARTS_S)
         put("2.json", range(130, 150))
@@ -170,7 +170,7 @@ def test_files_killed_and_late(platform: Platform, topic: str, tmp_path: Path) -
         first.kill()
     put("4.json", range(95, 105))  # its windows are closed
     put("5.json", range(2000, 2003))
-    second = DriverProcess(home, data, epoch=2, bootstrap=address)
+    second = DriverProcess(home, data, epoch=2, kafka=address)
     try:
         assert wait_until(lambda: max(counts(), default=0) >= 2000, STARTS_S)
         assert second.stop() == 0

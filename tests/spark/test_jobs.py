@@ -144,7 +144,7 @@ def test_a_superseded_job_ends_and_writes_no_more(platform: Platform, tmp_path: 
     """The example on a real topic: fenced by a newer epoch, which goes on from its checkpoint."""
     topic = "server-errors-test"
     spec = spec_of("server-errors") | {"topic": topic}
-    address = platform.settings.bootstrap_servers
+    address = platform.settings.kafka
     with new_platform(tmp_path / "home") as place, Sender(address, topic, 1) as sender:
         home = place.home
 
@@ -157,12 +157,12 @@ def test_a_superseded_job_ends_and_writes_no_more(platform: Platform, tmp_path: 
             return sorted(row["offset"] for row in rows(home, "server-errors", "server_errors"))
 
         send(0)
-        old = DriverProcess(home, spec, bootstrap=address)
+        old = DriverProcess(home, spec, kafka=address)
         with running(old):
             assert wait_until(lambda: offsets() == [1, 3, 5, 7, 9], STARTS_S), old.log.read_text()[-3000:]
             ends = {topic: {"0": 10}}
             assert wait_until(lambda: (beat := old.heartbeat()) is not None and beat.ends == ends, STARTS_S)
-            new = DriverProcess(home, spec, epoch=2, bootstrap=address)
+            new = DriverProcess(home, spec, epoch=2, kafka=address)
             with running(new):
                 assert old.process.wait(30) == Exit.SUPERSEDED
                 send(10)
@@ -175,7 +175,7 @@ READS_NUMBERS = """
 from tideline_spark.job import run_job
 
 def main(job):
-    records = job.spark.readStream.format("kafka").option("kafka.bootstrap.servers", job.bootstrap)
+    records = job.spark.readStream.format("kafka").options(**job.kafka.spark())
     records = records.option("subscribe", job.topic).option("startingOffsets", "earliest").load()
 
     def read(rows, batch):
@@ -189,7 +189,7 @@ run_job(main)
 
 
 def test_a_driver_that_fails_on_a_record_tells_the_same_each_time(platform: Platform, tmp_path: Path) -> None:
-    topic, job, address = "numbers-test", tmp_path / "job.py", platform.settings.bootstrap_servers
+    topic, job, address = "numbers-test", tmp_path / "job.py", platform.settings.kafka
     job.write_text(READS_NUMBERS)
     spec = {"name": "numbers", "entrypoint": str(job), "topic": topic, "trigger": "1 second"}
     with new_platform(tmp_path / "home") as place, Sender(address, topic, 1) as sender:
@@ -198,7 +198,7 @@ def test_a_driver_that_fails_on_a_record_tells_the_same_each_time(platform: Plat
         sender.flush()
         told = []
         for epoch in (1, 2):
-            driver = DriverProcess(place.home, spec, epoch=epoch, bootstrap=address)
+            driver = DriverProcess(place.home, spec, epoch=epoch, kafka=address)
             with running(driver):
                 assert driver.process.wait(STARTS_S) == Exit.FAILED, driver.log.read_text()[-3000:]
                 told.append(driver.heartbeat())

@@ -79,7 +79,7 @@ def test_case_18_aborted_records_are_recovered_only_when_the_stream_reads_them(
     start: Start, isolation: Isolation, seen: int
 ) -> None:
     run = start(spec_with(isolation))
-    with run.driver() as query, transactions(run.bootstrap, run.spec.source.topic) as producer:
+    with run.driver() as query, transactions(run.kafka, run.spec.source.topic) as producer:
         run.feed(query, log_line(5), log_line(100))
         producer.commit(log_line(7), log_line(7))
         producer.abort(log_line(8), log_line(8), log_line(8))
@@ -112,15 +112,15 @@ def test_case_18_a_reader_of_another_level_than_the_stream_is_refused(start: Sta
 def test_case_18_an_open_transaction_ends_a_read_in_time_and_does_not_hold_the_stream(start: Start) -> None:
     run = start(small_spec())
     topic = run.spec.source.topic
-    with run.driver() as query, transactions(run.bootstrap, topic) as producer:
+    with run.driver() as query, transactions(run.kafka, topic) as producer:
         run.feed(query, log_line(5), log_line(100))
         run.feed(query, log_line(7))
         last = producer.leave_open(log_line(8))
         run.feed(query, log_line(9))
         with pytest.raises(ReadStalled, match="partition 0 at 3 of 5") as stalled:
-            list(read_ranges(run.bootstrap, topic, {0: [(2, 5)]}, isolation="read_committed", stall_s=1))
+            list(read_ranges(run.kafka, topic, {0: [(2, 5)]}, isolation="read_committed", stall_s=1))
         assert "transaction open" in stalled.value.fix
-        waiting = read_ranges(run.bootstrap, topic, {0: [(2, 5)]}, isolation="read_uncommitted", stall_s=1)
+        waiting = read_ranges(run.kafka, topic, {0: [(2, 5)]}, isolation="read_uncommitted", stall_s=1)
         assert values_of(list(waiting)) == [log_line(7), log_line(8), log_line(9)]
         assert run.reconcile().corrections == 1 and run.verify().holds
         producer.producer.commit_transaction()
@@ -134,7 +134,7 @@ def test_case_19_a_partition_added_while_running_is_read_from_its_start(start: S
     run = start(small_spec())
     with run.driver() as query:
         run.feed(query, log_line(5), log_line(100))
-        add_partitions(run.bootstrap, run.spec.source.topic, 2)
+        add_partitions(run.kafka, run.spec.source.topic, 2)
         run.feed(query, *(log_line(t, service) for t in (6, 7, 110) for service in "ab"))
         run.feed(query, *(log_line(t, service) for t in (8, 15, 120) for service in "ab"))
     ranges = [part for row in read_ledger(run.tables) for part in row.ranges if part.partition == 1]
@@ -146,8 +146,8 @@ def test_case_19_a_partition_added_while_running_is_read_from_its_start(start: S
 
 def test_case_19_a_partition_added_between_the_cut_and_the_first_batch_is_read_too(start: Start) -> None:
     run = start(small_spec())
-    begin_stream(run.home, run.spec, run.generation, run.bootstrap, run.topic_id)  # by a driver that got no further
-    add_partitions(run.bootstrap, run.spec.source.topic, 2)
+    begin_stream(run.home, run.spec, run.generation, run.kafka, run.topic_id)  # by a driver that got no further
+    add_partitions(run.kafka, run.spec.source.topic, 2)
     with run.driver() as query:
         run.feed(query, *(log_line(t, service) for t in (5, 6) for service in "ab"))
     ranges = [part for row in read_ledger(run.tables) for part in row.ranges]
@@ -169,7 +169,7 @@ def test_case_20_windows_whose_offsets_are_gone_are_named_and_the_others_correct
     start: Start, platform: Platform
 ) -> None:
     run = with_two_late_windows(start)
-    remove_before(run.bootstrap, run.spec.source.topic, 3)
+    remove_before(run.kafka, run.spec.source.topic, 3)
     code, shown = tideline_retention(platform, run)
     assert (code, shown["partitions"][0]["level"], shown["partitions"][0]["missing"]) == (1, "gone", [[2, 3]])
     result = run.reconcile()
@@ -185,7 +185,7 @@ def test_case_20_windows_whose_offsets_are_gone_are_named_and_the_others_correct
 
 def test_case_20_windows_that_can_no_longer_be_checked_are_known(start: Start) -> None:
     run = with_two_late_windows(start)
-    remove_before(run.bootstrap, run.spec.source.topic, 4)
+    remove_before(run.kafka, run.spec.source.topic, 4)
     found = unchecked(read_ledger(run.tables), {0: 4}, holding_windows(only_era(run.spec)))
     assert found.windows == {("counts", end * S) for end in (10, 20, 110)}
 
@@ -194,11 +194,11 @@ def test_case_20_records_removed_before_the_stream_read_them_stop_it(start: Star
     run = start(small_spec())
     with run.driver() as query:
         run.feed(query, log_line(5))
-    with Sender(run.bootstrap, run.spec.source.topic) as sender:
+    with Sender(run.kafka, run.spec.source.topic) as sender:
         for at in (6, 7, 8):
             sender.send(log_line(at))
-    remove_before(run.bootstrap, run.spec.source.topic, 3)
-    verdict = stream_retention(run.home, run.bootstrap, run.spec.name).guard.verdicts[0]
+    remove_before(run.kafka, run.spec.source.topic, 3)
+    verdict = stream_retention(run.home, run.kafka, run.spec.name).guard.verdicts[0]
     assert (verdict.level, verdict.missing) == (Level.GONE, ((1, 3),))
     with run.driver() as query, pytest.raises(StreamingQueryException) as failed:
         query.processAllAvailable()
@@ -207,9 +207,9 @@ def test_case_20_records_removed_before_the_stream_read_them_stop_it(start: Star
 
 def made_again(run: StreamRun, *values: bytes) -> str:
     """The same name, another topic; returns its id."""
-    delete_topic(run.bootstrap, run.spec.source.topic)
-    ensure_topic(run.bootstrap, run.spec.source.topic, 1)
-    with Sender(run.bootstrap, run.spec.source.topic) as sender:
+    delete_topic(run.kafka, run.spec.source.topic)
+    ensure_topic(run.kafka, run.spec.source.topic, 1)
+    with Sender(run.kafka, run.spec.source.topic) as sender:
         for value in values:
             sender.send(value)
     return sender.topic_id
@@ -221,13 +221,14 @@ def test_case_21_a_topic_made_again_is_found_by_its_id(start: Start, records: in
     with run.driver() as query:
         run.feed(query, log_line(5), log_line(6), log_line(100))
     assert made_again(run, *(log_line(7) for _ in range(records))) != run.topic_id
-    assert end_offsets(run.bootstrap, run.spec.source.topic) == {0: records}
+    assert end_offsets(run.kafka, run.spec.source.topic) == {0: records}
     for act in (run.reconcile, run.verify):
         with pytest.raises(TopicChanged, match="was made again"):
             act()
     create_epoch(run.home.stream(run.spec.name).epochs, 1, {})
     submit = {"stream": run.spec.name, "home": str(run.home.root), "epoch": "1", "generation": "1", "tag": "t"}
-    words = [word for name, value in (submit | {"bootstrap": run.bootstrap}).items() for word in (f"--{name}", value)]
+    run.kafka.save(run.home.stream(run.spec.name).kafka)
+    words = [word for name, value in submit.items() for word in (f"--{name}", value)]
     assert main(words) == Exit.STATE
 
 
@@ -251,10 +252,10 @@ def test_case_22_a_backdated_record_is_at_risk_at_once_and_fine_when_corrected(
 ) -> None:
     run = start(small_spec())
     topic = run.spec.source.topic
-    set_topic(run.bootstrap, topic, {"retention.ms": str(7 * DAY_MS)})
+    set_topic(run.kafka, topic, {"retention.ms": str(7 * DAY_MS)})
     with run.driver() as query:
         run.feed(query, log_line(5), log_line(100))  # fresh records keep the broker from removing their segment
-        send_recorded_at(run.bootstrap, topic, now_ms() - 30 * DAY_MS, log_line(7))
+        send_recorded_at(run.kafka, topic, now_ms() - 30 * DAY_MS, log_line(7))
         query.processAllAvailable()
     code, shown = tideline_retention(platform, run)
     found = shown["partitions"][0]

@@ -62,7 +62,7 @@ def test_case_16_a_filter_pushed_below_the_watermark(start: Start, spark: SparkS
         groups.collect()
 
     event = F.from_json(F.col("value").cast("string"), "timestamp bigint, service string")
-    events = read_topic(spark, run.spec, run.bootstrap).select(event.alias("event")).select("event.*")
+    events = read_topic(spark, run.spec, run.kafka).select(event.alias("event")).select("event.*")
     times = events.select(F.timestamp_millis("timestamp").alias("t"), "service").withWatermark("t", "10 seconds")
     filtered = times.where("service <> 'x'").groupBy(F.window("t", "10 seconds"), "service").count()
     writer = filtered.writeStream.outputMode("update").option("checkpointLocation", str(tmp_path / "filtered"))

@@ -143,7 +143,7 @@ def test_case_24_reconciliations_that_overlap_and_are_killed(start: Start) -> No
         first = read_ledger(run.tables)
         run.feed(query, log_line(4), log_line(12), log_line(101))
     both = read_ledger(run.tables)
-    eras, read = read_eras(run.tables, run.spec), reader(run.bootstrap, run.spec)
+    eras, read = read_eras(run.tables, run.spec), reader(run.kafka, run.spec)
     plans = [plan_reconcile(eras, rows, read_corrected(run.tables)) for rows in (first, both)]
     planned = [compute_corrections(eras, plan, read(plan.ranges))[1] for plan in plans]
     assert [commit_corrections(run.tables, planned[which]) for which in (0, 1, 0)] == [2, 2, 0]

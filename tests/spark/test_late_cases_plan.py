@@ -65,7 +65,7 @@ def test_case_17_another_rule_drops_more(
     source = small_spec().source.model_copy(update={"max_offsets_per_trigger": 1})
     run = start(small_spec().model_copy(update={"source": source}))
     run.send(*(log_line(t) for t in (5, 100, 7, 8)))
-    groups = merge_cells(read_topic(spark, run.spec, run.bootstrap), run.spec, new_books(spark.sparkContext))
+    groups = merge_cells(read_topic(spark, run.spec, run.kafka), run.spec, new_books(spark.sparkContext))
 
     def drain(batch: DataFrame, _: int) -> None:
         batch.collect()
@@ -81,7 +81,7 @@ def test_case_17_another_rule_drops_more(
 def test_case_36_a_plan_whose_column_lost_its_mark_is_refused(start: Start, spark: SparkSession) -> None:
     run = start(small_spec())
     books = new_books(spark.sparkContext)
-    good = merge_cells(read_topic(spark, run.spec, run.bootstrap), run.spec, books)
+    good = merge_cells(read_topic(spark, run.spec, run.kafka), run.spec, books)
     require_watermark(good)
     bare = good.select(F.col("drop_at").alias("drop_at", metadata={}), "metric", "key", "events")
     with pytest.raises(NoWatermark, match="drop_at lost its watermark"):
@@ -105,7 +105,7 @@ def test_case_36_the_physical_plan_tells_whether_anything_will_ever_be_dropped(
 
     metadata = {"spark.watermarkDelayMs": 1000} if marked else {}
     minute = F.date_trunc("minute", "timestamp").alias("drop_at", metadata=metadata)
-    records = read_topic(spark, run.spec, run.bootstrap).withWatermark("timestamp", "1 second")
+    records = read_topic(spark, run.spec, run.kafka).withWatermark("timestamp", "1 second")
     groups = records.withColumn("drop_at", minute).groupBy("drop_at").count()
     writer = groups.writeStream.outputMode("update").option("checkpointLocation", str(tmp_path / "checkpoint"))
     query = writer.foreachBatch(look).start()

@@ -52,7 +52,7 @@ def test_a_batch_that_got_its_ledger_row_back_runs_again_by_the_verdicts_it_gave
     change_list(path, lambda entries: removed(entries, 0, 1))
     last = read_ledger(run.tables)[-1]
     DeltaTable(str(run.tables.parts)).delete(f"kind = 'ledger' and version = {last.version}")
-    begun = begin_stream(run.home, run.spec, run.generation, run.bootstrap, run.topic_id)
+    begun = begin_stream(run.home, run.spec, run.generation, run.kafka, run.topic_id)
     assert begun.quarantine.records == {(0, 1)}
     assert read_ledger(run.tables)[-1].version == last.version
 
@@ -68,7 +68,7 @@ def test_a_record_listed_after_it_was_counted_asks_for_its_windows(
         run.feed(query, log_line(41))
     app = typer.Typer()
     quarantine_commands.register(app)
-    ports = {"TIDELINE_HOME": str(run.home.root), "TIDELINE_BROKER_PORT": run.bootstrap.rpartition(":")[2]}
+    ports = {"TIDELINE_HOME": str(run.home.root), "TIDELINE_BROKER_PORT": run.kafka.servers.rpartition(":")[2]}
     runner = CliRunner(env=ports)
 
     def change(*arguments: str) -> dict[str, object]:

@@ -74,9 +74,9 @@ def reconciled(spark: SparkSession, platform: Platform, tmp_path_factory: pytest
     other = home.with_name("spark")
     shutil.copytree(home, other)
     plan = plan_stream(second.home, spec.name)
-    by_task = reconcile_stream(second.home, second.bootstrap, spec.name)
-    books = open_books(Home(other), second.bootstrap, spec.name)
-    by_spark = reconcile_books(books, compute=SparkReader(spark, second.bootstrap))
+    by_task = reconcile_stream(second.home, second.kafka, spec.name)
+    books = open_books(Home(other), second.kafka, spec.name)
+    by_spark = reconcile_books(books, compute=SparkReader(spark, second.kafka))
     return Reconciled(plan, by_task, by_spark, Home(home), Home(other), second)
 
 
@@ -124,33 +124,33 @@ def test_both_ways_tell_the_same(reconciled: Reconciled) -> None:
 
 
 def test_what_spark_has_corrected_holds(reconciled: Reconciled) -> None:
-    report = verify_stream(reconciled.spark_home, reconciled.run.bootstrap, reconciled.run.spec.name)
+    report = verify_stream(reconciled.spark_home, reconciled.run.kafka, reconciled.run.spec.name)
     assert report.holds, report.as_dict()
 
 
 def test_a_second_run_finds_nothing_to_read(reconciled: Reconciled, spark: SparkSession) -> None:
-    books = open_books(reconciled.spark_home, reconciled.run.bootstrap, reconciled.run.spec.name)
-    again = reconcile_books(books, compute=SparkReader(spark, reconciled.run.bootstrap))
+    books = open_books(reconciled.spark_home, reconciled.run.kafka, reconciled.run.spec.name)
+    again = reconcile_books(books, compute=SparkReader(spark, reconciled.run.kafka))
     assert (again.records_read, again.corrections, again.rows_published) == (0, 0, 0)
 
 
 def test_a_read_takes_the_records_that_the_core_takes(reconciled: Reconciled, spark: SparkSession) -> None:
     run = reconciled.run
-    frame = read_round(spark, run.bootstrap, run.spec, {0: (2, 5), 2: (0, 1)})
+    frame = read_round(spark, run.kafka, run.spec, {0: (2, 5), 2: (0, 1)})
     source = run.spec.source
-    (expected,) = read_ranges(run.bootstrap, source.topic, {0: [(2, 5)], 2: [(0, 1)]}, isolation=source.isolation)
+    (expected,) = read_ranges(run.kafka, source.topic, {0: [(2, 5)], 2: [(0, 1)]}, isolation=source.isolation)
     assert rows(frame.toArrow()) == rows(expected)
 
 
 def test_offsets_that_are_gone_are_named_before_spark_is_asked(reconciled: Reconciled, spark: SparkSession) -> None:
     run = reconciled.run
-    books = open_books(run.home, run.bootstrap, run.spec.name)
+    books = open_books(run.home, run.kafka, run.spec.name)
     beyond = replace(reconciled.plan, spans=(replace(reconciled.plan.spans[0], start=10_000, end=10_005),))
     with pytest.raises(OffsetsGone, match="10000 to 10004"):
-        SparkReader(spark, run.bootstrap)(books, beyond, LateRecord(None, books.eras, beyond.spans))
+        SparkReader(spark, run.kafka)(books, beyond, LateRecord(None, books.eras, beyond.spans))
 
 
 def test_a_time_without_a_zone_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
-        parse_arguments(["--stream", "s", "--home", str(tmp_path), "--bootstrap", "b", "--until", "2026-01-01T00:00"])
+        parse_arguments(["--stream", "s", "--home", str(tmp_path), "--until", "2026-01-01T00:00"])
     assert "has no zone" in capsys.readouterr().err

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +22,19 @@ from support.records import log_line
 from support.scraped import catalogued, names_of, scrape, value, values
 from tideline.exporter.catalogue import Scope
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import consumer
 from tideline.kafka_io import end_offsets, ensure_topic
+from tideline.logs.context import About
+from tideline.logs.driver_log import driver_entries
+from tideline.logs.entry import RAW, Entry
+from tideline.logs.format import JsonLines, LineHandler
+from tideline.logs.of_stream import find, task_folder
+from tideline.logs.search import Wanted
 from tideline.platform.waiting import wait_until
 from tideline.produce.sender import Sender
 from tideline.reconcile import reconcile_stream
+from tideline.tables.books import read_ledger
 from tideline.tables.late_events import read_late_events
 from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
@@ -36,13 +49,13 @@ def gateway() -> Iterator[Gateway]:
     made.close()
 
 
-def messages(bootstrap: str, topic: str) -> list[Any]:
+def messages(kafka: KafkaAccess, topic: str) -> list[Any]:
     """All committed records of a topic, partition after partition."""
     from kafka import TopicPartition
 
-    ends = end_offsets(bootstrap, topic)
+    ends = end_offsets(kafka, topic)
     found: list[Any] = []
-    with consumer(bootstrap, "read_committed") as client:
+    with consumer(kafka, "read_committed") as client:
         for partition, end in ends.items():
             at = TopicPartition(topic, partition)
             client.assign([at])
@@ -52,10 +65,10 @@ def messages(bootstrap: str, topic: str) -> list[Any]:
     return found
 
 
-def compacted(bootstrap: str, topic: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+def compacted(kafka: KafkaAccess, topic: str) -> dict[tuple[Any, ...], dict[str, Any]]:
     """What a compacted topic ends with: (window_start, key columns) -> row."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in messages(bootstrap, topic):
+    for record in messages(kafka, topic):
         _, start, _, *keys = json.loads(record.key)
         rows[start, *keys] = json.loads(record.value)
     return rows
@@ -65,7 +78,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     platform: Platform, tmp_path: Path, gateway: Gateway
 ) -> None:
     """And the second driver's exporter tells all that a driver can tell."""
-    address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
+    address, home = platform.settings.kafka, Home(platform.home.root)
     name = f"sinks-{abs(hash(tmp_path))}"
     changed, closed, on_time = (f"{name}-{kind}" for kind in ("changed", "closed", "on-time"))
     counts = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
@@ -82,6 +95,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
         ],
         "late_data": {"on_time_topic": on_time},
         "exporter": {"pushgateway": gateway.url},
+        "spark": {"configuration": {"spark.log.level": "INFO"}},  # as one that spark-submit starts
     }
     ensure_topic(address, name, 1)
     tables = StreamTables(home.tables(name))
@@ -99,7 +113,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
             for value in values:
                 sender.send(value)
 
-    first = DriverProcess(home, spec, bootstrap=address)
+    first = DriverProcess(home, spec, kafka=address)
     try:
         feed(log_line(1), log_line(2, "b"), b"no log line")
         assert wait_until(lambda: len(table()) == 2 and sent(changed) == table(), STARTS_S)
@@ -108,7 +122,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     finally:
         first.kill()
     feed(log_line(3), log_line(55), log_line(200))  # the first of these is late
-    second = DriverProcess(home, spec, epoch=2, bootstrap=address)
+    second = DriverProcess(home, spec, epoch=2, kafka=address)
     try:
         assert wait_until(lambda: len(table()) == 4, STARTS_S)
         beat = second.heartbeat()
@@ -121,7 +135,8 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
         assert value(samples, "tideline_late_events_total") == 1
         assert value(samples, "tideline_backlog_offsets", partition="0") == 0
         assert values(samples, "tideline_part_failing", part=f"sink kafka {changed}: counts") == [0]
-        reconcile_stream(home, address, name)
+        with logged_as_a_task(home):
+            reconcile_stream(home, address, name)
         start = "1970-01-01T00:00:00Z"
         assert wait_until(lambda: (compacted(address, closed).get((start, "a")) or {}).get("revision") == 1, STARTS_S)
         assert second.stop() == 0
@@ -138,10 +153,58 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     late = read_late_events(tables)
     assert late is not None and late["offset"].to_pylist() == [4]
     assert [dict(record.headers)["offset"] for record in messages(address, on_time)] == [b"0", b"1", b"3", b"5", b"6"]
+    assert not said_without_json(second.log, About(name, 1, 2))
+    (late_batch,) = (row.batch for row in read_ledger(tables) if row.late_events)
+    told = told_of_batch(home, name, late_batch, second.log)
+    assert [words for words in told if "Spark" not in words] == [
+        f"batch {late_batch} is committed",
+        f"batch {late_batch} is published",
+        f"batch {late_batch}: 2 events on time passed on to {on_time}",
+        f"batch {late_batch} of generation 1: its corrections are written",
+        f"batch {late_batch} of generation 1: its corrections are published",
+    ]
+    assert "Spark" in told
+
+
+@contextmanager
+def logged_as_a_task(home: Home) -> Iterator[None]:
+    """What the block logs is in a file where a task of Airflow's would have it."""
+    file = task_folder(home) / "dag_id=reconcile_late_data" / "run_id=r" / "task_id=reconcile" / "attempt=1.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    core = logging.getLogger("tideline")
+    with file.open("wb") as out:
+        handler = LineHandler(out.fileno())
+        handler.setFormatter(JsonLines())
+        before = core.level
+        core.addHandler(handler)
+        core.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            core.removeHandler(handler)
+            core.setLevel(before)
+
+
+def said_without_json(log: Path, driver: About) -> list[Entry]:
+    """What is no JSON of this driver's, once its session is there."""
+    entries = list(driver_entries(log))[::-1]
+    logged = list(dropwhile(lambda entry: "Running Spark version" not in entry.message, entries))
+    assert logged
+    return [each for each in logged if each.level == RAW or replace(each.about, batch=None) != driver]
+
+
+def told_of_batch(home: Home, name: str, batch: int, log: Path) -> list[str]:
+    """What one search finds of a batch of generation 1, up to the counts; "Spark" for all that its JVM said of it."""
+    home.stream(name).log.symlink_to(log)
+    found = find(home, [], Wanted(name, 1, batch), None)
+    told = ["Spark" if entry.logger.startswith("org.apache.") else entry.message for entry in found]
+    return [
+        words if "passed on" in words else re.sub(r"(committed|published|written): .*", r"\1", words) for words in told
+    ]
 
 
 def test_a_sink_that_is_refused_stops_nothing_and_makes_up_for_it(platform: Platform, tmp_path: Path) -> None:
-    address, home = platform.settings.bootstrap_servers, Home(platform.home.root)
+    address, home = platform.settings.kafka, Home(platform.home.root)
     name = f"refused-{abs(hash(tmp_path))}"
     strict, well = f"{name}-strict", f"{name}-well"
     spec = {
@@ -163,7 +226,7 @@ def test_a_sink_that_is_refused_stops_nothing_and_makes_up_for_it(platform: Plat
         beat = driver.heartbeat()
         return [each["part"] for each in beat.troubles] if beat else []
 
-    driver = DriverProcess(home, spec, bootstrap=address)
+    driver = DriverProcess(home, spec, kafka=address)
     try:
         with Sender(address, name, 1) as sender:
             sender.send(log_line(1))

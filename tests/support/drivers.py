@@ -15,20 +15,25 @@ import psutil
 from support.records import CHECKOUT
 from tideline.bench.driver_host import host_environment
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.epochs import create_epoch, tag_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
+from tideline.logs.context import About
+from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.processes import end_all
 
+NOBODY = KafkaAccess("127.0.0.1:9")
 RUN_STREAM = "jobs/run_stream.py"
 
 
 class DriverProcess:
     """One driver, of metrics or of a job; `spec` is as its file has it, with what a test needs changed."""
 
-    def __init__(self, home: Home, spec: dict[str, Any], epoch: int = 1, bootstrap: str = "127.0.0.1:9") -> None:
+    def __init__(self, home: Home, spec: dict[str, Any], epoch: int = 1, kafka: KafkaAccess = NOBODY) -> None:
         self._stream = home.stream(spec["name"])
         self._stream.root.mkdir(parents=True, exist_ok=True)
         self._stream.spec.write_text(json.dumps(spec))
+        kafka.save(self._stream.kafka)
         create_epoch(self._stream.epochs, epoch, {})
         home.logs.mkdir(parents=True, exist_ok=True)
         self.log = home.logs / f"{spec['name']}-e{epoch}.log"
@@ -38,13 +43,15 @@ class DriverProcess:
             "epoch": str(epoch),
             "generation": "1",
             "tag": tag_of(spec["name"], epoch),
-            "bootstrap": bootstrap,
         }
         words = [word for name, value in told.items() for word in (f"--{name}", value)]
         environment = host_environment(home)
         configuration = spec.get("spark", {}).get("configuration", {})
         own = [word for pair in configuration.items() for word in ("--conf", "=".join(pair))]
         environment["PYSPARK_SUBMIT_ARGS"] = " ".join([*own, environment["PYSPARK_SUBMIT_ARGS"]])
+        config = self._stream.root / f"log4j2-e{epoch}.properties"
+        config.write_text(log4j_config(About(spec["name"], 1, epoch)))
+        environment["JDK_JAVA_OPTIONS"] = log4j_option(config)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(CHECKOUT / spec.get("entrypoint", RUN_STREAM)), *words],

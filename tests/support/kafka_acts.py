@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import admin
 from tideline.kafka_io import read_ranges
 
@@ -19,7 +20,7 @@ class Transactions:
     """A transactional producer of one topic, partition 0."""
 
     producer: Any
-    bootstrap: str
+    kafka: KafkaAccess
     topic: str
 
     def commit(self, *values: bytes) -> None:
@@ -41,41 +42,41 @@ class Transactions:
 
     def wait_over(self, last: int) -> None:
         """Until readers see it: the broker answers an end of transaction before it has written the marker."""
-        list(read_ranges(self.bootstrap, self.topic, {0: [(last, last + 1)]}, isolation="read_committed"))
+        list(read_ranges(self.kafka, self.topic, {0: [(last, last + 1)]}, isolation="read_committed"))
 
 
 @contextmanager
-def transactions(bootstrap: str, topic: str) -> Iterator[Transactions]:
-    producer = KafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-producer")
+def transactions(kafka: KafkaAccess, topic: str) -> Iterator[Transactions]:
+    producer = KafkaProducer(**kafka.client(), transactional_id=f"{topic}-producer")
     producer.init_transactions()
     try:
-        yield Transactions(producer, bootstrap, topic)
+        yield Transactions(producer, kafka, topic)
     finally:
         producer.close(timeout=5)
 
 
-def send_recorded_at(bootstrap: str, topic: str, recorded_ms: int, *values: bytes) -> None:
+def send_recorded_at(kafka: KafkaAccess, topic: str, recorded_ms: int, *values: bytes) -> None:
     """Records that carry this timestamp, as a producer with old input would send them."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    producer = KafkaProducer(**kafka.client())
     for value in values:
         producer.send(topic, value=value, partition=0, timestamp_ms=recorded_ms)
     producer.flush()
     producer.close()
 
 
-def set_topic(bootstrap: str, topic: str, configs: Mapping[str, str]) -> None:
-    with admin(bootstrap) as client:
+def set_topic(kafka: KafkaAccess, topic: str, configs: Mapping[str, str]) -> None:
+    with admin(kafka) as client:
         client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, dict(configs))])
 
 
-def add_partitions(bootstrap: str, topic: str, count: int) -> None:
+def add_partitions(kafka: KafkaAccess, topic: str, count: int) -> None:
     """The topic has `count` partitions from now on."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         client.create_partitions({topic: count})
         client.wait_for_topics([topic])
 
 
-def remove_before(bootstrap: str, topic: str, offset: int) -> None:
+def remove_before(kafka: KafkaAccess, topic: str, offset: int) -> None:
     """Moves partition 0's earliest offset up, as retention does."""
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         client.delete_records({TopicPartition(topic, 0): offset})

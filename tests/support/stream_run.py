@@ -16,6 +16,7 @@ from support.faults import Faults, FaultyCheckpoint, FaultyTables, Killed, Point
 from support.platform import Platform
 from tideline.batch_done import BatchDone
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import ensure_topic
 from tideline.produce.sender import Sender
 from tideline.reconcile import ReconcileResult, reconcile_stream
@@ -36,7 +37,7 @@ class StreamRun:
     """One stream with a home, tables and a topic of its own; with one partition batches are exact."""
 
     spark: SparkSession
-    bootstrap: str
+    kafka: KafkaAccess
     home: Home
     spec: StreamSpec
     epoch: int = 1
@@ -48,7 +49,7 @@ class StreamRun:
     actions: int = 1
 
     def __post_init__(self) -> None:
-        self.topic_id = ensure_topic(self.bootstrap, self.spec.source.topic, self.partitions)
+        self.topic_id = ensure_topic(self.kafka, self.spec.source.topic, self.partitions)
         stream = self.home.stream(self.spec.name)
         stream.root.mkdir(parents=True, exist_ok=True)
         stream.spec.write_text(self.spec.model_dump_json(exclude_none=True))
@@ -65,9 +66,9 @@ class StreamRun:
     def driver(self) -> Iterator[StreamingQuery]:
         """A query from the checkpoint, ended when the block is left."""
         books = new_books(self.spark.sparkContext)
-        begun = begin_stream(self.home, self.spec, self.generation, self.bootstrap, self.topic_id)
+        begun = begin_stream(self.home, self.spec, self.generation, self.kafka, self.topic_id)
         identity = Identity(self.spec, begun.eras, self.epoch, self.generation, self.topic_id)
-        records = read_topic(self.spark, self.spec, self.bootstrap, begun.cut.starts)
+        records = read_topic(self.spark, self.spec, self.kafka, begun.cut.starts)
         groups = merge_cells(records, self.spec, books, begun.eras[-1].kept, identity.pane_ms, begun.quarantine)
         sink = BatchSink(
             identity,
@@ -101,7 +102,7 @@ class StreamRun:
 
     def send(self, *values: bytes | None) -> None:
         """Sends records; they are in the topic when this returns."""
-        with Sender(self.bootstrap, self.spec.source.topic, self.partitions) as sender:
+        with Sender(self.kafka, self.spec.source.topic, self.partitions) as sender:
             for value in values:
                 sender.send(value)
 
@@ -122,10 +123,10 @@ class StreamRun:
                 self.feed(query, *values)
 
     def reconcile(self, progress: Callable[[str], None] = lambda _: None) -> ReconcileResult:
-        return reconcile_stream(self.home, self.bootstrap, self.spec.name, progress=progress)
+        return reconcile_stream(self.home, self.kafka, self.spec.name, progress=progress)
 
     def verify(self) -> VerifyReport:
-        return verify_stream(self.home, self.bootstrap, self.spec.name)
+        return verify_stream(self.home, self.kafka, self.spec.name)
 
 
 def require_exact(run: StreamRun) -> VerifyReport:
@@ -171,4 +172,4 @@ def new_run(spark: SparkSession, platform: Platform, folder: Path, spec: StreamS
     topic = spec.source.model_copy(update={"topic": f"t-{abs(hash(folder))}"})
     home = Home(folder)
     own = spec.model_copy(update={"source": topic})
-    return StreamRun(spark, platform.settings.bootstrap_servers, home, own, partitions=partitions)
+    return StreamRun(spark, platform.settings.kafka, home, own, partitions=partitions)

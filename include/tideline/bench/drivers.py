@@ -7,6 +7,7 @@ from typing import Final
 
 from tideline.bench.driver_host import DriverHost
 from tideline.home import Home, StreamHome
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.epochs import create_epoch, current_epoch, tag_of
 from tideline.keeper.heartbeat import read_heartbeat
 from tideline.platform.waiting import wait_until
@@ -22,9 +23,9 @@ class DriverFailed(RuntimeError):
 class Drivers:
     """Runs one driver at a time in a warm host; a killed host is replaced at once."""
 
-    def __init__(self, home: Home, bootstrap: str) -> None:
+    def __init__(self, home: Home, kafka: KafkaAccess) -> None:
         self._home = home
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._host = self._new_host()
 
     def start(self, stream: str, generation: int) -> int:
@@ -32,13 +33,13 @@ class Drivers:
         epochs = self._home.stream(stream).epochs
         epoch = current_epoch(epochs) + 1
         create_epoch(epochs, epoch, {"generation": generation, "tag": tag_of(stream, epoch)})
+        self._kafka.save(self._home.stream(stream).kafka)
         arguments = {
             "--stream": stream,
             "--home": str(self._home.root),
             "--epoch": str(epoch),
             "--generation": str(generation),
             "--tag": tag_of(stream, epoch),
-            "--bootstrap": self._bootstrap,
         }
         self._host.run([word for pair in arguments.items() for word in pair])
         return epoch

@@ -18,6 +18,7 @@ from tideline.bench.same_tables import count_differences
 from tideline.bench.traffic_log import send
 from tideline.checkpoint import CheckpointLog
 from tideline.home import CHECKOUT, Home
+from tideline.kafka_access import KafkaAccess
 from tideline.platform.processes import end_all
 from tideline.platform.waiting import wait_until
 from tideline.spec.model import StreamSpec
@@ -54,16 +55,20 @@ class EngineSpeed:
 
 
 def measure_engine(
-    home: Home, bootstrap: str, spec: StreamSpec, events: int = EVENTS, progress: Callable[[str], None] = lambda _: None
+    home: Home,
+    kafka: KafkaAccess,
+    spec: StreamSpec,
+    events: int = EVENTS,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> EngineSpeed:
     """Sends the log, runs both to its end, compares what they published."""
     spec = _of_topic(spec, min(BATCH, events // 6))
     progress(f"sending {events} records")
-    send(events, bootstrap, TOPIC, lambda sent: progress(f"{sent} records sent") if sent % 1_000_000 == 0 else None)
+    send(events, kafka, TOPIC, lambda sent: progress(f"{sent} records sent") if sent % 1_000_000 == 0 else None)
     progress(f"{len(spec.metrics)} metrics as one query")
-    one = events_per_s([run_one_query(home, bootstrap, spec, events)])
+    one = events_per_s([run_one_query(home, kafka, spec, events)])
     progress(f"{one:.0f} events a second; now as a query each")
-    each = events_per_s(run_query_each(home, bootstrap, spec, events))
+    each = events_per_s(run_query_each(home, kafka, spec, events))
     progress(f"{each:.0f} events a second; now comparing the tables")
     rows, differences = count_differences(spec, StreamTables(home.tables(spec.name)), _plain_tables(home))
     return EngineSpeed(round(one / each, 2), round(one), round(each), len(spec.metrics), events, rows, differences)
@@ -101,9 +106,9 @@ def commits_of(checkpoint: Path) -> list[Commit]:
     return found
 
 
-def run_one_query(home: Home, bootstrap: str, spec: StreamSpec, events: int) -> list[Commit]:
+def run_one_query(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int) -> list[Commit]:
     """The stream as it is deployed: its own driver, books and tables."""
-    drivers = Drivers(home, bootstrap)
+    drivers = Drivers(home, kafka)
     try:
         _run_driver(drivers, home, spec.model_copy(update={"name": WARM_UP}), events // 2)
         return _run_driver(drivers, home, spec, events)
@@ -122,7 +127,7 @@ def _run_driver(drivers: Drivers, home: Home, spec: StreamSpec, events: int) -> 
     return commits_of(checkpoint)
 
 
-def run_query_each(home: Home, bootstrap: str, spec: StreamSpec, events: int) -> list[list[Commit]]:
+def run_query_each(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int) -> list[list[Commit]]:
     """The same metrics as Spark's own queries, side by side in one driver, warmed up like the other."""
     folder = _plain_folder(home)
     folder.mkdir()
@@ -130,7 +135,7 @@ def run_query_each(home: Home, bootstrap: str, spec: StreamSpec, events: int) ->
     with (home.logs / "queries.log").open("ab") as log:
         process = subprocess.Popen(
             [
-                *(sys.executable, str(_SCRIPT), "--folder", str(folder), "--bootstrap", bootstrap),
+                *(sys.executable, str(_SCRIPT), "--folder", str(folder), "--bootstrap", str(kafka)),
                 *("--warm-up", str(events // 2)),
             ],
             stdout=log,

@@ -17,6 +17,7 @@ from tideline.bench.exactness_plan import make_plan
 from tideline.bench.exactness_trial import Trial
 from tideline.bench.place import new_place, start_broker
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.verify.report import VerifyReport
 
 COUNTED: Final = ("restarts", "kills", "reconciliations", "generations", "events")
@@ -84,11 +85,11 @@ def run_exactness(
     """
     begun, report = time.monotonic(), ExactnessReport()
     with _folder(keep) as folder, new_place(folder, jars) as home:
-        bootstrap = start_broker(home).bootstrap_servers
-        drivers = Drivers(home, bootstrap)
+        kafka = start_broker(home).kafka
+        drivers = Drivers(home, kafka)
         try:
             for seed in seeds:
-                report.results.append(run_seed(seed, home, bootstrap, drivers, look))
+                report.results.append(run_seed(seed, home, kafka, drivers, look))
                 progress(report.results[-1].line())
         finally:
             drivers.close()
@@ -96,10 +97,10 @@ def run_exactness(
     return report
 
 
-def run_seed(seed: int, home: Home, bootstrap: str, drivers: Drivers, look: Look) -> SeedResult:
+def run_seed(seed: int, home: Home, kafka: KafkaAccess, drivers: Drivers, look: Look) -> SeedResult:
     """One seed, whatever becomes of it: an error fails it and stops no other."""
     begun = time.monotonic()
-    trial = Trial(home, bootstrap, drivers, make_plan(seed))
+    trial = Trial(home, kafka, drivers, make_plan(seed))
     try:
         result = judge(seed, trial.play(), trial.happened, time.monotonic() - begun)
         look(trial)

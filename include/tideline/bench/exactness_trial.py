@@ -16,6 +16,7 @@ from tideline.bench.reconcilers import reconcile_and_kill, reconcile_and_stop_sh
 from tideline.checkpoint import CheckpointLog
 from tideline.gate.corrections import let_through
 from tideline.home import Home, StreamHome
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import end_offsets
 from tideline.keeper.deployed import write_deployed
 from tideline.keeper.heartbeat import read_heartbeat
@@ -47,7 +48,7 @@ class Trial:
     """A stream of its own, with the plan's topic; `happened` counts what was done to it."""
 
     home: Home
-    bootstrap: str
+    kafka: KafkaAccess
     drivers: Drivers
     plan: Plan
     generation: int = 1
@@ -65,7 +66,7 @@ class Trial:
     def play(self) -> VerifyReport:
         """All steps, the end of the log, and a stop; then reconciled twice and verified."""
         self._deploy(self.spec)
-        with Sender(self.bootstrap, self.spec.source.topic, self.spec.source.partitions) as sender:
+        with Sender(self.kafka, self.spec.source.topic, self.spec.source.partitions) as sender:
             self._start()
             for step in self.plan.steps:
                 self._play(step, sender)
@@ -74,7 +75,7 @@ class Trial:
         self._reconcile()
         again = self._reconcile()
         self.happened["published again"] += again.rows_published
-        return verify_stream(self.home, self.bootstrap, self.spec.name)
+        return verify_stream(self.home, self.kafka, self.spec.name)
 
     def _play(self, step: Step, sender: Sender) -> None:
         if step.act in _KILLS:
@@ -106,9 +107,9 @@ class Trial:
             case Act.RECONCILE:
                 self._reconcile()
             case Act.RECONCILE_TWICE:
-                reconcile_at_once(self.home, self.bootstrap, self.spec.name)
+                reconcile_at_once(self.home, self.kafka, self.spec.name)
             case Act.RECONCILE_PARTLY:
-                reconcile_and_stop_short(self.home, self.bootstrap, self.spec.name)
+                reconcile_and_stop_short(self.home, self.kafka, self.spec.name)
             case Act.RECONCILE_KILLED:
                 reconcile_and_kill(self.home, self.spec.name)
             case Act.LOSE_CHECKPOINT:
@@ -156,7 +157,7 @@ class Trial:
             (self._checkpoint / "commits" / name).unlink(missing_ok=True)
 
     def _reconcile(self) -> ReconcileResult:
-        return reconcile_stream(self.home, self.bootstrap, self.spec.name, gate=let_through)
+        return reconcile_stream(self.home, self.kafka, self.spec.name, gate=let_through)
 
     def _pause(self, seconds: float) -> None:
         """Lets the driver work for a moment."""
@@ -168,7 +169,7 @@ class Trial:
 
     def _wait_until_read(self) -> None:
         """Until the ledger's ends are the broker's."""
-        wanted = end_offsets(self.bootstrap, self.spec.source.topic)
+        wanted = end_offsets(self.kafka, self.spec.source.topic)
         self.drivers.wait(self.stream, lambda: self._ends() == wanted, "all records were read")
 
     def _ends(self) -> dict[int, int]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from tideline.bench.fleet_world import KEPT_BATCHES, PARTITIONS, Fleet, PretendLauncher, pretend_launch, spec_text
 from tideline.clock import now_ms
 from tideline.home import CHECKOUT, Home
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.broker_witness import BrokerWitness
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.keeper import Keeper
@@ -71,7 +72,7 @@ def measure_fleet(home: Home, settings: Settings, streams: int, progress: Progre
     clock = _Clock()
     fleet, launcher = Fleet.of(home, streams, clock), PretendLauncher()
     progress(f"making {streams} topics, half of them with records")
-    _fill_topics(settings.bootstrap_servers, fleet)
+    _fill_topics(settings.kafka, fleet)
     progress("deploying the streams")
     registry = Registry.connect(settings.registry_url)
     fleet.ask(registry)
@@ -96,7 +97,7 @@ def _tick(home: Home, settings: Settings, launcher: PretendLauncher, clock: Call
     began = time.perf_counter()
     registry = Registry.connect(settings.registry_url)
     tools = Tools(home, registry, launcher, pretend_launch)
-    with closing(registry), closing(BrokerWitness(settings.bootstrap_servers)) as broker:
+    with closing(registry), closing(BrokerWitness(settings.kafka)) as broker:
         witnesses = RealWitnesses(home, launcher, broker.end_offsets, broker.unread, broker.expect)
         Keeper(tools, witnesses, clock).tick_all(_BY)
     return round(time.perf_counter() - began, 2)
@@ -118,18 +119,18 @@ def parse_dags(home: Home, fleet: Fleet) -> float:
     return round(float(found["seconds"]), 2)
 
 
-def _fill_topics(bootstrap: str, fleet: Fleet) -> None:
+def _fill_topics(kafka: KafkaAccess, fleet: Fleet) -> None:
     from kafka import KafkaProducer
 
     from tideline.kafka_client import admin
 
-    with admin(bootstrap) as client:
+    with admin(kafka) as client:
         wanted = {
             name: {"num_partitions": PARTITIONS, "replication_factor": 1, "configs": {"retention.ms": WEEK_MS}}
             for name in fleet.names
         }
         client.create_topics(wanted, wait_for_metadata=True)
-    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    producer = KafkaProducer(**kafka.client())
     for name in fleet.names[::2]:
         for partition in range(PARTITIONS):
             producer.send(name, b"{}", partition=partition)

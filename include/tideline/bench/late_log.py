@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tideline.begin import Start, begin_generation
 from tideline.engine.cells import GROUP, Engine
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import read_ranges
 from tideline.ledger import LedgerRow, Pane, PartitionRange
 from tideline.produce.sender import Sender
@@ -64,11 +65,11 @@ def spec_of(topic: str) -> StreamSpec:
     )
 
 
-def send(log: LateLog, bootstrap: str, topic: str) -> None:
+def send(log: LateLog, kafka: KafkaAccess, topic: str) -> None:
     """The records to Kafka, in the order of the batches."""
     random = Random(1)
     late = set(log.late_numbers())
-    with Sender(bootstrap, topic, 1) as sender:
+    with Sender(kafka, topic, 1) as sender:
         for batch in range(log.batches):
             for number in range(log.records):
                 is_late = batch in late and number % (log.records // log.late) == 0
@@ -91,12 +92,12 @@ def _line(random: Random, minute: int) -> bytes:
     return json.dumps(record).encode()
 
 
-def play(log: LateLog, bootstrap: str, spec: StreamSpec, tables: StreamTables, topic_id: str) -> None:
+def play(log: LateLog, kafka: KafkaAccess, spec: StreamSpec, tables: StreamTables, topic_id: str) -> None:
     """Commits and publishes the batches as a driver of the stream would have."""
     start = Start(1, spec, topic_id, {0: 0}, FIRST_MS)
     _, eras = begin_generation(tables, start, lambda _: ())
     engine = Engine(spec)
-    for batch, records in enumerate(_batches(log, bootstrap, spec.source.topic)):
+    for batch, records in enumerate(_batches(log, kafka, spec.source.topic)):
         engine.load(records)
         row = _row(spec, topic_id, batch, log.records, engine.panes())
         row = replace(row, late_events=sum(pane.events for pane in row.late_panes(eras)))
@@ -107,10 +108,10 @@ def play(log: LateLog, bootstrap: str, spec: StreamSpec, tables: StreamTables, t
     LivePublisher(tables, eras, 1).recover()
 
 
-def _batches(log: LateLog, bootstrap: str, topic: str) -> Iterator[pa.Table]:
+def _batches(log: LateLog, kafka: KafkaAccess, topic: str) -> Iterator[pa.Table]:
     """The log in batches, read at once in large chunks."""
     rest: list[pa.Table] = []
-    for chunk in read_ranges(bootstrap, topic, {0: [(0, log.batches * log.records)]}, isolation="read_committed"):
+    for chunk in read_ranges(kafka, topic, {0: [(0, log.batches * log.records)]}, isolation="read_committed"):
         whole = pa.concat_tables([*rest, chunk])
         full = len(whole) // log.records
         for number in range(full):

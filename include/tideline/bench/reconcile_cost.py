@@ -13,6 +13,7 @@ from typing import Any, Final
 from tideline.bench.late_log import LateLog, play, send, spec_of
 from tideline.gate.corrections import let_through
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import topic_id
 from tideline.reconcile import ReconcileResult, reconcile_stream
 from tideline.spec.model import StreamSpec
@@ -48,7 +49,7 @@ class ReconcileCost:
 
 def measure_reconcile(
     home: Home,
-    bootstrap: str,
+    kafka: KafkaAccess,
     short: LateLog = SHORT,
     rounds: int = ROUNDS,
     clock: Callable[[], float] = perf_counter,
@@ -56,17 +57,17 @@ def measure_reconcile(
 ) -> ReconcileCost:
     """Builds both logs and their tables, reconciles copies of them in turns, and recomputes the long one whole."""
     long = LateLog(short.batches * TIMES, short.records, short.late_batches, short.late)
-    specs = [_build(home, bootstrap, log, name, progress) for log, name in ((short, "short"), (long, "long"))]
-    _reconcile(home, bootstrap, specs[0], "warm-up", clock)
+    specs = [_build(home, kafka, log, name, progress) for log, name in ((short, "short"), (long, "long"))]
+    _reconcile(home, kafka, specs[0], "warm-up", clock)
     took: dict[str, list[float]] = {spec.name: [] for spec in specs}
     done: dict[str, ReconcileResult] = {}
     for number in range(rounds):
         progress(f"reconciling both, round {number + 1} of {rounds}")
         for spec in specs if number % 2 else reversed(specs):
-            seconds, done[spec.name] = _reconcile(home, bootstrap, spec, f"{spec.name}-{number}", clock)
+            seconds, done[spec.name] = _reconcile(home, kafka, spec, f"{spec.name}-{number}", clock)
             took[spec.name].append(seconds)
     progress(f"computing all {long.batches * long.records} records anew")
-    full_s = _recompute(home, bootstrap, specs[1], clock)
+    full_s = _recompute(home, kafka, specs[1], clock)
     short_s, long_s = (median(took[spec.name]) for spec in specs)
     read = done["long"].records_read
     return ReconcileCost(
@@ -82,17 +83,17 @@ def measure_reconcile(
     )
 
 
-def _build(home: Home, bootstrap: str, log: LateLog, name: str, progress: Callable[[str], None]) -> StreamSpec:
+def _build(home: Home, kafka: KafkaAccess, log: LateLog, name: str, progress: Callable[[str], None]) -> StreamSpec:
     spec = spec_of(name)
     progress(f"{name}: sending {log.batches * log.records} records")
-    send(log, bootstrap, name)
+    send(log, kafka, name)
     progress(f"{name}: committing {log.batches} batches")
-    play(log, bootstrap, spec, StreamTables(home.tables(name)), topic_id(bootstrap, name))
+    play(log, kafka, spec, StreamTables(home.tables(name)), topic_id(kafka, name))
     return spec
 
 
 def _reconcile(
-    home: Home, bootstrap: str, spec: StreamSpec, copy: str, clock: Callable[[], float]
+    home: Home, kafka: KafkaAccess, spec: StreamSpec, copy: str, clock: Callable[[], float]
 ) -> tuple[float, ReconcileResult]:
     """Reconciles a copy of the stream's tables: each time the same work is there to be done."""
     shutil.copytree(home.tables(spec.name), home.tables(copy))
@@ -100,13 +101,13 @@ def _reconcile(
     stream.root.mkdir(parents=True)
     stream.spec.write_text(spec.model_copy(update={"name": copy}).model_dump_json(exclude_none=True))
     before = clock()
-    result = reconcile_stream(home, bootstrap, copy, gate=let_through)
+    result = reconcile_stream(home, kafka, copy, gate=let_through)
     return clock() - before, result
 
 
-def _recompute(home: Home, bootstrap: str, spec: StreamSpec, clock: Callable[[], float]) -> float:
+def _recompute(home: Home, kafka: KafkaAccess, spec: StreamSpec, clock: Callable[[], float]) -> float:
     """A batch computation over the whole log into tables of its own."""
-    books = open_books(home, bootstrap, f"{spec.name}-0")
+    books = open_books(home, kafka, f"{spec.name}-0")
     last, ranges = books.ledger[-1], log_ranges(books.ledger)
     fresh = StreamTables(Path(home.tables("recomputed")))
     before = clock()

@@ -11,6 +11,7 @@ from typing import Final
 from tideline.bench.place import clean_environment
 from tideline.gate.corrections import let_through
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.reconcile import reconcile_stream
 
 WRITTEN: Final = "corrections written"
@@ -25,20 +26,20 @@ class _Killed(Exception):
     """Stands for a reconciler's death."""
 
 
-def reconcile_at_once(home: Home, bootstrap: str, stream: str, count: int = 2) -> None:
+def reconcile_at_once(home: Home, kafka: KafkaAccess, stream: str, count: int = 2) -> None:
     """So many reconciliations, begun at the same moment."""
     begin = threading.Barrier(count)
 
     def run() -> None:
         begin.wait()
-        reconcile_stream(home, bootstrap, stream, gate=let_through)
+        reconcile_stream(home, kafka, stream, gate=let_through)
 
     with ThreadPoolExecutor(count) as pool:
         for done in [pool.submit(run) for _ in range(count)]:
             done.result()
 
 
-def reconcile_and_stop_short(home: Home, bootstrap: str, stream: str) -> None:
+def reconcile_and_stop_short(home: Home, kafka: KafkaAccess, stream: str) -> None:
     """Corrections are written, nothing is published: it ends exactly between the two."""
 
     def die(line: str) -> None:
@@ -46,7 +47,7 @@ def reconcile_and_stop_short(home: Home, bootstrap: str, stream: str) -> None:
             raise _Killed
 
     try:
-        reconcile_stream(home, bootstrap, stream, progress=die, gate=let_through)
+        reconcile_stream(home, kafka, stream, progress=die, gate=let_through)
     except _Killed:
         return
     raise NotKilled(f"the reconciliation of {stream} never said '{WRITTEN}'")

@@ -90,9 +90,9 @@ def measure_recovery(
             progress(
                 f"kill {number + 1}: seen after {done[-1].detect_s:.1f} s, a batch {done[-1].first_commit_s:.1f} s"
             )
-    wait_for("the last records' batch", all_ledgered(home, settings.bootstrap_servers, spec), 120)
-    reconcile_stream(home, settings.bootstrap_servers, spec.name, gate=let_through)
-    report = verify_stream(home, settings.bootstrap_servers, spec.name)
+    wait_for("the last records' batch", all_ledgered(home, settings.kafka, spec), 120)
+    reconcile_stream(home, settings.kafka, spec.name, gate=let_through)
+    report = verify_stream(home, settings.kafka, spec.name)
     counted = report.books.counted + report.rejected + report.books.late
     detect, first = [kill.detect_s for kill in done], [kill.first_commit_s for kill in done]
     return Recovery(
@@ -144,7 +144,7 @@ def _traffic(settings: Settings, spec: StreamSpec, seed: int) -> Iterator[Sender
         except BaseException as failure:
             failures.append(failure)
 
-    with Sender(settings.bootstrap_servers, spec.source.topic, spec.source.partitions) as sender:
+    with Sender(settings.kafka, spec.source.topic, spec.source.partitions) as sender:
         thread = threading.Thread(target=send, args=(sender,), name="bench traffic", daemon=True)
         thread.start()
         try:

@@ -10,6 +10,7 @@ from typing import Final
 
 import duckdb
 
+from tideline.kafka_access import KafkaAccess
 from tideline.produce.sender import Sender
 
 FIRST_MS: Final = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -38,10 +39,10 @@ from (
         from range({begin}, {end}) numbers(n)))"""
 
 
-def send(events: int, bootstrap: str, topic: str, progress: Callable[[int], None] = lambda _: None) -> None:
+def send(events: int, kafka: KafkaAccess, topic: str, progress: Callable[[int], None] = lambda _: None) -> None:
     """So many records, in turn to three partitions."""
     connection = duckdb.connect()
-    with Sender(bootstrap, topic, PARTITIONS) as sender:
+    with Sender(kafka, topic, PARTITIONS) as sender:
         for begin in range(0, events, _CHUNK):
             lines = _LINES.format(first=FIRST_MS, begin=begin, end=min(begin + _CHUNK, events))
             for (line,) in connection.sql(lines).fetchall():

@@ -50,7 +50,7 @@ def backfill(
         return
     from tideline.backfill import backfill_stream
 
-    found = backfill_stream(home, Settings.load(home).bootstrap_servers, name, *between, progress=progress)
+    found = backfill_stream(home, Settings.load(home).kafka, name, *between, progress=progress)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -70,7 +70,7 @@ def _say(found: BackfillResult) -> None:
 def _preview(home: Home, spec: StreamSpec, between: tuple[datetime, datetime], as_json: bool) -> None:
     from tideline.backfill_preview import look_at_backfill
 
-    found = look_at_backfill(home, Settings.load(home).bootstrap_servers, spec, between, progress)
+    found = look_at_backfill(home, Settings.load(home).kafka, spec, between, progress)
     if as_json:
         print_json({"stream": spec.name, **found.as_dict()})
     else:

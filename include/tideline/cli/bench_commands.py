@@ -94,8 +94,8 @@ def reconcile(
     _end_on_sigterm()
     jars = Home.from_env().root / "jars"
     with TemporaryDirectory(prefix="tideline-bench-") as folder, new_place(Path(folder), jars) as home:
-        bootstrap = start_broker(home).bootstrap_servers
-        cost = measure_reconcile(home, bootstrap, log, progress=progress)
+        kafka = start_broker(home).kafka
+        cost = measure_reconcile(home, kafka, log, progress=progress)
     if as_json:
         print_json(cost.as_dict())
     else:
@@ -120,7 +120,7 @@ def engine(
     _end_on_sigterm()
     jars = Home.from_env().root / "jars"
     with TemporaryDirectory(prefix="tideline-bench-") as folder, new_place(Path(folder), jars) as home:
-        speed = measure_engine(home, start_broker(home).bootstrap_servers, bench_spec(), events, progress)
+        speed = measure_engine(home, start_broker(home).kafka, bench_spec(), events, progress)
     if as_json:
         print_json(speed.as_dict())
     else:

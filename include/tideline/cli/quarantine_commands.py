@@ -50,7 +50,7 @@ def add(
 
     home = Home.from_env()
     entry = Entry(partition, offset, why, who or account(), _now())
-    effect = put_on_list(home, Settings.load(home).bootstrap_servers, context.obj, entry)
+    effect = put_on_list(home, Settings.load(home).kafka, context.obj, entry)
     _tell(context.obj, f"partition {partition}, offset {offset} is on the list", effect, as_json)
 
 
@@ -63,7 +63,7 @@ def remove(context: typer.Context, partition: Partition, offset: Offset, as_json
     from tideline.quarantine_acts import take_off_list
 
     home = Home.from_env()
-    effect = take_off_list(home, Settings.load(home).bootstrap_servers, context.obj, partition, offset)
+    effect = take_off_list(home, Settings.load(home).kafka, context.obj, partition, offset)
     _tell(context.obj, f"partition {partition}, offset {offset} is off the list", effect, as_json)
 
 

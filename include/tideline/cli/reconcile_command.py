@@ -46,7 +46,7 @@ def reconcile(
     if dry_run:
         found = _preview(home, name, interval)
     else:
-        found = reconcile_stream(home, Settings.load(home).bootstrap_servers, name, interval, progress).as_dict()
+        found = reconcile_stream(home, Settings.load(home).kafka, name, interval, progress).as_dict()
     if as_json:
         print_json(found)
     else:

@@ -160,7 +160,7 @@ def _recompute(home: Home, name: str, windows: frozenset[Window]) -> int:
     from tideline.settings import Settings
     from tideline.stream_books import open_books
 
-    books = open_books(home, Settings.load(home).bootstrap_servers, name)
+    books = open_books(home, Settings.load(home).kafka, name)
     return recompute_windows(books, windows, progress).rows_changed
 
 

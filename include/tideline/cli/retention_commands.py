@@ -32,7 +32,7 @@ def retention(
 
     home = Home.from_env()
     deployed(home, name)
-    report = stream_retention(home, Settings.load(home).bootstrap_servers, name)
+    report = stream_retention(home, Settings.load(home).kafka, name)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -16,6 +16,7 @@ from tideline.cli.console import err, out, print_error, print_json
 from tideline.clock import now_ms
 
 if TYPE_CHECKING:
+    from tideline.kafka_access import KafkaAccess
     from tideline.produce.sender import Produced
     from tideline.spec.job import Spec
 
@@ -36,7 +37,8 @@ def validate(
 
     A stream's own expectations, in the folder `expectations` beside the specs', are checked with its spec.
 
-    Without SPEC a file of the folder that is left out for its name is named, and counts as wrong.
+    Without SPEC kafka.yaml is checked too, and a file of the folder that is left out for its name is named, and counts
+    as wrong.
     """
     from tideline.errors import UserError
     from tideline.spec.load import SpecError, find_spec, load_any_spec, misnamed_specs, spec_names
@@ -57,7 +59,28 @@ def validate(
         except UserError as error:
             print_error(error)
             status = max(status, error.exit_status)
-    raise typer.Exit(status)
+    raise typer.Exit(status if specs else max(status, _validate_kafka()))
+
+
+def _validate_kafka() -> int:
+    """Of `kafka.yaml`, and of what overrides it here: the exit status."""
+    from tideline.errors import UserError
+    from tideline.home import Home
+    from tideline.kafka_file import kafka_file
+    from tideline.settings import Settings
+    from tideline.spec.problems import SpecError
+
+    try:
+        settings = Settings.load(Home.from_env())
+        where = "the broker of this machine" if "broker" not in settings.elsewhere else settings.kafka
+        out.print(f"{kafka_file().name}: ok, {len(settings.topics)} topics at {where}", markup=False)
+    except SpecError as error:
+        err.print(error.message, markup=False)
+        return 1
+    except UserError as error:
+        print_error(error)
+        return error.exit_status
+    return 0
 
 
 def _described(spec: Spec) -> str:
@@ -102,8 +125,10 @@ def produce(
     duplicate_share: Share = 0.01,
     malformed_share: Share = 0.01,
     future_share: Share = 0.002,
-    partitions: Annotated[int, typer.Option(min=1, help="of a topic that is made")] = 3,
-    bootstrap: Annotated[str | None, typer.Option(help="address of the broker; by default the platform's")] = None,
+    partitions: Annotated[int, typer.Option(min=1, help="of a topic that is made, where kafka.yaml has none")] = 3,
+    bootstrap: Annotated[
+        str | None, typer.Option(help="address of a broker that asks for nothing; by default that of the settings")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="prints one object")] = False,
 ) -> None:
     """Sends a file's lines, or seeded traffic of which a share is late, doubled, malformed or from the future.
@@ -133,12 +158,12 @@ def produce(
     _refuse(shape not in shapes, f"there is no shape '{shape}': write {' or '.join(shapes)}", "--shape")
     late = tuple(_duration_ms(text) for text in late_by or ())
 
-    address = bootstrap or _platform_bootstrap()
+    kafka = _kafka(bootstrap, topic)
     with _progress() as progress:
         if file is not None:
             pause = _waiting(late_after)
             sent = send_file(
-                address, topic, file, late_every, rate, progress, before_held_back=pause, partitions=partitions
+                kafka, topic, file, late_every, rate, progress, before_held_back=pause, partitions=partitions
             )
         elif rate is not None:
             start = Traffic.start_before(now_ms())
@@ -150,7 +175,7 @@ def produce(
                     "longer run, a greater --speed or a shorter --late-by",
                     markup=False,
                 )
-            with Sender(address, topic, partitions) as sender:
+            with Sender(kafka, topic, partitions) as sender:
                 events = traffic.paced(number, shapes[shape])
                 sent = send_events(sender, events, progress)
     _report(topic, sent, as_json)
@@ -170,11 +195,21 @@ def _refuse(wrong: bool, reason: str, parameter: str | None = None) -> None:
         raise typer.BadParameter(reason, param_hint=parameter)
 
 
-def _platform_bootstrap() -> str:
+def _kafka(servers: str | None, topic: str) -> KafkaAccess:
+    """How the broker is reached; of the settings' own the topic is made as `kafka.yaml` declares it."""
     from tideline.home import Home
+    from tideline.kafka_access import KafkaAccess, checked_servers
+    from tideline.kafka_topics import make_missing
     from tideline.settings import Settings
 
-    return Settings.load(Home.from_env()).bootstrap_servers
+    if servers is not None:
+        try:
+            return KafkaAccess(checked_servers(servers))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--bootstrap") from None
+    settings = Settings.load(Home.from_env())
+    make_missing(settings.kafka, {name: each for name, each in settings.topics.items() if name == topic})
+    return settings.kafka
 
 
 def _waiting(seconds: float) -> Callable[[], None]:

@@ -53,7 +53,7 @@ def verify(
     home = Home.from_env()
     deployed(home, name)
     draw = _draw(sample, windows, seed, since, until)
-    address = Settings.load(home).bootstrap_servers
+    address = Settings.load(home).kafka
     with err.status("reading the log") as status:
 
         def show(done: int, of: int) -> None:

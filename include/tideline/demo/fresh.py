@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import TopicMissing, delete_topic, end_offsets, topic_id
 from tideline.keeper.lifecycle import State
 from tideline.spec.model import StreamSpec
@@ -15,16 +16,16 @@ from tideline.spec.model import StreamSpec
 _FRESH = ("heartbeat.json", "stop", "driver.log")
 
 
-def leave_mark(home: Home, bootstrap: str, spec: StreamSpec, records: int) -> None:
+def leave_mark(home: Home, kafka: KafkaAccess, spec: StreamSpec, records: int) -> None:
     """Notes that the topic is the demo's, and will hold at most so many records of its."""
     mark = home.stream(spec.name).root / "demo.json"
     mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps({"topic_id": topic_id(bootstrap, spec.source.topic), "records": records}))
+    mark.write_text(json.dumps({"topic_id": topic_id(kafka, spec.source.topic), "records": records}))
 
 
-def needs_fresh_start(home: Home, bootstrap: str, spec: StreamSpec) -> bool:
+def needs_fresh_start(home: Home, kafka: KafkaAccess, spec: StreamSpec) -> bool:
     """Whether an earlier demo left data; UserError if the topic or the stream holds anything else."""
-    records = _records(bootstrap, spec.source.topic)
+    records = _records(kafka, spec.source.topic)
     has_batches = home.tables(spec.name).exists()
     if not records and not has_batches:
         return False
@@ -32,7 +33,7 @@ def needs_fresh_start(home: Home, bootstrap: str, spec: StreamSpec) -> bool:
         mark = json.loads((home.stream(spec.name).root / "demo.json").read_text())
     except FileNotFoundError:
         mark = {}
-    if mark.get("topic_id") != topic_id(bootstrap, spec.source.topic) or mark.get("records", 0) < records:
+    if mark.get("topic_id") != topic_id(kafka, spec.source.topic) or mark.get("records", 0) < records:
         raise UserError(
             f"topic '{spec.source.topic}' or stream '{spec.name}' holds data that is not from a demo",
             "set TIDELINE_HOME to an empty folder, and other ports, for a demo of its own",
@@ -45,7 +46,7 @@ def must_be_stopped(rows: Iterable[Mapping[str, object]], stream: str) -> bool:
     return any(row["name"] == stream and row["state"] != State.STOPPED for row in rows)
 
 
-def start_fresh(home: Home, bootstrap: str, spec: StreamSpec, stop: Callable[[], None]) -> None:
+def start_fresh(home: Home, kafka: KafkaAccess, spec: StreamSpec, stop: Callable[[], None]) -> None:
     """Stops the stream, as `stop` does it, and removes what the earlier demo sent and computed."""
     stop()
     stream = home.stream(spec.name)
@@ -53,12 +54,12 @@ def start_fresh(home: Home, bootstrap: str, spec: StreamSpec, stop: Callable[[],
         shutil.rmtree(folder, ignore_errors=True)
     for name in _FRESH:
         (stream.root / name).unlink(missing_ok=True)
-    delete_topic(bootstrap, spec.source.topic)
+    delete_topic(kafka, spec.source.topic)
 
 
-def _records(bootstrap: str, topic: str) -> int:
+def _records(kafka: KafkaAccess, topic: str) -> int:
     """How far the topic's offsets have come; 0 where there is none."""
     try:
-        return sum(end_offsets(bootstrap, topic).values())
+        return sum(end_offsets(kafka, topic).values())
     except TopicMissing:
         return 0

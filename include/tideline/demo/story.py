@@ -14,6 +14,7 @@ from tideline.demo.sending import BackgroundSender
 from tideline.demo.teller import Teller
 from tideline.demo.watch import all_ledgered, first_batch_of_epoch_after, settled, wait_for
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.keeper.epochs import current_epoch
 from tideline.keeper.report import recent_transitions, stream_rows
 from tideline.platform.supervisor import Supervisor
@@ -58,16 +59,16 @@ class Story:
         )
 
     @property
-    def _bootstrap(self) -> str:
-        return self.settings.bootstrap_servers
+    def _kafka(self) -> KafkaAccess:
+        return self.settings.kafka
 
     def _run_dag(self, dag_id: str) -> None:
         run_dag(self.home, self.settings, dag_id, self.spec.name, self.teller.progress)
 
     def _make_room(self) -> None:
-        if needs_fresh_start(self.home, self._bootstrap, self.spec):
+        if needs_fresh_start(self.home, self._kafka, self.spec):
             self.teller.step("An earlier demo's data is removed: its stream begins anew")
-            start_fresh(self.home, self._bootstrap, self.spec, self._stop)
+            start_fresh(self.home, self._kafka, self.spec, self._stop)
 
     def _stop(self) -> None:
         if must_be_stopped(stream_rows(self.home, self.settings), self.spec.name):
@@ -77,9 +78,9 @@ class Story:
         self.teller.step(
             f"Produce to topic '{self.spec.source.topic}': {self.feed.about}, {self.feed.rate:.0f} records a second"
         )
-        destination = Sender(self._bootstrap, self.spec.source.topic, self.spec.source.partitions)
+        destination = Sender(self._kafka, self.spec.source.topic, self.spec.source.partitions)
         sender = BackgroundSender(destination, self.feed)
-        leave_mark(self.home, self._bootstrap, self.spec, self.feed.total)
+        leave_mark(self.home, self._kafka, self.spec, self.feed.total)
         sender.start()
         return sender
 
@@ -116,11 +117,11 @@ class Story:
 
     def _send_late(self, sender: BackgroundSender) -> None:
         sender.finish()
-        wait_for("the watermark's rest", settled(self.home, self._bootstrap, self.spec), 90)
+        wait_for("the watermark's rest", settled(self.home, self._kafka, self.spec), 90)
         late = sender.send_held_back()
         self.teller.step(f"{late} events come late: the windows they belong to are closed, and Spark drops them")
-        wait_for("the late events' batch", all_ledgered(self.home, self._bootstrap, self.spec), 60)
-        report = verify_stream(self.home, self._bootstrap, self.spec.name)
+        wait_for("the late events' batch", all_ledgered(self.home, self._kafka, self.spec), 60)
+        report = verify_stream(self.home, self._kafka, self.spec.name)
         pending = sum(metric.pending for metric in report.metrics.values())
         self.teller.step(f"{report.books.pending} events were dropped, {pending} rows of the tables lack them")
 
@@ -130,4 +131,4 @@ class Story:
 
     def _verify(self) -> VerifyReport:
         self.teller.step("Verify: every table against a batch computation over the whole log")
-        return verify_stream(self.home, self._bootstrap, self.spec.name)
+        return verify_stream(self.home, self._kafka, self.spec.name)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import end_offsets
 from tideline.keeper.heartbeat import read_heartbeat
 from tideline.ledger import LedgerRow
@@ -39,30 +40,30 @@ def first_batch_of_epoch_after(home: Home, stream: str, epoch: int) -> Callable[
     return look
 
 
-def all_ledgered(home: Home, bootstrap: str, spec: StreamSpec) -> Callable[[], LedgerRow | None]:
+def all_ledgered(home: Home, kafka: KafkaAccess, spec: StreamSpec) -> Callable[[], LedgerRow | None]:
     """The last ledger row, once the ledger has reached the end of the topic."""
 
     def look() -> LedgerRow | None:
-        ledger = _complete_ledger(home, bootstrap, spec)
+        ledger = _complete_ledger(home, kafka, spec)
         return ledger[-1] if ledger else None
 
     return look
 
 
-def settled(home: Home, bootstrap: str, spec: StreamSpec) -> Callable[[], LedgerRow | None]:
+def settled(home: Home, kafka: KafkaAccess, spec: StreamSpec) -> Callable[[], LedgerRow | None]:
     """As `all_ledgered`, and the watermark has come to where the greatest event time puts it."""
 
     def look() -> LedgerRow | None:
-        ledger = _complete_ledger(home, bootstrap, spec)
+        ledger = _complete_ledger(home, kafka, spec)
         return ledger[-1] if ledger and ledger[-1].watermark_ms >= _final_watermark_ms(ledger, spec) else None
 
     return look
 
 
-def _complete_ledger(home: Home, bootstrap: str, spec: StreamSpec) -> list[LedgerRow]:
+def _complete_ledger(home: Home, kafka: KafkaAccess, spec: StreamSpec) -> list[LedgerRow]:
     """The ledger, once it has reached the end of the topic; empty until then."""
     ledger = read_ledger(StreamTables(home.tables(spec.name)))
-    ends = end_offsets(bootstrap, spec.source.topic)
+    ends = end_offsets(kafka, spec.source.topic)
     reached = {part.partition: part.end for part in ledger[-1].ranges} if ledger else {}
     return ledger if all(reached.get(partition, 0) >= end for partition, end in ends.items()) else []
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka.admin import OffsetSpec
 
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import admin
 from tideline.kafka_io import offsets_of
 
@@ -15,8 +16,8 @@ from tideline.kafka_io import offsets_of
 class LogEnds:
     """The end offsets of a topic by partition; whatever it raises, the next time it connects anew."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaAccess, topic: str) -> None:
+        self._kafka = kafka
         self._topic = topic
         self._open = ExitStack()
         self._client: Any = None
@@ -24,7 +25,7 @@ class LogEnds:
     def __call__(self) -> Mapping[int, int]:
         try:
             if self._client is None:
-                self._client = self._open.enter_context(admin(self._bootstrap))
+                self._client = self._open.enter_context(admin(self._kafka))
             return offsets_of(self._client, [self._topic], OffsetSpec.LATEST)[self._topic]
         except Exception:
             self.close()

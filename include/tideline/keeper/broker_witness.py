@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from tideline.clock import now_ms
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import consumer
 from tideline.kafka_io import end_offsets_of
 from tideline.kafka_retention import TopicLog, oldest_by, topic_logs
@@ -20,10 +21,10 @@ from tideline.retention_guard import unread
 class BrokerWitness:
     """One broker, asked once for all topics of a fleet, by one consumer where records are to be looked at."""
 
-    def __init__(self, bootstrap: str, clock: Callable[[], int] = now_ms) -> None:
-        self._bootstrap = bootstrap
-        self._ends: Together[Mapping[int, int]] = Together(partial(end_offsets_of, bootstrap), clock)
-        self._logs: Together[TopicLog] = Together(partial(topic_logs, bootstrap), clock)
+    def __init__(self, kafka: KafkaAccess, clock: Callable[[], int] = now_ms) -> None:
+        self._kafka = kafka
+        self._ends: Together[Mapping[int, int]] = Together(partial(end_offsets_of, kafka), clock)
+        self._logs: Together[TopicLog] = Together(partial(topic_logs, kafka), clock)
         self._open = ExitStack()
         self._consumer: Any = None
 
@@ -47,5 +48,5 @@ class BrokerWitness:
 
     def _oldest(self, topic: str, needed: OffsetRanges) -> Mapping[int, int]:
         if self._consumer is None:
-            self._consumer = self._open.enter_context(consumer(self._bootstrap, "read_uncommitted"))
+            self._consumer = self._open.enter_context(consumer(self._kafka, "read_uncommitted"))
         return oldest_by(self._consumer, topic, needed)

@@ -43,6 +43,7 @@ _NAMES: Final[dict[FailureClass, tuple[str, ...]]] = {
         *(_KAFKA + f"{kind}AuthorizationException" for kind in ("Topic", "Group", "Cluster", "TransactionalId")),
         *(f"kafka.errors.{kind}AuthorizationFailedError" for kind in ("Topic", "Group", "Cluster")),
         "kafka.errors.SaslAuthenticationFailedError",
+        "tideline.kafka_client.AccessDenied",
         "java.nio.file.AccessDeniedException",
         "org.apache.hadoop.security.AccessControlException",
         "PermissionError",

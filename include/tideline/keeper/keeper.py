@@ -17,6 +17,7 @@ from tideline.keeper.recording import Caller
 from tideline.keeper.samples import EVERY_MS, LOOKED_AT_MS, Sample
 from tideline.keeper.tools import Tools
 from tideline.keeper.witnesses import Witnesses
+from tideline.logs.context import about
 from tideline.registry.rows import Attempt, StreamRow
 from tideline.spec.job import Spec
 
@@ -48,7 +49,7 @@ class Keeper:
 
     def tick(self, stream: str, by: Caller) -> StreamRow:
         """Brings one stream as far as it can be brought now; the row as it is then."""
-        with self._registry.leases.held(stream, self._holder, LEASE_MS) as mine:
+        with about(stream=stream), self._registry.leases.held(stream, self._holder, LEASE_MS) as mine:
             row = self._registry.stream(stream)
             if not mine:
                 log.info("%s: another keeper is at it", stream)
@@ -73,7 +74,8 @@ class Keeper:
             try:
                 rows.append(self.tick(row.name, by))
             except Exception as error:
-                log.exception("%s: the tick failed", row.name)
+                with about(stream=row.name):
+                    log.exception("%s: the tick failed", row.name)
                 errors.append(error)
         if errors:
             raise ExceptionGroup("some streams could not be looked after", errors)
@@ -95,6 +97,10 @@ class Keeper:
         return (*history, sample)
 
     def _step(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
+        with about(epoch=seen.row.epoch, generation=seen.row.generation):
+            return self._step_of(seen, history, by)
+
+    def _step_of(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
         row, evidence = seen.row, self._witnesses.recall(seen.evidence, seen.spec.topic, history)
         look = conclude(row, seen.spec, evidence, seen.at)
         if look.step is None:

@@ -1,27 +1,32 @@
-"""The last lines of a driver's log: kept with the step that gives it up, because the next driver begins another log."""
+"""The last lines of a driver's log: kept with the step that gives it up, because the next driver adds to the log."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from tideline.home import Home
+from tideline.logs.backwards import lines_backwards, rotated
+from tideline.logs.entry import Entry, parse
+from tideline.logs.shown import shown_lines
 from tideline.registry.store import Registry
 
 LINES: Final = 40
 LOG: Final = "driver_log"
 """The key of a transition's evidence."""
-_BYTES: Final = 65_536
 
 
-def last_lines(file: Path, lines: int = LINES, most: int = _BYTES) -> list[str]:
-    """The end of a log file, at most so many bytes of it; nothing when there is none."""
-    try:
-        with file.open("rb") as log:
-            log.seek(max(0, file.stat().st_size - most))
-            return log.read().decode(errors="replace").replace("\0", "\ufffd").splitlines()[-lines:]
-    except FileNotFoundError:
-        return []
+def last_lines(file: Path, lines: int = LINES, told: Callable[[Entry], list[str]] = shown_lines) -> list[str]:
+    """The end of a log as text, its JSON told line by line; nothing when there is none."""
+    found: deque[str] = deque(maxlen=lines)
+    for line in lines_backwards(rotated(file)):
+        for text in reversed(told(parse(line))):
+            if len(found) == lines:
+                return list(found)
+            found.appendleft(text)
+    return list(found)
 
 
 def last_words(registry: Registry, home: Home, stream: str) -> list[str]:

@@ -10,6 +10,7 @@ from tideline.clock import now_ms
 from tideline.home import Home
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.heartbeat import read_heartbeat
+from tideline.logs.context import about
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 from tideline.spec.job import JobSpec
@@ -67,6 +68,7 @@ class LateWatch:
                 return None
             beat = read_heartbeat(self._home.stream(row.name).heartbeat)
         except Exception:
-            log.exception("%s cannot be looked at", row.name)
+            with about(stream=row.name):
+                log.exception("%s cannot be looked at", row.name)
             return None
         return beat.late_version if beat else None

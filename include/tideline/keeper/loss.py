@@ -14,11 +14,11 @@ from tideline.keeper.failures import FailedBatch, Failure, FailureClass
 from tideline.keeper.last_words import last_lines
 from tideline.keeper.look import Look
 from tideline.keeper.poison import poison_text, with_poison
+from tideline.logs.shown import told_lines
 from tideline.spec.job import Spec
 
 # A JVM says much on its way out: what decides can stand 190 lines before the end.
 _LINES: Final = 400
-_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def loss_of(home: StreamHome, look: Look, earlier: Sequence[Failure]) -> Loss:
     """Reads what the driver left; the `earlier` failures tell whether it is the same again."""
     launcher = look.evidence.launcher
     status = launcher.exit_status if launcher and not launcher.alive else None
-    kind = classify(look.verdict.kind, status, last_lines(home.log, _LINES, _BYTES))
+    kind = classify(look.verdict.kind, status, last_lines(home.log, _LINES, told_lines))
     batch = _failed_batch(home, look)
     return Loss(with_poison(kind, batch, earlier), batch)
 

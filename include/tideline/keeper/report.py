@@ -84,8 +84,8 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
     try:
         yield registry
     except OperationalError as error:
-        port = settings.ports.database
-        raise UserError(f"no database answers at port {port}", "start the platform with `tideline up`") from error
+        where = f"{settings.hosts.database}:{settings.ports.database}"
+        raise UserError(f"no database answers at {where}", "start the platform with `tideline up`") from error
     finally:
         registry.close()
 
@@ -106,6 +106,6 @@ def ask_log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:
 
     topics = topics_of(rows)
     try:
-        return end_offsets_of(settings.bootstrap_servers, topics) if topics else {}
+        return end_offsets_of(settings.kafka, topics) if topics else {}
     except UserError:
         return {}

@@ -11,6 +11,7 @@ from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look, conclude, look_at
 from tideline.keeper.plan import Step
 from tideline.keeper.witnesses import Witnesses
+from tideline.logs.context import about
 from tideline.registry.rows import Attempt, StreamRow
 from tideline.registry.store import Registry
 
@@ -69,7 +70,8 @@ class Watch:
         try:
             step = possible_step(look_at(row, attempt, self._witnesses, now))
         except Exception:
-            log.exception("%s cannot be looked at", row.name)
+            with about(stream=row.name, epoch=row.epoch):
+                log.exception("%s cannot be looked at", row.name)
             return None
         if step is None or {row.state, step.to} <= _CAN_WAIT:
             return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tideline.keeper.verdict import Severity
+from tideline.logs.context import about
 from tideline.notify.decide import due_notices
 from tideline.notify.notice import Happened, Notice
 from tideline.registry.store import Registry
@@ -46,7 +47,8 @@ def tell(registry: Registry, channels: Iterable[Channel]) -> list[str]:
                 for notice in _told(registry, channel, row.name, history):
                     told.append(f"{channel.name}: {notice.text}")
             except Exception as error:
-                log.exception("%s: %s was not told", row.name, channel.name)
+                with about(stream=row.name):
+                    log.exception("%s: %s was not told", row.name, channel.name)
                 errors.append(error)
     if errors:
         raise ExceptionGroup("some notices could not be sent", errors)

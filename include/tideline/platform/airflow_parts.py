@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,9 +15,10 @@ from typing import IO, Any, Final
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
 from tideline.platform.database import folder as database_folder
-from tideline.platform.keys import Keys, password_file, write_private
+from tideline.platform.keys import Keys, password_file
 from tideline.platform.supervisor_conf import Program
-from tideline.settings import HOST, Settings
+from tideline.private_files import write_private
+from tideline.settings import Settings
 
 COMMANDS = {
     "api_server": ("api-server",),
@@ -82,14 +81,13 @@ def bring_up_to_date(environment: Mapping[str, str], out: IO[str] | None) -> boo
 
 def health(settings: Settings) -> dict[str, Any]:
     """What the API server says of the four parts; empty when it does not answer."""
-    connection = http.client.HTTPConnection(HOST, settings.ports.api, timeout=10)
+    import httpx
+
     try:
-        connection.request("GET", "/api/v2/monitor/health")
-        return dict(json.loads(connection.getresponse().read()))
-    except (OSError, http.client.HTTPException, ValueError):
+        answer = httpx.get(f"{settings.api_url}/api/v2/monitor/health", timeout=10, trust_env=False)
+        return dict(answer.json())
+    except (httpx.HTTPError, ValueError):
         return {}
-    finally:
-        connection.close()
 
 
 def is_healthy(part: str, said: Mapping[str, Any], since: datetime | None) -> bool:
@@ -123,11 +121,12 @@ def _sections(home: Home, settings: Settings, keys: Keys) -> dict[str, dict[str,
             "sql_alchemy_conn_async": settings.airflow_async_url,
         },
         "logging": {
+            "json_logs": True,
             "base_log_folder": home.logs / "airflow",
             "dag_processor_child_process_log_directory": home.logs / "airflow" / "dag_processor",
         },
         "api": {
-            "host": HOST,
+            "host": settings.hosts.bind,
             "port": settings.ports.api,
             "base_url": settings.api_url,
             "workers": 1,

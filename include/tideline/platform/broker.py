@@ -82,13 +82,13 @@ def properties(settings: Settings, data: Path) -> str:
 
 def answers(settings: Settings) -> bool:
     """Whether the broker lists its topics, which it does only once it has joined its own cluster."""
-    if not accepts(settings.ports.broker):
+    if "broker" not in settings.elsewhere and not accepts(settings.ports.broker):
         return False
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
     try:
-        admin = KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers, request_timeout_ms=5_000)
+        admin = KafkaAdminClient(**settings.kafka.client(), request_timeout_ms=5_000)
     except KafkaError:
         return False
     try:

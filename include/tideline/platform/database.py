@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tideline.errors import UserError
 from tideline.home import Home
@@ -62,7 +63,7 @@ def create_databases(settings: Settings) -> None:
     import psycopg
     from psycopg import sql
 
-    with psycopg.connect(_dsn(settings), autocommit=True) as connection:
+    with psycopg.connect(**_account(settings), autocommit=True) as connection:
         there = {row[0] for row in connection.execute("select datname from pg_database")}
         for name in DATABASES:
             if name not in there:
@@ -72,7 +73,7 @@ def create_databases(settings: Settings) -> None:
 def answers(settings: Settings) -> bool:
     import psycopg
 
-    with suppress(psycopg.Error), psycopg.connect(_dsn(settings)) as connection:
+    with suppress(psycopg.Error), psycopg.connect(**_account(settings)) as connection:
         return connection.execute("select 1").fetchone() == (1,)
     return False
 
@@ -144,8 +145,12 @@ def _give(path: Path) -> None:
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
-def _dsn(settings: Settings) -> str:
-    return (
-        f"host={HOST} port={settings.ports.database} user={DATABASE_USER} "
-        f"password={settings.database_password} dbname=postgres connect_timeout=3"
-    )
+def _account(settings: Settings) -> dict[str, Any]:
+    return {
+        "host": settings.hosts.database,
+        "port": settings.ports.database,
+        "user": DATABASE_USER,
+        "password": settings.database_password,
+        "dbname": "postgres",
+        "connect_timeout": 3,
+    }

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tideline.home import Home
+from tideline.private_files import write_private
 from tideline.settings import keys_file
 
 
@@ -38,16 +39,6 @@ def ensure_keys(home: Home) -> Keys:
 def password_file(home: Home) -> Path:
     """The file from which Airflow reads the password of its user `admin`."""
     return home.root / "airflow" / "passwords.json"
-
-
-def write_private(file: Path, text: str) -> None:
-    """Writes `text` so that at no moment anybody but the owner can read it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(file.name + ".new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    draft.replace(file)
 
 
 def _new_keys() -> Keys:

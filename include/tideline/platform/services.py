@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from tideline.errors import UserError
@@ -21,15 +21,16 @@ def programs(home: Home, settings: Settings, java: JavaHome) -> list[Program]:
     return [*own, *airflow_parts.programs(home)]
 
 
-def chosen(names: Iterable[str]) -> tuple[str, ...]:
-    """The services asked for and those they need, in the order of their start; all for an empty choice."""
+def chosen(names: Iterable[str], elsewhere: Collection[str] = ()) -> tuple[str, ...]:
+    """The services asked for and those they need, in the order of their start; all for an empty choice. Those that are
+    elsewhere are left out."""
     wanted = set(names) or set(SERVICES)
     unknown = sorted(wanted - set(SERVICES))
     if unknown:
         raise UserError(f"no service is called {', '.join(unknown)}", f"choose from {', '.join(SERVICES)}")
     if wanted & set(AIRFLOW):
         wanted.add("database")
-    return tuple(name for name in SERVICES if name in wanted)
+    return tuple(name for name in SERVICES if name in wanted and name not in elsewhere)
 
 
 def healthy(service: str, settings: Settings, since: datetime | None) -> bool:

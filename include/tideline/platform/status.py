@@ -14,7 +14,13 @@ def service_states(home: Home, settings: Settings) -> dict[str, str]:
     supervisor = Supervisor(home)
     if supervisor.reachable():
         require_same_ports(home, settings)
-    return {service: _word(service, supervisor, settings) for service in SERVICES}
+    there = dict.fromkeys(SERVICES, _word) | dict.fromkeys(settings.elsewhere, _word_of_another)
+    return {service: tell(service, supervisor, settings) for service, tell in there.items()}
+
+
+def _word_of_another(service: str, _supervisor: Supervisor, settings: Settings) -> str:
+    """Of a service that is not this machine's: nothing is known but whether it answers."""
+    return "healthy" if healthy(service, settings, None) else "stopped"
 
 
 def _word(service: str, supervisor: Supervisor, settings: Settings) -> str:

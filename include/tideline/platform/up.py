@@ -21,14 +21,15 @@ from tideline.platform import airflow_parts, broker, database
 from tideline.platform.environment import environment
 from tideline.platform.jars import ensure_jars
 from tideline.platform.java import JavaHome, find_java
-from tideline.platform.keys import ensure_keys, write_private
+from tideline.platform.keys import ensure_keys
 from tideline.platform.ports import require_free, require_same_ports
 from tideline.platform.processes import end_all, orphans
 from tideline.platform.services import AIRFLOW, chosen, healthy, programs
 from tideline.platform.supervisor import Supervisor
 from tideline.platform.supervisor_conf import render_supervisord
 from tideline.platform.waiting import wait_until
-from tideline.settings import Settings, keep_ports
+from tideline.private_files import write_private
+from tideline.settings import DATABASE_USER, Settings, keep_ports
 
 Report = Callable[[str], None]
 _SECONDS = {"database": 60.0, "broker": 120.0, "exporter": 120.0}
@@ -42,11 +43,11 @@ def up(
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Starts the services `only` names, all by default, and returns how to reach them."""
-    services = chosen(only)
     require_plain_path(home)
     with exclusive(home):
         ensure_keys(home)
         settings = Settings.load(home, environ)
+        services = chosen(only, settings.elsewhere)
         ensure_jars(home, [group for group in ("database", "broker") if group in services] + ["spark"])
         java = find_java(home, environ)
         start = Start(home, settings, java, environment(home, java, environ), Supervisor(home), report)
@@ -99,16 +100,23 @@ class Start:
     def services(self, services: tuple[str, ...]) -> None:
         """The database's line, with Airflow after it, beside the broker's and the exporter's."""
         with ThreadPoolExecutor(3) as pool:
-            lines = [pool.submit(self._database_and_airflow, services)] if "database" in services else []
+            wants_database = {"database", *AIRFLOW} & set(services)
+            lines = [pool.submit(self._database_and_airflow, services)] if wants_database else []
             lines += [pool.submit(self._broker)] if "broker" in services else []
             lines += [pool.submit(self._run, "exporter")] if "exporter" in services else []
             for line in lines:
                 line.result()
 
     def _database_and_airflow(self, services: tuple[str, ...]) -> None:
-        if not self.supervisor.state("database").alive:
-            database.prepare(self.home, self.settings)
-        self._run("database")
+        if "database" in services:
+            if not self.supervisor.state("database").alive:
+                database.prepare(self.home, self.settings)
+            self._run("database")
+        elif not wait_until(lambda: database.answers(self.settings), _SECONDS["database"], 0.5):
+            where = f"{self.settings.hosts.database}:{self.settings.ports.database}"
+            raise UserError(
+                f"no database lets {DATABASE_USER} in at {where}", "look at TIDELINE_DATABASE_HOST and _PORT"
+            )
         database.create_databases(self.settings)
         self._registry()
         parts = [service for service in services if service in AIRFLOW]
@@ -124,6 +132,13 @@ class Start:
         if not self.supervisor.state("broker").alive:
             broker.prepare(self.home, self.settings, self.java)
         self._run("broker")
+        self._topics()
+
+    def _topics(self) -> None:
+        from tideline.kafka_topics import make_missing
+
+        for topic in make_missing(self.settings.kafka, self.settings.topics):
+            self.report(f"topic {topic} was made")
 
     def _airflow(self, parts: list[str]) -> None:
         airflow_parts.migrate(self.home, self.environment)

@@ -13,6 +13,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from tideline.errors import UserError
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import CONNECT_MS, reached
 from tideline.kafka_io import TopicMissing, ensure_topic
 from tideline.produce.lines import FileSource
@@ -41,14 +42,14 @@ class SendFailed(UserError):
 class Sender:
     """Sends to one topic, which is made when it is absent; leaving the `with` block waits for all acknowledgements."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int = PARTITIONS) -> None:
-        self.topic_id = ensure_topic(bootstrap, topic, partitions)
+    def __init__(self, kafka: KafkaAccess, topic: str, partitions: int = PARTITIONS) -> None:
+        self.topic_id = ensure_topic(kafka, topic, partitions)
         self.sent = 0
-        self._topic, self._bootstrap = topic, bootstrap
+        self._topic, self._kafka = topic, kafka
         self._failure: Exception | None = None
-        with reached(bootstrap):
+        with reached(kafka):
             self._producer: Any = KafkaProducer(
-                bootstrap_servers=bootstrap,
+                **kafka.client(),
                 bootstrap_timeout_ms=CONNECT_MS,
                 linger_ms=20,
                 batch_size=64 << 10,
@@ -120,7 +121,7 @@ class Sender:
     def _raise_failure(self) -> None:
         if self._failure:
             raise SendFailed(
-                f"the broker at {self._bootstrap} did not take all records: {self._failure}",
+                f"the broker at {self._kafka} did not take all records: {self._failure}",
                 "look at its log, then at `tideline status`",
             ) from self._failure
 
@@ -137,7 +138,7 @@ def send_lines(sender: Sender, lines: Iterable[bytes], progress: Progress | None
 
 
 def send_file(
-    bootstrap: str,
+    kafka: KafkaAccess,
     topic: str,
     path: Path,
     late_every: int | None = None,
@@ -149,7 +150,7 @@ def send_file(
 ) -> Produced:
     """Sends every line of a file as one record; held-back lines go last, after `before_held_back` has returned."""
     source = FileSource(path, late_every)
-    with Sender(bootstrap, topic, partitions) as sender:
+    with Sender(kafka, topic, partitions) as sender:
         on_time = source.on_time()
         send_lines(sender, paced(on_time, evenly(rate)) if rate else on_time, progress)
         held = 0

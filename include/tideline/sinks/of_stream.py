@@ -8,6 +8,7 @@ from functools import cache, partial
 from typing import Final
 
 from tideline.generations import Era
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import ensure_topic
 from tideline.kafka_transactions import TransactionalSender
 from tideline.recompute import ReadRanges
@@ -28,7 +29,7 @@ class Planned:
     make: Callable[[], Outlet]
 
 
-def stream_outlets(tables: StreamTables, eras: Sequence[Era], read: ReadRanges, bootstrap: str) -> list[Planned]:
+def stream_outlets(tables: StreamTables, eras: Sequence[Era], read: ReadRanges, kafka: KafkaAccess) -> list[Planned]:
     """An outlet for each metric of each sink, and one for on-time events of the batches that come.
 
     Topics that are absent are made.
@@ -38,8 +39,8 @@ def stream_outlets(tables: StreamTables, eras: Sequence[Era], read: ReadRanges, 
     @cache
     def sending(topic: str) -> TransactionalSender:
         """A sender a topic: a transaction that the broker cannot end holds up no other topic."""
-        ensure_topic(bootstrap, topic, spec.source.partitions)
-        return TransactionalSender(bootstrap, f"tideline-{spec.name}-to-{topic}", _TIMEOUT_MS)
+        ensure_topic(kafka, topic, spec.source.partitions)
+        return TransactionalSender(kafka, f"tideline-{spec.name}-to-{topic}", _TIMEOUT_MS)
 
     def make(sink: ConsoleSink | KafkaSink, metric: str) -> Outlet:
         path = tables.published(metric)

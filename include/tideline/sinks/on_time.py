@@ -22,6 +22,7 @@ from tideline.kafka_transactions import LARGEST, Cursor, Record, Sends
 from tideline.late_cells import LateCells
 from tideline.late_record import batch_facts
 from tideline.ledger import LedgerRow
+from tideline.logs.context import about
 from tideline.quarantine import Quarantine
 from tideline.recompute import ReadRanges
 from tideline.reconcile_plan import LateSpan
@@ -90,7 +91,10 @@ class OnTimeOutlet:
             self._done = cursor.position - 1
         sent = 0
         for row in read_ledger(self._tables, self._done)[:1]:
-            sent += self._sender.send(self._topic, self._records(row), self._group, Cursor(row.version + 1))
+            with about(generation=row.generation, batch=row.batch):
+                passed_on = self._sender.send(self._topic, self._records(row), self._group, Cursor(row.version + 1))
+                log.info("batch %d: %d events on time passed on to %s", row.batch, passed_on, self._topic)
+            sent += passed_on
             self._done = row.version
         return sent
 

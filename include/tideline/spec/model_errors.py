@@ -60,7 +60,8 @@ def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Proble
             )
         case "value_error":
             message, _, hint = detail["msg"].removeprefix("Value error, ").partition(": ")
-            return text.at_value(path, message, hint)
+            is_key = path[-1:] == ("[key]",)
+            return text.at_key(path[:-1], message, hint) if is_key else text.at_value(path, message, hint)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         kinds, tag = _KINDS[path[0]]
         known = [typing.get_args(each.model_fields[tag].annotation)[0] for each in typing.get_args(kinds)]
@@ -102,6 +103,8 @@ def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, st
         "int_type": "a whole number",
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",
+        "bool_type": "true or false",
+        "bool_parsing": "true or false",
         "dict_type": "a mapping of keys to values",
         "model_type": "a mapping of keys to values",
         "model_attributes_type": "a mapping of keys to values",

@@ -16,7 +16,8 @@ FROM_A_FILE: Final = {"from_a_file": True}
 """The validation context of values that a person wrote: there a bare number is no duration."""
 
 
-def _duration(value: object, info: ValidationInfo) -> object:
+def checked_duration(value: object, info: ValidationInfo) -> object:
+    """Milliseconds of a duration as people write it; ValueError says what one looks like."""
     if isinstance(value, str):
         return parse_duration(value)
     if info.context == FROM_A_FILE:
@@ -25,7 +26,9 @@ def _duration(value: object, info: ValidationInfo) -> object:
     return value
 
 
-Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)]
+Duration = Annotated[
+    int, BeforeValidator(checked_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)
+]
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(pattern=COLUMN)]
 

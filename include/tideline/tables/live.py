@@ -18,6 +18,7 @@ from tideline.engine.slots import slot_columns
 from tideline.generations import Era, era_of_generation
 from tideline.lateness import extra_delay_us
 from tideline.ledger import LedgerRow
+from tideline.logs.context import carried
 from tideline.tables.anomalies import note_unjudged, take_unjudged
 from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts
 from tideline.tables.delta import last_version
@@ -94,7 +95,7 @@ class LivePublisher:
 
         behind = list(self._behind)
         with ThreadPoolExecutor(_WRITERS) as writers:
-            list(writers.map(write, [name for name in finished if name not in behind]))
+            list(writers.map(carried(write), [name for name in finished if name not in behind]))
         closed = {name: done[name].closed_us for name in finished if name in done}
         changed = sum(each.changed for each in done.values())
         if behind:

@@ -16,6 +16,7 @@ from tideline.engine.relations import within
 from tideline.generations import unexpired
 from tideline.home import Home
 from tideline.isolation import require_isolation
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import earliest_offsets, topic_id
 from tideline.ledger import Books, keep_books, require_same_topic
 from tideline.offset_ranges import OffsetRanges
@@ -36,17 +37,17 @@ from tideline.verify.snapshot import Snapshot, take_snapshot
 
 
 def verify_stream(
-    home: Home, bootstrap: str, stream: str, progress: Callable[[int, int], None] = lambda _done, _all: None
+    home: Home, kafka: KafkaAccess, stream: str, progress: Callable[[int, int], None] = lambda _done, _all: None
 ) -> VerifyReport:
     """Reads the whole log up to the pinned batch; `progress` gets records read and records to read."""
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
     last = read_last_row(tables)
-    require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
+    require_same_topic([last] if last else [], topic_id(kafka, spec.source.topic))
     require_isolation([last] if last else [], spec.source.isolation)
     quarantine = load_quarantine(home.stream(stream).quarantine)
-    earliest = earliest_offsets(bootstrap, spec.source.topic)
-    return verify_tables(tables, spec, reader(bootstrap, spec, quarantine), progress, quarantine, earliest)
+    earliest = earliest_offsets(kafka, spec.source.topic)
+    return verify_tables(tables, spec, reader(kafka, spec, quarantine), progress, quarantine, earliest)
 
 
 def verify_tables(

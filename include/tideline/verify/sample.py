@@ -22,6 +22,7 @@ from tideline.errors import UserError
 from tideline.generations import Era, unexpired
 from tideline.home import Home
 from tideline.isolation import require_isolation
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_io import earliest_offsets, topic_id
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
@@ -100,7 +101,7 @@ class SampleReport:
 
 def verify_stream_sample(
     home: Home,
-    bootstrap: str,
+    kafka: KafkaAccess,
     stream: str,
     draw: Draw,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
@@ -109,11 +110,11 @@ def verify_stream_sample(
     spec = deployed_spec(home, stream)
     tables = StreamTables(home.tables(stream))
     last = read_last_row(tables)
-    require_same_topic([last] if last else [], topic_id(bootstrap, spec.source.topic))
+    require_same_topic([last] if last else [], topic_id(kafka, spec.source.topic))
     require_isolation([last] if last else [], spec.source.isolation)
     quarantine = load_quarantine(home.stream(stream).quarantine)
-    earliest = earliest_offsets(bootstrap, spec.source.topic)
-    return verify_sample(tables, spec, reader(bootstrap, spec, quarantine), draw, progress, earliest, quarantine)
+    earliest = earliest_offsets(kafka, spec.source.topic)
+    return verify_sample(tables, spec, reader(kafka, spec, quarantine), draw, progress, earliest, quarantine)
 
 
 def verify_sample(

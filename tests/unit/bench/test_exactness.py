@@ -10,6 +10,7 @@ import pytest
 from tideline.bench.drivers import Drivers
 from tideline.bench.exactness import ExactnessReport, SeedResult, judge, run_seed
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.ledger import Books
 from tideline.verify.report import Kept, Log, MetricReport, VerifyReport
 
@@ -73,6 +74,6 @@ class NoDrivers(Drivers):
 
 def test_an_error_fails_its_seed_with_its_reason_and_ends_nothing_else(tmp_path: Path) -> None:
     drivers = NoDrivers()
-    result = run_seed(5, Home(tmp_path), "127.0.0.1:1", drivers, lambda _: None)
+    result = run_seed(5, Home(tmp_path), KafkaAccess("127.0.0.1:1"), drivers, lambda _: None)
     assert result.reason.startswith("BrokerUnreachable: no Kafka broker answers at 127.0.0.1:1")
     assert drivers.replaced == 1

@@ -10,6 +10,7 @@ import pytest
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.isolation import IsolationDiffers, isolation_of, require_isolation
+from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import BrokerUnreachable
 from tideline.ledger import LedgerRow, TopicChanged, require_same_topic
 from tideline.spec.load import SpecError, parse_spec
@@ -62,7 +63,7 @@ def test_case_21_a_running_stream_asks_for_the_id_now_and_then() -> None:
 def test_case_21_a_broker_that_does_not_answer_ends_no_stream() -> None:
     def ask() -> str:
         asked.append(1)
-        raise BrokerUnreachable("b:1")
+        raise BrokerUnreachable(KafkaAccess("b:1"))
 
     asked: list[int] = []
     clock = iter([0, EVERY_MS, EVERY_MS])

@@ -8,13 +8,14 @@ import pytest
 
 from tideline.errors import UserError
 from tideline.home import Home
+from tideline.kafka_access import KafkaAccess
 from tideline.platform.keys import ensure_keys, password_file
 from tideline.settings import Ports, Settings, keep_ports, kept_ports, keys_file
 
 
 def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
     settings = Settings.load(Home(tmp_path), {})
-    assert settings.bootstrap_servers == "127.0.0.1:19092"
+    assert settings.kafka == KafkaAccess("127.0.0.1:19092")
     assert settings.api_url == "http://127.0.0.1:18080"
 
 

