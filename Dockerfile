@@ -12,7 +12,7 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     TIDELINE_HOME=/opt/tideline/.tideline
 
 # The packages, by the lock and its hashes. What tests and checks alone need goes at the end of the stage.
-COPY requirements.lock pyproject.toml ./
+COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache \
     --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
     python3 -m venv .venv && \

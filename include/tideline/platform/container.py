@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
@@ -19,11 +18,12 @@ from tideline.home import CHECKOUT, Home
 from tideline.platform import airflow_parts, database
 from tideline.platform.environment import environment
 from tideline.platform.java import find_java
-from tideline.platform.keys import ensure_keys, password_file, write_private
+from tideline.platform.keys import ensure_keys, password_file
 from tideline.platform.services import healthy
 from tideline.platform.supervisor import Supervisor
-from tideline.platform.supervisor_conf import render_supervisord
+from tideline.platform.supervisor_start import configure_supervisord
 from tideline.platform.waiting import wait_until
+from tideline.private_files import write_private
 from tideline.settings import HOST, Ports, Settings
 
 PART: Final = "TIDELINE_PART"
@@ -58,6 +58,15 @@ def prepare_databases(settings: Settings) -> None:
     upgrade(settings.registry_url)
 
 
+def make_topics(home: Home, environ: Mapping[str, str]) -> None:
+    """Those of include/kafka.yaml that there are not; `tideline topics` says how the others differ."""
+    from tideline.kafka_topics import make_missing
+
+    settings = Settings.load(home, environ)
+    made = make_missing(settings.kafka, settings.topics)
+    sys.stdout.write(f"made: {', '.join(made) or 'none'}; declared: {', '.join(settings.topics)}\n")
+
+
 def link_jars(home: Home, installed: Path = CHECKOUT / ".tideline" / "jars") -> None:
     """The home's jars are the image's: those of an older image must not stay in the volume."""
     place = home.jars("spark").parent
@@ -75,21 +84,10 @@ def part_environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
 def command_of(part: str, home: Home) -> Sequence[str]:
     """The process that a part is."""
     if part == DRIVERS:
-        return (sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configure_drivers(home)))
+        return (sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configure_supervisord(home)))
     if part == EXPORTER:
         return (sys.executable, "-m", "tideline.exporter.service")
     return (sys.executable, "-m", "airflow", *airflow_parts.COMMANDS[part])
-
-
-def configure_drivers(home: Home) -> Path:
-    """Writes the file of a supervisord that hosts drivers alone; none of an earlier one lives any more."""
-    supervisor = Supervisor(home)
-    shutil.rmtree(supervisor.folder / "drivers", ignore_errors=True)
-    (supervisor.folder / "drivers").mkdir(parents=True)
-    file = supervisor.folder / "supervisord.conf"
-    log = home.logs / "supervisord.log"
-    write_private(file, render_supervisord(supervisor.folder, supervisor.socket, log, ()))
-    return file
 
 
 def is_healthy(part: str, home: Home, environ: Mapping[str, str]) -> bool:
@@ -108,11 +106,14 @@ def part_of(environ: Mapping[str, str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m tideline.platform.container", description=__doc__)
-    parser.add_argument("act", choices=("init", "run", "healthy"), help=f"run and healthy are about the part in {PART}")
+    acts = ("init", "topics", "run", "healthy")
+    parser.add_argument("act", choices=acts, help=f"run and healthy are about the part in {PART}")
     act, home = parser.parse_args(arguments).act, Home.from_env()
     try:
         if act == "init":
             init(home, os.environ)
+        elif act == "topics":
+            make_topics(home, os.environ)
         elif act == "healthy":
             return int(not is_healthy(part_of(os.environ), home, os.environ))
         else:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from tideline.errors import UserError
-from tideline.platform.keys import write_private
 from tideline.platform.ports import holder, is_free
+from tideline.private_files import write_private
 
 PASSWORDS: Final = {
     "TIDELINE_DATABASE_PASSWORD": "PostgreSQL, user tideline; the server keeps the first it was given",

@@ -14,7 +14,6 @@ from tideline.platform.container import (
     DRIVERS,
     PARTS,
     command_of,
-    configure_drivers,
     is_healthy,
     link_jars,
     part_environment,
@@ -39,7 +38,7 @@ def test_a_supervisord_of_drivers_hosts_nothing_at_first_and_forgets_those_of_th
     left.parent.mkdir(parents=True)
     left.touch()
     parser = configparser.RawConfigParser()
-    parser.read(configure_drivers(home))
+    parser.read(command_of(DRIVERS, home)[-1])
     assert not left.exists()
     assert [name for name in parser.sections() if name.startswith("program:")] == []
 
