@@ -67,7 +67,7 @@ class StreamsPage:
 @pytest.fixture(scope="module")
 def running(whole: Platform, api: AirflowApi, registry: Registry) -> str:
     """The stream, STABLE, with some events in its tables."""
-    ensure_topic(whole.settings.bootstrap_servers, STREAM, 3)
+    ensure_topic(whole.settings.kafka, STREAM, 3)
     if not any(row.name == STREAM and row.state is State.STABLE for row in registry.streams()):
         run = trigger_once_parsed(api, "deploy_stream", {"stream": STREAM}, print)
         assert api.wait("deploy_stream", run, 400) == "success"

@@ -13,6 +13,7 @@ from support.scraped import get, names_of, scrape, values
 from tideline.batch_done import Progress
 from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.driver_seen import DriverSeen
+from tideline.kafka_access import KafkaAccess
 from tideline.spec.model import StreamSpec
 from tideline_spark.counter import counter_before, last_progress
 from tideline_spark.driver import parts_of
@@ -73,7 +74,7 @@ def test_a_broker_and_a_jvm_that_are_gone_are_no_end() -> None:
     exporter.metrics.starts_at(lambda: {0: 0})
     exporter.metrics.log_ends({0: 5})
     url = exporter.start()
-    exporter.watch(small_spec(), "127.0.0.1:9", "nowhere", Gone(), lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    exporter.watch(small_spec(), KafkaAccess("127.0.0.1:9"), "nowhere", Gone(), lambda: 1 / 0)  # type: ignore[arg-type,return-value]
     exporter.look()
     assert url is not None and values(scrape(url), "tideline_backlog_offsets") == []
     exporter.stop(as_asked=False)
@@ -85,7 +86,7 @@ def test_what_was_pushed_is_deleted_where_the_stop_was_asked_for(as_asked: bool,
     try:
         data = small_spec().model_dump(mode="json") | {"exporter": {"pushgateway": gateway.url}}
         exporter = new_exporter()
-        exporter.watch(StreamSpec.model_validate(data), "127.0.0.1:9", None)
+        exporter.watch(StreamSpec.model_validate(data), KafkaAccess("127.0.0.1:9"), None)
         first = gateway.next()
         exporter.stop(as_asked=as_asked)
         assert [first, *gateway.all()][-1][:2] == (last, "/metrics/job/spark_streaming/stream/small")

@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(not is_healthy(part_of(os.environ), home, os.environ))
         else:
             command = command_of(part_of(os.environ), home)
-            os.execve(command[0], command, part_environment(home, os.environ))
+            os.execve(command[0], list(command), part_environment(home, os.environ))
     except UserError as error:
         sys.stderr.write(f"{error.message}\n{error.fix}\n")
         return error.exit_status
