@@ -21,16 +21,16 @@ def shown(value: bytes | None, at_most: int = 200) -> str:
     cut = len(value) > at_most
     # A character that the cut goes through is left out, not shown as broken bytes.
     text = _DECODER("surrogateescape").decode(value[:at_most], final=not cut)
-    escaped = "".join(_SHORT.get(character) or escaped(character) for character in text)
+    escaped = "".join(_SHORT.get(character) or escape(character) for character in text)
     return f"{escaped}... ({len(value):,} bytes)" if cut else escaped
 
 
 def printable(text: str, keep: str = "") -> str:
     """A text with the characters escaped that are not printed, other than those of `keep`; a backslash stays one."""
-    return "".join(each if each in keep or each.isprintable() else _SHORT.get(each) or escaped(each) for each in text)
+    return "".join(each if each in keep or each.isprintable() else _SHORT.get(each) or escape(each) for each in text)
 
 
-def escaped(character: str) -> str:
+def escape(character: str) -> str:
     """A character as it is where it can be printed, else its code."""
     if character.isprintable():
         return character

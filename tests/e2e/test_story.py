@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -12,8 +13,9 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from deltalake import DeltaTable
@@ -23,14 +25,20 @@ from support.scraped import catalogued, get, names_of, scrape, value, values
 from tideline.exporter.catalogue import Scope
 from tideline.home import PROJECT_SPECS
 from tideline.keeper.report import recent_transitions
+from tideline.logs.context import About
+from tideline.logs.driver_log import driver_entries
+from tideline.logs.entry import RAW
 from tideline.platform.supervisor import Supervisor
 from tideline.platform.waiting import wait_until
 from tideline.spec.load import find_spec, load_spec
+from tideline.tables.books import read_ledger
 from tideline.tables.schemas import StreamTables
 from tideline.times import iso
 
 STREAM = "log-metrics"
 KILLS = 5
+STEP: Final = re.compile(r"is (committed|published)|corrections are (written|published)")
+SAID_BY_A_JVM_THAT_STARTS: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
 SEED = 20
 
 
@@ -53,6 +61,33 @@ def test_every_event_is_accounted_for(told: dict[str, Any], source: Path | None)
 def test_late_events_were_dropped_and_corrected(told: dict[str, Any]) -> None:
     assert told["late"] > 0
     assert told["corrected"] == told["late"]
+
+
+def test_each_line_of_the_drivers_log_says_whose_it_is(whole: Platform, told: dict[str, Any]) -> None:
+    entries = list(driver_entries(whole.home.stream(STREAM).log))[::-1]
+    assert {entry.message for entry in entries if entry.level == RAW} <= {SAID_BY_A_JVM_THAT_STARTS}
+    logged = [entry for entry in entries if entry.level != RAW]
+    assert {replace(entry.about, batch=None) for entry in logged} == {About(STREAM, 1, epoch) for epoch in (1, 2)}
+    assert {entry.logger.partition(".")[0] for entry in logged} >= {"org", "tideline_spark"}
+
+
+def test_one_search_follows_a_batch_through_all_parts(whole: Platform, told: dict[str, Any]) -> None:
+    tables = StreamTables(whole.home.tables(STREAM))
+    row = next(row for row in read_ledger(tables) if row.late_events)
+    done = whole.run("logs", STREAM, "--batch", f"{row.generation}/{row.batch}", "--json")
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    own = [each for each in said if each["logger"].startswith("tideline")]
+    steps = [(each["source"], match[0]) for each in own if (match := STEP.search(each["message"]))]
+    assert steps == [
+        ("driver", "is committed"),
+        ("driver", "is published"),
+        ("reconcile_late_data.reconcile", "corrections are written"),
+        ("reconcile_late_data.reconcile", "corrections are published"),
+    ]
+    assert any(each["logger"].startswith("org.apache.spark") for each in said)
+    assert {(each["stream"], each["generation"], each["batch"]) for each in said} == {
+        (STREAM, row.generation, row.batch)
+    }
 
 
 def test_every_window_is_that_of_a_batch_computation(told: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tideline.logs.context import About
 from tideline.logs.entry import RAW, Entry
-from tideline.shown_bytes import escaped
+from tideline.shown_bytes import escape
 from tideline.times import iso_millis
 
 _INDENT = "    "
@@ -35,7 +35,7 @@ def head(entry: Entry) -> str:
 
 def printable(text: str) -> str:
     """Every character that is not printed as its code, a tab as four blanks."""
-    return "".join(_INDENT if character == "\t" else escaped(character) for character in text)
+    return "".join(_INDENT if character == "\t" else escape(character) for character in text)
 
 
 def _rest(entry: Entry) -> Iterator[str]:
