@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 .DELETE_ON_ERROR:
-.PHONY: setup demo test test-long up down clean lock
+.PHONY: setup demo test test-long test-compose up down clean lock env compose-up compose-down
 
 setup: $(READY)
 
@@ -34,16 +34,36 @@ test: setup
 	$(BIN)/mypy include jobs plugins dags tests
 	$(BIN)/lint-imports
 	@PYTHONPATH=tests $(BIN)/python -m support.debian
-	$(BIN)/pytest tests -m "not slow"
+	$(BIN)/pytest tests -m "not slow and not compose"
 
 test-long: setup
 	$(BIN)/pytest tests -m slow
+
+# Builds the image and tells the story in containers; docs/compose.md says what it stands in for.
+test-compose: setup
+	$(BIN)/pytest tests/compose -m compose
 
 up: setup
 	@$(BIN)/tideline up
 
 down:
 	@if test -x $(BIN)/tideline; then $(BIN)/tideline down; fi
+
+# By BuildKit, whichever compose there is. Ports are looked at unless the containers are up already.
+COMPOSE ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
+export DOCKER_BUILDKIT = 1
+export COMPOSE_DOCKER_CLI_BUILD = 1
+
+env: setup
+	@$(BIN)/tideline env
+
+compose-up: env
+	@test -n "$$($(COMPOSE) ps -q 2>/dev/null)" || $(BIN)/tideline env --ports >/dev/null
+	@$(COMPOSE) build init
+	@$(COMPOSE) up -d
+
+compose-down:
+	@$(COMPOSE) down
 
 # What is removed is .tideline, so its platform ends first, whatever home a person has set.
 # The database may lie outside and be linked: see include/tideline/platform/database.py.

@@ -52,10 +52,14 @@ def _events(count: int) -> str:
     return f"{count} event" + ("" if count == 1 else "s")
 
 
-def verdict_of(found: Explanation) -> Iterator[str]:
+def verdict_of(stream: str, found: Explanation) -> Iterator[str]:
     """What the group waits for, what it never gets, the published row, and whether that is what its inputs give."""
     for version, places in sorted(found.waits.items()):
-        yield f"waits for a reconciliation: batch {place_of(version)} dropped {_places(places)} of the window"
+        held = found.held.get(version)
+        waits = "waits for a reconciliation" if held is None else f"held by the gate, hold {held}"
+        yield f"{waits}: batch {place_of(version)} dropped {_places(places)} of the window"
+    if found.held:
+        yield f"`tideline holds {stream} list` says why; published once a person releases it"
     for version, place, reason in found.lost:
         offsets = f"{place.partition}:{place.first_offset}..{place.last_offset}"
         dropped = f"{_events(place.events)} that batch {place_of(version)} dropped"

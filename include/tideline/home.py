@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,9 +100,9 @@ class Home:
         return self.root / "logs"
 
 
-def spec_folder() -> Path:
+def spec_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of the users' stream specs: `TIDELINE_STREAMS`, by default `include/streams` of the checkout."""
-    return Path(os.environ.get("TIDELINE_STREAMS") or PROJECT_SPECS)
+    return Path(environ.get("TIDELINE_STREAMS") or PROJECT_SPECS)
 
 
 def expectations_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,12 @@ _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 @dataclass(frozen=True)
 class Hosts:
     """`bind` is the address on which the API server and the exporters listen; `api_url` is where Airflow is reached,
-    empty for this machine."""
+    and `exporter_url` the platform's exporter, empty for this machine."""
 
     database: str = HOST
     bind: str = HOST
     api_url: str = ""
+    exporter_url: str = ""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Hosts:
@@ -35,7 +37,13 @@ class Hosts:
             _host("TIDELINE_DATABASE_HOST", environ),
             _address("TIDELINE_BIND", environ),
             _url("TIDELINE_API_URL", environ),
+            _url("TIDELINE_EXPORTER_URL", environ),
         )
+
+    @property
+    def own_name(self) -> str:
+        """By which others reach what listens here: this host's name, once it listens on more than loopback."""
+        return HOST if ipaddress.ip_address(self.bind).is_loopback else socket.gethostname()
 
     @property
     def names(self) -> list[str]:

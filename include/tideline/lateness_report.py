@@ -40,7 +40,11 @@ class LatenessReport:
             return f"no events yet{others}: nothing can be advised"
         share = f"{advice.target:.6%}".rstrip("0%").rstrip(".") + " %"
         if advice.advised_ms is None:
-            return f"no delay keeps late events at {share} or less: events before the epoch are always late"
+            late = next(choice for choice in advice.choices if choice.delay_ms == advice.longest_ms)
+            return (
+                f"no delay of up to {format_duration(advice.longest_ms)} keeps late events at {share} or less: "
+                f"with it {late.share:.3%} of all would be; a log of another time wants a topic and a stream of its own"
+            )
         now = f"now {format_span(advice.present_ms)}"
         written = format_duration(advice.advised_ms)
         return (

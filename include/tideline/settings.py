@@ -96,7 +96,7 @@ class Settings:
 
     @property
     def exporter_url(self) -> str:
-        return f"http://{HOST}:{self.ports.exporter}"
+        return self.hosts.exporter_url or f"http://{HOST}:{self.ports.exporter}"
 
     @property
     def registry_url(self) -> str:

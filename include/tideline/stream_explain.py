@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -28,11 +28,13 @@ from tideline.explain import (
     waiting,
 )
 from tideline.generations import Era
+from tideline.holds import waiting as waiting_holds
 from tideline.horizon import Erasure
 from tideline.ledger import LedgerRow
 from tideline.subjects import unknown_group
 from tideline.tables.books import read_corrected, read_inputs, read_last_row, read_ledger
 from tideline.tables.erased import last_of, read_erasures
+from tideline.tables.holds import read_holds
 from tideline.tables.published import HOUR, hour_of, read_published
 from tideline.tables.schemas import TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
@@ -44,7 +46,8 @@ _PAUSE_S: Final = 0.25
 
 @dataclass(frozen=True)
 class Explanation:
-    """A group's steps; `left_out` older parts are in no step. `waits`: what was dropped and is not corrected yet.
+    """A group's steps; `left_out` older parts are in no step. `waits`: what was dropped and is not corrected yet;
+    `held`: the numbers of the holds that keep back the corrections of some of these batches.
 
     `lost`: what was dropped and never can be, and why: Kafka no longer holds it, or the window had expired.
     """
@@ -54,6 +57,7 @@ class Explanation:
     steps: tuple[Step, ...]
     left_out: int
     waits: dict[int, tuple[Place, ...]]
+    held: dict[int, int]
     lost: tuple[tuple[int, Place, str], ...]
     expected: Row | None
     published: Row | None
@@ -81,7 +85,11 @@ class Explanation:
             "steps": [self._step(step) for step in self.steps],
             "left_out": self.left_out,
             "waiting": [
-                {"batch": place_of(version), "offsets": [asdict(place) for place in places]}
+                {
+                    "batch": place_of(version),
+                    "offsets": [asdict(place) for place in places],
+                    "hold": self.held.get(version),
+                }
                 for version, places in sorted(self.waits.items())
             ],
             "lost": [
@@ -161,6 +169,7 @@ def _explain(tables: StreamTables, eras: Sequence[Era], subject: Subject, newest
         steps,
         len(order) - len(steps),
         waits,
+        _held(tables, waits),
         _lost(tables, subject, order),
         expected,
         published[0] if published else None,
@@ -205,6 +214,12 @@ def _uncorrected(tables: StreamTables, order: Sequence[Input]) -> list[LedgerRow
     corrected = read_corrected(tables)
     rows = read_ledger(tables, max(corrected.through, _seen(order)), late_only=True)
     return [row for row in rows if row.version not in corrected]
+
+
+def _held(tables: StreamTables, waits: Collection[int]) -> dict[int, int]:
+    """Those of the batches whose corrections the gate holds back, each with the number of its hold."""
+    holds = waiting_holds(read_holds(tables)) if waits else []
+    return {version: hold.number for hold in holds for version in hold.versions if version in waits}
 
 
 def _lost(tables: StreamTables, subject: Subject, order: Sequence[Input]) -> tuple[tuple[int, Place, str], ...]:

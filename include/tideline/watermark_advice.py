@@ -25,6 +25,8 @@ from tideline.ledger import LedgerRow
 from tideline.spec.model import StreamSpec
 
 MOMENTS: Final = 200
+LONGEST_MS: Final = 7 * 86_400_000
+"""As long as Kafka keeps records by default: what lies further behind is no late event, but a log of another time."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Advice:
-    """All choices, ascending, and the delay advised: the least that keeps the share at or below the target."""
+    """All choices, ascending, and the delay advised: the least that keeps the share at or below the target, None where
+    not even the `longest_ms` does."""
 
     target: float
     present_ms: int
     choices: tuple[Choice, ...]
     advised_ms: int | None
+    longest_ms: int = LONGEST_MS
 
 
 def advise(
@@ -69,23 +73,26 @@ def advise(
     """The advice from all batches that ran by `spec`."""
     present = spec.smallest_delay_ms
     held = HeldGroups(spec, groups, [known_to(spec, row) for row in ledger])
+    longest = max(LONGEST_MS, present)
     advised = smallest_delay_ms(measured, target)
+    advised = None if advised is None or advised > longest else advised
     events = sum(pane.events for pane in measured)
     choices = []
-    for delay in candidates(measured, present, advised):
+    for delay in candidates(measured, present, advised, longest):
         late = late_events(measured, delay)
         mean, most = held.under(delay)
         choices.append(Choice(delay, late, late / events if events else 0.0, delay - present, mean, most))
-    return Advice(target, present, tuple(choices), advised if events else None)
+    return Advice(target, present, tuple(choices), advised if events else None, longest)
 
 
-def candidates(measured: Sequence[Measured], present_ms: int, advised_ms: int | None) -> list[int]:
-    """The present delay, the advised one, the quantiles of lateness in whole seconds, and half-way between those that
-    lie far apart."""
-    quantiles = lateness_of(measured, present_ms).quantiles.values()
-    fixed = {present_ms, *(whole_seconds(value) for value in quantiles if value is not None)}
-    if advised_ms is not None:
-        fixed.add(advised_ms)
+def candidates(
+    measured: Sequence[Measured], present_ms: int, advised_ms: int | None, longest_ms: int = LONGEST_MS
+) -> list[int]:
+    """The present delay, the advised one (the longest where none is), the quantiles of lateness in whole seconds up to
+    the longest, and half-way between those that lie far apart."""
+    quantiles = [value for value in lateness_of(measured, present_ms).quantiles.values() if value is not None]
+    fixed = {whole_seconds(value) for value in quantiles if whole_seconds(value) <= longest_ms}
+    fixed |= {present_ms, longest_ms if advised_ms is None else advised_ms}
     between = {whole_seconds((low + high) // 2) for low, high in pairwise(sorted(fixed)) if high > 1.2 * low}
     return sorted(fixed | between)
 

@@ -19,6 +19,7 @@ from tideline.clock import now_ms
 from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.driver_seen import DriverSeen
 from tideline.home import Home
+from tideline.kafka_access import REDACTED
 from tideline.logs.context import About
 from tideline.spec.model import Driven
 from tideline_spark.entry import JobArguments, job_parser, log_to_output
@@ -92,6 +93,7 @@ def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
         .config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.streaming.minBatchesToRetain", 100)
+        .config("spark.sql.redaction.options.regex", REDACTED)
         .getOrCreate()
     )
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from tideline.errors import UserError
 from tideline.gate.corrections import gate_of
 from tideline.home import Home
+from tideline.kafka_access import REDACTED
 from tideline.logs.context import About
 from tideline.reconcile import reconcile_books
 from tideline.reconcile_plan import Interval
@@ -73,5 +74,6 @@ def _session(stream: str) -> SparkSession:
         SparkSession.builder.appName(f"tideline-reconcile-{stream}")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 100_000)
+        .config("spark.sql.redaction.options.regex", REDACTED)
         .getOrCreate()
     )

@@ -18,6 +18,7 @@ from tideline.platform.environment import environment, without_passwords
 from tideline.platform.java import find_java
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
+from tideline.spec.neighbours import usurpers, wrong_neighbour
 from tideline_airflow.spark_submit import Application, submit_command
 
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
@@ -93,10 +94,13 @@ def _log_config(scratch: Path) -> Path:
 
 
 def _application_of(spec: Spec) -> Path:
-    """What spark-submit runs; UserError when a job's file is gone since its spec was checked."""
+    """What spark-submit runs; UserError when a job's file is gone since its spec was checked, or has got a neighbour
+    that would break it."""
     file = CHECKOUT / (spec.entrypoint if isinstance(spec, JobSpec) else "jobs/run_stream.py")
     if not file.is_file():
         raise UserError(f"the entrypoint of '{spec.name}' is gone: {file}", "put it back, or deploy another spec")
+    for path in usurpers(file):
+        raise UserError(*wrong_neighbour(path))
     return file
 
 

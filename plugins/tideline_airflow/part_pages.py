@@ -54,7 +54,7 @@ def new_part_router() -> APIRouter:
         """A part's HTML, if it is other than the browser has."""
         spec, place = spec_of(stream), place_of(request)
         try:
-            values = _LOOKS[part](Installation.from_env().home, spec, metric)
+            values = look_at(part, Installation.from_env().home, spec, metric)
         except UserError as error:
             told = {"part": part, "problem": f"{error.message}: {error.fix}"}
             return unless_known(request, tag_of(told), lambda: render("part_problem.html", place, **told))
@@ -84,6 +84,11 @@ def spec_of(stream: str) -> StreamSpec:
     return spec
 
 
+def look_at(part: Part, home: Home, spec: StreamSpec, metric: str = "") -> dict[str, Any]:
+    """What the part's template shows; `metric` chooses among the numbers."""
+    return _LOOKS[part](home, spec, metric)
+
+
 def explained(home: Home, spec: StreamSpec, metric: str, window: str, key: str) -> dict[str, Any]:
     """The explanation in words and cells; UserError for what cannot be asked."""
     tables = StreamTables(home.tables(spec.name))
@@ -94,7 +99,7 @@ def explained(home: Home, spec: StreamSpec, metric: str, window: str, key: str) 
         "columns": columns_of(found),
         "cells": [cells_of(step, found.columns) for step in found.steps],
         "left_out": found.left_out,
-        "verdict": list(verdict_of(found)),
+        "verdict": list(verdict_of(spec.name, found)),
         "differs": bool(found.differs),
     }
 

@@ -13,7 +13,10 @@ import json, sys
 from airflow import plugins_manager
 loaded = plugins_manager._get_plugins()
 names = [plugin.name for plugin in loaded[0]]
-print(json.dumps({"plugins": names, "errors": loaded[1], "modules": sorted(sys.modules)}))
+views = [view["name"] for view in plugins_manager._get_ui_plugins()[0]]
+guards = [each["name"] for each in plugins_manager.get_fastapi_plugins()[1]]
+found = {"plugins": names, "errors": loaded[1], "modules": sorted(sys.modules), "views": views, "guards": guards}
+print(json.dumps(found))
 """
 PACKAGE = {file.stem for file in (CHECKOUT / "plugins" / "tideline_airflow").glob("*.py")} - {"__init__"}
 
@@ -28,3 +31,4 @@ def test_airflow_loads_the_plugin_and_nothing_under_a_bare_name() -> None:
     assert "tideline" in found["plugins"]
     assert not found["errors"]
     assert not PACKAGE & set(found["modules"])
+    assert (found["views"], found["guards"]) == (["Streams"], ["Same origin only"])

@@ -44,11 +44,14 @@ def test_the_command_is_what_the_provider_builds() -> None:
     ]
 
 
+KAFKA = KafkaAccess("127.0.0.1:9", "SASL_PLAINTEXT", "PLAIN", "u", "hunter2")
+
+
 def launch(root: Path, spec: Spec) -> tuple[list[str], dict[str, str]]:
     jars = Home(root).jars("spark")
     jars.mkdir(parents=True)
     (jars / "connector.jar").touch()
-    found = DriverLaunch(Home(root), KafkaAccess("127.0.0.1:9"))(spec, epoch=3, generation=2, tag="log-metrics-e3")
+    found = DriverLaunch(Home(root), KAFKA)(spec, epoch=3, generation=2, tag="log-metrics-e3")
     return list(found.command), dict(found.environment)
 
 
@@ -62,6 +65,13 @@ def test_a_driver_is_told_who_it_is(tmp_path: Path, spec: StreamSpec) -> None:
         *("--generation", "2"),
         *("--tag", "log-metrics-e3"),
     ]
+
+
+def test_a_driver_finds_how_kafka_is_reached_in_a_private_file(tmp_path: Path, spec: StreamSpec) -> None:
+    told = launch(tmp_path, spec)
+    file = Home(tmp_path).stream("log-metrics").kafka
+    assert (KafkaAccess.read(file), file.stat().st_mode & 0o777) == (KAFKA, 0o600)
+    assert "hunter2" not in str(told)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +106,7 @@ def test_what_a_drivers_jvm_logs_says_whose_it_is(tmp_path: Path, spec: StreamSp
 
 def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:
     with pytest.raises(UserError, match="no jars"):
-        DriverLaunch(Home(tmp_path), KafkaAccess("127.0.0.1:9"))(spec, epoch=1, generation=1, tag="t")
+        DriverLaunch(Home(tmp_path), KAFKA)(spec, epoch=1, generation=1, tag="t")
 
 
 JOB = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
@@ -27,7 +28,9 @@ from tideline.page.tones import Tone
 from tideline.registry.rows import TransitionRow
 from tideline.rejects import Reject
 from tideline.rejects_report import RejectsReport
+from tideline_airflow.page_answers import static_file, unless_known
 from tideline_airflow.page_headers import DOCS, PAGE, PLAIN
+from tideline_airflow.page_looks import place_of
 from tideline_airflow.page_templates import Place, render
 from tideline_airflow.web import new_app
 
@@ -188,3 +191,49 @@ def test_a_name_is_one_step_of_a_path() -> None:
 def test_who_may_trigger_nothing_is_told() -> None:
     assert "You may look, and trigger none of these" in pages()["stream"]
     assert len(re.findall(r"<button[^>]* disabled", pages()["stream"])) == len(VIEW.buttons)
+
+
+def test_a_page_under_a_sub_path_knows_where_it_is() -> None:
+    page, airflow = FastAPI(), FastAPI(root_path="/air")
+
+    @page.get("/streams")
+    def asked(request: Request) -> list[str]:
+        place = place_of(request)
+        return [place.airflow, place.streams, place.static]
+
+    airflow.mount("/tideline", page)
+    found = TestClient(airflow).get("/air/tideline/streams").json()
+    assert found == ["/air", "/air/tideline/streams", "/air/tideline/static"]
+
+
+def test_a_page_that_the_browser_has_is_not_sent_again() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def asked(request: Request) -> Response:
+        return unless_known(request, "x", lambda: "body")
+
+    client = TestClient(app)
+    first = client.get("/")
+    assert (first.text, first.headers["ETag"]) == ("body", '"x"')
+    assert [client.get("/", headers={"If-None-Match": tag}).status_code for tag in ('"x"', 'W/"x"', '"y"')] == [
+        304,
+        304,
+        200,
+    ]
+
+
+@pytest.mark.parametrize("name", ["page.js", "page.css", "uplot/uPlot.iife.min.js", "icon.svg"])
+def test_the_files_of_the_pages_are_there(name: str) -> None:
+    app = FastAPI()
+    app.add_api_route("/{name:path}", static_file)
+    answer = TestClient(app).get(f"/{name}")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].split(";")[0] in ("text/javascript", "text/css", "image/svg+xml")
+
+
+@pytest.mark.parametrize("name", ["nosuch.js", "../web.py", "..%2Fweb.py", "uplot/LICENSE"])
+def test_no_other_file_is(name: str) -> None:
+    app = FastAPI()
+    app.add_api_route("/static/{name:path}", static_file)
+    assert TestClient(app).get(f"/static/{name}").status_code == 404

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
+from support import chromium
 from support.platform import Platform, running_platform
 from support.real_logs import SHARED
-from support.web_ui import WebUi
+from support.web_ui import SCREEN, SHORT_MS, STREAM, WebUi, browser_of
+from tideline.airflow_api import AirflowApi
+from tideline.keeper.lifecycle import Desired, State
+from tideline.platform.waiting import wait_until
+from tideline.registry.requests import Request
+from tideline.registry.store import Registry
 
 APACHE = SHARED / "apache_access.log"
 
@@ -48,3 +55,46 @@ def told(whole: Platform, source: Path | None) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-4000:]
     proof: dict[str, Any] = json.loads(done.stdout)
     return proof
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = chromium.find()
+    if found is None:
+        pytest.skip(chromium.MISSING)
+    with browser_of(found) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def ui_of_person(browser: Browser, whole: Platform) -> Iterator[WebUi]:
+    """Signed in once, as a person is for a day."""
+    context = browser.new_context(base_url=whole.settings.api_url, viewport=SCREEN, timezone_id="UTC")
+    context.set_default_timeout(SHORT_MS)
+    expect.set_options(timeout=SHORT_MS)
+    ui = WebUi(context.new_page())
+    ui.sign_in(whole)
+    yield ui
+    context.close()
+
+
+@pytest.fixture
+def ui(ui_of_person: WebUi, tmp_path: Path) -> WebUi:
+    """With a folder for a picture of the page, should the test fail."""
+    return ui_of_person
+
+
+@pytest.fixture(scope="session")
+def api(whole: Platform) -> AirflowApi:
+    return AirflowApi(whole.settings, whole.home)
+
+
+@pytest.fixture(scope="session")
+def registry(whole: Platform) -> Iterator[Registry]:
+    """At the end the stream of the browser tests is stopped."""
+    registry = Registry.connect(whole.settings.registry_url)
+    yield registry
+    if any(row.name == STREAM for row in registry.streams()):
+        registry.request(Request(STREAM, Desired.STOPPED, "someone"))
+        wait_until(lambda: registry.stream(STREAM).state is State.STOPPED, 120, every=1)
+    registry.close()

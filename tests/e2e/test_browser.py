@@ -3,78 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from support import chromium
 from support.held import PAGE, first_count, hold_one_event
 from support.platform import Platform
 from support.questions import Question
-from support.web_ui import SCREEN, SHORT_MS, WebUi, browser_of
+from support.web_ui import STREAM, WebUi
 from tideline.airflow_api import AirflowApi
 from tideline.airflow_runs import trigger_once_parsed
 from tideline.gate.suites import DOCS
 from tideline.home import PROJECT_SPECS
 from tideline.kafka_io import ensure_topic
-from tideline.keeper.lifecycle import Desired, State
+from tideline.keeper.lifecycle import State
 from tideline.platform.waiting import wait_until
-from tideline.registry.requests import Request
 from tideline.registry.store import Registry
 from tideline.spec.load import spec_names
 from tideline.tables.holds import read_holds
 from tideline.times import iso
 
-STREAM = "user-events"
 DAG = "reconcile_late_data"
 HELD = "held-in-browser"
 LINKS = ("Stream", "Spark UI", "Driver log", "Checkpoint")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = chromium.find()
-    if found is None:
-        pytest.skip(chromium.MISSING)
-    with browser_of(found) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def ui_of_person(browser: Browser, whole: Platform) -> Iterator[WebUi]:
-    """Signed in once, as a person is for a day."""
-    context = browser.new_context(base_url=whole.settings.api_url, viewport=SCREEN, timezone_id="UTC")
-    context.set_default_timeout(SHORT_MS)
-    expect.set_options(timeout=SHORT_MS)
-    ui = WebUi(context.new_page())
-    ui.sign_in(whole)
-    yield ui
-    context.close()
-
-
-@pytest.fixture
-def ui(ui_of_person: WebUi, tmp_path: Path) -> WebUi:
-    """With a folder for a picture of the page, should the test fail."""
-    return ui_of_person
-
-
-@pytest.fixture(scope="module")
-def api(whole: Platform) -> AirflowApi:
-    return AirflowApi(whole.settings, whole.home)
-
-
-@pytest.fixture(scope="module")
-def registry(whole: Platform) -> Iterator[Registry]:
-    registry = Registry.connect(whole.settings.registry_url)
-    yield registry
-    if any(row.name == STREAM for row in registry.streams()):
-        registry.request(Request(STREAM, Desired.STOPPED, "someone"))
-        wait_until(lambda: registry.stream(STREAM).state is State.STOPPED, 120, every=1)
-    registry.close()
 
 
 def test_the_form_offers_the_specs_and_deploys_one(
@@ -107,7 +61,8 @@ def test_form_and_run_lead_to_the_driver(ui: WebUi, api: AirflowApi, whole: Plat
     expect(page.get_by_role("row", name=STREAM)).to_contain_text("STABLE")
     page.get_by_role("link", name=STREAM, exact=True).click()
     assert page.url == addresses["Stream"]
-    expect(page.get_by_role("row", name="STABLE").nth(1)).to_contain_text("DEPLOYED")  # the newest transition
+    newest = page.get_by_role("region", name="Transitions").get_by_role("row").nth(1)
+    expect(newest).to_contain_text(re.compile(r"DEPLOYED\s*STABLE"))
 
     page.get_by_role("link", name="Spark UI").click()
     expect(page.get_by_text(f"tideline-{STREAM}").first).to_be_visible()

@@ -19,6 +19,8 @@ import pytest
 from deltalake import DeltaTable
 
 from support.platform import Platform
+from support.scraped import catalogued, get, names_of, scrape, value, values
+from tideline.exporter.catalogue import Scope
 from tideline.home import PROJECT_SPECS
 from tideline.keeper.report import recent_transitions
 from tideline.platform.supervisor import Supervisor
@@ -70,6 +72,24 @@ def test_status_tells_how_the_stream_is(whole: Platform, told: dict[str, Any]) -
     assert {key: row[key] for key in ("desired", "state", "epoch", "backlog")} == {
         "desired": "RUNNING", "state": "STABLE", "epoch": 2, "backlog": 0,
     }  # fmt: skip
+
+
+def test_the_exporter_tells_of_the_stream_and_where_its_driver_is(whole: Platform, told: dict[str, Any]) -> None:
+    address = whole.settings.exporter_url
+    (target,) = json.loads(get(f"{address}/targets")[2])
+    assert target["labels"] == {"stream": STREAM}
+    driver = scrape(f"http://{target['targets'][0]}/metrics")
+    assert names_of(driver) == catalogued(Scope.DRIVER)
+    assert value(driver, "tideline_driver_epoch") == 2
+
+    def sent() -> list[float]:
+        return values(scrape(f"{address}/metrics"), "tideline_ledger_events", stream=STREAM, fate="sent")
+
+    assert wait_until(lambda: sent() == [told["sent"]], 90.0, 1.0)
+    platform = scrape(f"{address}/metrics")
+    assert value(platform, "tideline_stream_state", state="STABLE") == 1
+    assert value(platform, "tideline_books_balanced") == 1
+    assert names_of(platform) <= catalogued(Scope.PLATFORM)
 
 
 def test_a_row_changed_by_hand_is_named(whole: Platform, told: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from tideline.checkpoint import CheckpointLog, UnreadableCheckpoint
 from tideline.errors import UserError
 from tideline.isolation import IsolationDiffers
 from tideline.kafka_access import KafkaAccess
-from tideline.kafka_client import BrokerUnreachable
+from tideline.kafka_client import AccessDenied, BrokerUnreachable
 from tideline.kafka_io import OffsetsGone, TopicMissing
 from tideline.kafka_transactions import SendRefused
 from tideline.keeper.cause_tables import BY_NAME
@@ -74,6 +74,7 @@ TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(St
         ),
         (RuntimeError("anything else"), Exit.FAILED),
         (BrokerUnreachable(KafkaAccess("b:1")), Exit.INFRASTRUCTURE),
+        (AccessDenied(KafkaAccess("b:1"), ValueError("wrong")), Exit.AUTH),
         (ConnectionRefusedError(111, "Connection refused"), Exit.INFRASTRUCTURE),
         (TopicMissing("t"), Exit.FAILED),
         (UserError("no argument", "mend the spec"), Exit.CONFIGURATION),

@@ -15,6 +15,8 @@ from deltalake import DeltaTable
 from support.drivers import DriverProcess
 from support.platform import Platform, new_platform
 from support.records import log_line
+from support.scraped import catalogued, names_of, scrape, value, values
+from tideline.exporter.catalogue import Scope
 from tideline.home import PROJECT_SPECS, Home
 from tideline.keeper.checkpoint_view import batch_in_flight
 from tideline.platform.waiting import wait_until
@@ -119,6 +121,9 @@ def test_dstreams_and_structured_streaming_count_the_same(
         assert wait_until(counted, STARTS_S), {stream: count(rows(home, stream)) for stream, count in both.items()}
         beats = [job.heartbeat() for job in jobs]
         assert all(beat is not None and beat.state == "running" and beat.batches for beat in beats)
+        told = [scrape(beat.metrics) for beat in beats if beat is not None and beat.metrics is not None]
+        assert all(value(each, "tideline_batches_total") and value(each, "tideline_records_total") for each in told)
+        assert [names_of(each) <= catalogued(Scope.DRIVER) for each in told] == [True, True]
         assert [job.stop() for job in jobs] == [Exit.STOPPED, Exit.STOPPED]
 
 
@@ -162,6 +167,12 @@ def test_a_superseded_job_ends_and_writes_no_more(platform: Platform, tmp_path: 
             assert wait_until(lambda: offsets() == [1, 3, 5, 7, 9], STARTS_S), old.log.read_text()[-3000:]
             ends = {topic: {"0": 10}}
             assert wait_until(lambda: (beat := old.heartbeat()) is not None and beat.ends == ends, STARTS_S)
+            beat = old.heartbeat()
+            assert beat is not None and beat.metrics is not None
+            # Its end is asked for beside the batches, every ten seconds.
+            assert wait_until(lambda: values(scrape(beat.metrics or ""), "tideline_backlog_offsets") == [0], STARTS_S)
+            told = scrape(beat.metrics)
+            assert (value(told, "tideline_records_total"), values(told, "tideline_rejects_total")) == (10, [])
             new = DriverProcess(home, spec, epoch=2, kafka=address)
             with running(new):
                 assert old.process.wait(30) == Exit.SUPERSEDED

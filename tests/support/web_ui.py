@@ -23,6 +23,8 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+STREAM = "user-events"
+"""What the browser tests deploy."""
 SCREEN = ViewportSize(width=1600, height=1100)
 SHORT_MS = 30_000
 """How long a page may take on a busy machine."""

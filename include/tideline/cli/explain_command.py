@@ -36,7 +36,8 @@ def explain(
 
     JSON: stream, metric, window_start, window_end, key, era {first, last, fingerprint}, steps [{input (part,
     correction, override), batch, recorded (its batch), came (null: not known), events, counts, instead,
-    offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets}],
+    offsets [{partition, first_offset, last_offset, events}], values, revision}], left_out, waiting [{batch, offsets,
+    hold (its number, where the gate holds the correction back)}],
     lost [{batch, offsets, reason}], expected, published, differs, erased (when the inputs went; null: they are there).
     """
     from tideline.stream_explain import explain_group
@@ -79,5 +80,5 @@ def show(stream: str, found: Explanation) -> None:
         out.print(f"{found.left_out} older parts are not shown: each was replaced by the next (--last shows more)")
     print_table(out, columns_of(found), [cells_of(step, found.columns) for step in found.steps])
     out.print()
-    for line in verdict_of(found):
+    for line in verdict_of(stream, found):
         out.print(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ def lateness(name: Stream, target: Target = 0.001, as_json: Json = False) -> Non
     JSON, spans in ms: stream, topic, batches, other_batches (by another spec, left out), resolution_ms, events, late,
     late_share, lateness_ms {p50, p90, p99, p99.9, max}, partitions [{partition, events, late, late_share,
     lateness_ms}], advice {target, present_ms, choices [{delay_ms, late, share, later_ms, groups_mean, groups_most}],
-    advised_ms}, verdict, note.
+    advised_ms (null: none), longest_ms}, verdict, note.
     """
     from tideline.lateness_report import lateness_report
     from tideline.tables.schemas import StreamTables
@@ -105,6 +105,14 @@ def late_alerts(name: Stream, as_json: Json = False) -> None:
         return
     if alert is None:
         out.print(f"{name} declares no alert: add `late_data: {{alert: {{key: ..., more_than: 5, within: 1 hour}}}}`")
+    elif not alerts:
+        span = format_span(alert.within)
+        out.print(f"no {alert.key} had more than {alert.more_than} late events within {span}, of what is corrected")
+    if alerts:
+        _show_alerts(alerts)
+
+
+def _show_alerts(alerts: list[dict[str, Any]]) -> None:
     columns = ("raised at", "key", "value", "late events", "from", "to", "earliest")
     shown = ("raised_at", "alert_column", "alert_key", "late_event_count", "window_start", "window_end",
              "earliest_late_event")  # fmt: skip

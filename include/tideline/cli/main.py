@@ -19,6 +19,7 @@ from tideline.home import Home
 
 MODULES = (
     "platform_commands",
+    "env_command",
     "doctor_command",
     "monitoring_commands",
     "stream_commands",

@@ -138,7 +138,7 @@ ATTEMPTS_ENDED: Final = _platform(
     "tideline_attempts_ended_total", "Drivers that ended, by why.", "outcome", kind=Kind.COUNTER
 )
 BUDGET_LEFT: Final = _platform(
-    "tideline_restart_budget_left", "Failures that the stream may still have before it is in a crash loop."
+    "tideline_restart_budget_left", "How many more failures put the stream into a crash loop."
 )
 HEARTBEAT: Final = _platform(
     "tideline_heartbeat_timestamp_seconds", "When the newest driver last gave its word.", unit="seconds"

@@ -60,8 +60,8 @@ def _tell(exposition: Exposition, seen: StreamSeen, now: int) -> None:
     for outcome in OUTCOMES:
         exposition.tell(series.ATTEMPTS_ENDED, seen.ended.get(outcome, 0), stream=stream, outcome=outcome)
     if seen.rules is not None:
-        left = seen.rules.in_10_minutes if seen.proved else budget_left(seen.failures, seen.rules, now)
-        exposition.tell(series.BUDGET_LEFT, left, stream=stream)
+        failures = () if seen.proved else seen.failures
+        exposition.tell(series.BUDGET_LEFT, budget_left(failures, seen.rules, now), stream=stream)
     exposition.tell_seconds(series.HEARTBEAT, seen.beat.at if seen.beat else None, stream=stream)
     exposition.tell(series.STREAM_BACKLOG, seen.sample.backlog if seen.sample else None, stream=stream)
 

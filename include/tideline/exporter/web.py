@@ -1,4 +1,4 @@
-"""HTTP servers of exporters: on the loopback interface, a thread a request, without a line in the log for each."""
+"""HTTP servers of exporters: where TIDELINE_BIND says, a thread a request, without a line in the log for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import Metric
 
-from tideline.settings import HOST
+from tideline.hosts import Hosts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,13 +71,14 @@ class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def __init__(self, application: WSGIApplication, port: int = 0) -> None:
-        super().__init__((HOST, port), _SilentHandler)
+        self._hosts = Hosts.load()
+        super().__init__((self._hosts.bind, port), _SilentHandler)
         self.set_app(application)
 
     @property
     def url(self) -> str:
         """Where its metrics are."""
-        return f"http://{HOST}:{self.server_port}{METRICS}"
+        return f"http://{self._hosts.own_name}:{self.server_port}{METRICS}"
 
     def start(self) -> None:
         serve = partial(self.serve_forever, poll_interval=_POLL_S)
@@ -92,7 +93,7 @@ class Server(ThreadingMixIn, WSGIServer):
         self.socket.setsockopt(*_REUSE)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = HOST, self.server_address[1]
+        self.server_name, self.server_port = self._hosts.own_name, self.server_address[1]
         self.setup_environ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tideline.engine.relations import within
 from tideline.gate.rules import CORRECTION, MISALIGNED, ROW, Rule, correction_rules, table_rules
 from tideline.gate.rules_file import load_rules
 from tideline.gate.suites import PASSED, Frame, Validation, validate
@@ -41,15 +42,9 @@ def check_corrections(
     """Validates corrections, and the published rows as they would be with them; SpecError for a file of expectations
     (in `folder`, by default the users') that cannot be used."""
     rules = load_rules(books.spec, folder)
-    metrics = {name: metric for era in books.eras for name, metric in era.spec.metrics.items()}
-    frames = [
-        Frame(
-            "corrections",
-            _with_starts(corrections, metrics),
-            (*correction_rules(metrics), *rules.corrections),
-            CORRECTION,
-        )
-    ]
+    metrics = {name for era in books.eras for name in era.spec.metrics}
+    rows = pa.concat_tables(_with_starts(within(corrections, era.bounds), era.spec.metrics) for era in books.eras)
+    frames = [Frame("corrections", rows, (*correction_rules(metrics), *rules.corrections), CORRECTION)]
     for era, name, rows in Publication(books.tables, books.eras).preview(corrections):
         own = rules.tables.get(name, ()) if era is books.eras[-1] else ()
         frames.append(table_frame(era, name, rows, own))
@@ -68,8 +63,8 @@ def with_misaligned(rows: pa.Table, metric: Metric) -> pa.Table:
     return rows.append_column(MISALIGNED, pa.array(np.mod(starts, metric.slide_ms * 1000), pa.int64()))
 
 
-def _with_starts(corrections: pa.Table, metrics: dict[str, Metric]) -> pa.Table:
-    """The corrections' columns that an expectation can name; a metric that is not known has no window."""
+def _with_starts(corrections: pa.Table, metrics: Mapping[str, Metric]) -> pa.Table:
+    """An era's corrections, with the columns that an expectation can name; a metric that is not known has no window."""
     named = [corrections.filter(pc.equal(corrections["metric"], name)) for name in metrics]
     rows = [
         with_misaligned(_starting(found, metric.window), metric)

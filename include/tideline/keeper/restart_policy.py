@@ -69,7 +69,7 @@ def decide(failures: Sequence[Failure], rules: Rules, now: int, jitter: float, p
 
 
 def budget_left(failures: Sequence[Failure], rules: Rules, now: int) -> int:
-    """How many failures, newest first, may still come before it is a crash loop."""
+    """How many more failures make it a crash loop; those that were are newest first."""
     recent, hourly = _used(_since_proof(failures), now)
     return max(0, min(rules.in_10_minutes - recent, rules.in_an_hour - hourly))
 

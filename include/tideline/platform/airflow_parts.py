@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
@@ -67,11 +67,16 @@ def migrate(home: Home, environment: Mapping[str, str]) -> None:
         return
     log = home.logs / "migrate.log"
     with log.open("w") as out:
-        for words in (["db", "migrate"], ["pools", "set", *_POOL]):
-            command = [sys.executable, "-m", "airflow", *words]
-            if subprocess.run(command, env=dict(environment), stdout=out, stderr=out, check=False).returncode:
-                raise UserError("Airflow's database cannot be migrated", f"read {log}")
+        if not bring_up_to_date(environment, out):
+            raise UserError("Airflow's database cannot be migrated", f"read {log}")
     mark.write_text(wanted)
+
+
+def bring_up_to_date(environment: Mapping[str, str], out: IO[str] | None) -> bool:
+    """Airflow's tables, and the pool; whether both were done. What is said of it goes to `out`."""
+    commands = ([sys.executable, "-m", "airflow", *words] for words in (["db", "migrate"], ["pools", "set", *_POOL]))
+    runs = (subprocess.run(each, env=dict(environment), stdout=out, stderr=out, check=False) for each in commands)
+    return all(done.returncode == 0 for done in runs)
 
 
 def health(settings: Settings) -> dict[str, Any]:

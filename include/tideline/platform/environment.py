@@ -34,7 +34,7 @@ def environment(home: Home, java: JavaHome, environ: Mapping[str, str] = os.envi
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
         "TIDELINE_HOME": str(home.root),
-        "TIDELINE_STREAMS": str(spec_folder().resolve()),
+        "TIDELINE_STREAMS": str(spec_folder(environ).resolve()),
         "TIDELINE_KAFKA": str(kafka_file(environ).resolve()),
         MARK: str(home.root),
         "SPT_NOENV": "1",  # or the parts' new titles would write over the mark

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import sys
 
 from tideline.home import Home
 from tideline.platform.supervisor_conf import Program
-from tideline.settings import HOST, Settings
+from tideline.settings import Settings
 
 
 def program(home: Home) -> Program:
@@ -22,11 +21,9 @@ def program(home: Home) -> Program:
 
 def answers(settings: Settings) -> bool:
     """Whether it serves; it does so too while the database is down."""
-    connection = http.client.HTTPConnection(HOST, settings.ports.exporter, timeout=5)
+    import httpx
+
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+        return httpx.get(f"{settings.exporter_url}/healthz", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
         return False
-    finally:
-        connection.close()

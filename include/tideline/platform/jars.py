@@ -99,8 +99,17 @@ def relock(home: Home) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tideline.platform.jars", description=__doc__)
     parser.add_argument("--lock", action="store_true", help="make the lock anew")
+    parser.add_argument(
+        "groups", nargs="*", metavar="GROUP", help=f"what to fetch, all by default: {', '.join(_GROUPS)}"
+    )
+    arguments = parser.parse_args()
+    if unknown := set(arguments.groups) - set(_GROUPS):
+        parser.error(f"no jars are called {', '.join(sorted(unknown))}")
     try:
-        (relock if parser.parse_args().lock else ensure_jars)(Home.from_env())
+        if arguments.lock:
+            relock(Home.from_env())
+        else:
+            ensure_jars(Home.from_env(), arguments.groups or _GROUPS)
     except UserError as error:
         sys.stderr.write(f"{error.message}\n{error.fix}\n")
         return 1

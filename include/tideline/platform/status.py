@@ -6,6 +6,7 @@ from tideline.home import Home
 from tideline.platform.ports import require_same_ports
 from tideline.platform.services import SERVICES, healthy
 from tideline.platform.supervisor import ProgramState, Supervisor, SupervisorUnreachable
+from tideline.platform.supervisor_rpc import ABSENT
 from tideline.settings import Settings
 
 
@@ -28,6 +29,8 @@ def _word(service: str, supervisor: Supervisor, settings: Settings) -> str:
         program = supervisor.state(service)
     except SupervisorUnreachable:
         return "stopped"
+    if program.state == ABSENT:  # another host's, or another container's
+        return _word_of_another(service, supervisor, settings)
     well = program.state == "RUNNING" and healthy(service, settings, program.started_at)
     return word(program, well=well)
 

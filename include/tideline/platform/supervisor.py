@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,12 +75,11 @@ class Supervisor:
 
     def stop_program(self, name: str, timeout: float = 30.0) -> ProgramState:
         """TERM to its whole group, KILL to what is left of it after `timeout` seconds."""
-        before = self.state(name)
-        if before.alive:
+        if self.state(name).alive:
             with suppress(Fault):  # it may have ended by itself just now
                 self._call("stopProcess", name, False)
             if not wait_until(lambda: not self.state(name).alive, timeout):
-                _kill_group(before.pid)
+                call(self.socket, "kill_group", name, interface="tideline")
                 wait_until(lambda: not self.state(name).alive, 10.0)
         return self.state(name)
 
@@ -140,9 +137,3 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
 def _forget_files(folder: Path, name: str) -> None:
     for file in _files(folder, name):
         file.unlink(missing_ok=True)
-
-
-def _kill_group(pid: int | None) -> None:
-    if pid:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)

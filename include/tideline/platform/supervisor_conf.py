@@ -83,6 +83,7 @@ def render_supervisord(folder: Path, socket: Path, log: Path, programs: Sequence
         _section("supervisord", own),
         _section("unix_http_server", {"file": conf_value(str(socket)), "chmod": "0700"}),
         _section("rpcinterface:supervisor", {"supervisor.rpcinterface_factory": _FACTORY}),
+        _section("rpcinterface:tideline", {"supervisor.rpcinterface_factory": _OWN_FACTORY}),
         *map(render_program, programs),
         _section("include", {"files": conf_value(str(folder / "drivers" / "*.conf"))}),
     ]
@@ -90,6 +91,7 @@ def render_supervisord(folder: Path, socket: Path, log: Path, programs: Sequence
 
 
 _FACTORY = "supervisor.rpcinterface:make_main_rpcinterface"
+_OWN_FACTORY = "tideline.platform.group_killer:group_killer"
 
 
 def render_script(command: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -86,11 +86,11 @@ class _SocketTransport(Transport):
         return _SocketConnection(self._path)
 
 
-def call(path: Path, method: str, *arguments: object) -> Any:
+def call(path: Path, method: str, *arguments: object, interface: str = "supervisor") -> Any:
     """The answer of supervisord's `method`; a refusal is an `xmlrpc.client.Fault`."""
     try:
         with ServerProxy("http://localhost", _SocketTransport(path)) as proxy:
-            return getattr(proxy.supervisor, method)(*arguments)
+            return getattr(getattr(proxy, interface), method)(*arguments)
     except (OSError, ProtocolError, http.client.HTTPException) as error:
         raise SupervisorUnreachable(f"no answer on {path}: {error}", "run `tideline up`") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -26,9 +25,8 @@ from tideline.platform.ports import require_free, require_same_ports
 from tideline.platform.processes import end_all, orphans
 from tideline.platform.services import AIRFLOW, chosen, healthy, programs
 from tideline.platform.supervisor import Supervisor
-from tideline.platform.supervisor_conf import render_supervisord
+from tideline.platform.supervisor_start import configure_supervisord
 from tideline.platform.waiting import wait_until
-from tideline.private_files import write_private
 from tideline.settings import DATABASE_USER, Settings, keep_ports
 
 Report = Callable[[str], None]
@@ -185,14 +183,6 @@ class Start:
             )
 
     def _configure(self) -> Path:
-        folder = self.supervisor.folder
-        shutil.rmtree(folder / "drivers", ignore_errors=True)  # no driver outlives its supervisord
-        for place in (folder / "drivers", self.home.logs, broker.folder(self.home)):
-            place.mkdir(parents=True, exist_ok=True)
+        broker.folder(self.home).mkdir(parents=True, exist_ok=True)
         database.ensure_folder(self.home)
-        file = folder / "supervisord.conf"
-        hosted = programs(self.home, self.settings, self.java)
-        write_private(
-            file, render_supervisord(folder, self.supervisor.socket, self.home.logs / "supervisord.log", hosted)
-        )
-        return file
+        return configure_supervisord(self.home, programs(self.home, self.settings, self.java))

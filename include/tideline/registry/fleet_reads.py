@@ -23,8 +23,8 @@ def slots_since(registry: Registry, since: int, slot_ms: int) -> dict[str, list[
         .order_by(column.stream, number)
     )
     found: dict[str, list[Slot]] = defaultdict(list)
-    for row in registry.read(statement):
-        found[row.stream].append(Slot(row.number, row.at, row.backlog, row.read, row.watermark, row.batch_ms))
+    for stream, *values in registry.read(statement):
+        found[stream].append(Slot(*values))
     return dict(found)
 
 
@@ -32,5 +32,5 @@ def restarts_since(registry: Registry, since: int) -> dict[str, int]:
     """By stream, how many drivers beside the first were submitted since then (epoch ms)."""
     column = attempts.c
     which = (column.submitted_at > since, column.epoch > 1)
-    statement = select(column.stream, func.count().label("submits")).where(*which).group_by(column.stream)
-    return {row.stream: row.submits for row in registry.read(statement)}
+    statement = select(column.stream, func.count()).where(*which).group_by(column.stream)
+    return {row[0]: row[1] for row in registry.read(statement)}

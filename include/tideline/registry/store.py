@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, create_engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tideline.keeper.lifecycle import State, check
@@ -56,10 +55,10 @@ class Registry:
         with self._reads.connect() as connection:
             return self._clock(connection)
 
-    def read(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    def read(self, statement: Select[Any]) -> list[tuple[Any, ...]]:
         """The rows of a question over all streams: see `tideline.registry.fleet_reads`."""
         with self._reads.connect() as connection:
-            return connection.execute(statement).all()
+            return [tuple(row) for row in connection.execute(statement)]
 
     def streams(self) -> list[StreamRow]:
         """All streams, by name."""

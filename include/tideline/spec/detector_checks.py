@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tideline.spec.detectors import FEWEST_WINDOWS
 from tideline.spec.metric_checks import published_columns
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.source_checks import event_columns
@@ -40,7 +41,7 @@ def _problems(
     if isinstance(detector.get("when"), str):
         yield from check_condition(text, (*path, "when"), detector["when"], published)
     least, windows = detector.get("at_least", 3), detector.get("windows", 10)
-    if isinstance(least, int) and isinstance(windows, int) and least > windows:
+    if isinstance(least, int) and isinstance(windows, int) and least > windows >= FEWEST_WINDOWS:
         place = (*path, "at_least" if "at_least" in detector else "windows")
         yield text.at_value(place, f"of {windows} windows there are never {least}", f"write at most {windows}")
 

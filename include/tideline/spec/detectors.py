@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from tideline.spec.parts import Column, Model
+
+FEWEST_WINDOWS: Final = 2
+"""A deviation is one of two values at least."""
 
 
 class _Detector(Model):
@@ -55,8 +58,8 @@ class ZScore(_Detector):
 
     kind: Literal["zscore"]
     observed: Column
-    windows: Annotated[int, Field(ge=2, le=1000)] = 10
-    at_least: Annotated[int, Field(ge=2)] = 3
+    windows: Annotated[int, Field(ge=FEWEST_WINDOWS, le=1000)] = 10
+    at_least: Annotated[int, Field(ge=FEWEST_WINDOWS)] = 3
     beyond: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2
 
     @property

@@ -120,14 +120,16 @@ def _validate_job(text: Text) -> tuple[Spec | None, list[Problem]]:
 
     from tideline.spec.job import JobSpec, entrypoints
     from tideline.spec.model_errors import model_problems
+    from tideline.spec.neighbours import usurpers, wrong_neighbour
     from tideline.spec.parts import FROM_A_FILE
 
     try:
         spec = JobSpec.model_validate(text.data, context=FROM_A_FILE)
     except ValidationError as error:
         return None, list(model_problems(error, text, told=False, model=JobSpec))
-    if (CHECKOUT / spec.entrypoint).is_file():
-        return spec, []
+    file = CHECKOUT / spec.entrypoint
+    if file.is_file():
+        return spec, [text.at_value(("entrypoint",), *wrong_neighbour(path)) for path in usurpers(file)]
     hint = did_you_mean(spec.entrypoint, entrypoints(), "there are")
     return None, [text.at_value(("entrypoint",), f"there is no file {spec.entrypoint}", hint)]
 

@@ -3,18 +3,23 @@
 import { tellAges } from "./ages.js";
 
 const status = document.getElementById("status");
+const problems = new Map(); // by region: what is told until the region is fresh again
 
 export function keepFresh(region) {
   const every = Number(region.dataset.every) * 1000;
   let timer = 0;
+  let looking = false;
+  let atOnce = false;
   const again = async () => {
     clearTimeout(timer);
-    if (document.hidden) return; // visibilitychange begins anew
+    atOnce = looking;
+    if (looking || document.hidden) return; // visibilitychange begins anew
+    looking = true;
     await look(region);
-    timer = setTimeout(again, every);
+    looking = false;
+    timer = setTimeout(again, atOnce ? 0 : every);
   };
-  document.addEventListener("visibilitychange", again);
-  document.addEventListener("acted", again);
+  for (const event of ["visibilitychange", "acted"]) document.addEventListener(event, again);
   region.addEventListener("turned", again);
   timer = setTimeout(again, region.dataset.tag ? every : 0);
 }
@@ -32,24 +37,24 @@ export function turnRegions() {
 }
 
 async function look(region) {
+  const asked = region.dataset.fresh;
   try {
     const headers = region.dataset.tag ? { "If-None-Match": region.dataset.tag } : {};
-    const answer = await fetch(region.dataset.fresh, { headers, cache: "no-store", credentials: "same-origin" });
+    const answer = await fetch(asked, { headers, cache: "no-store", credentials: "same-origin" });
+    if (region.dataset.fresh !== asked) return; // turned meanwhile
     if (answer.status === 200) {
       merge(region, await answer.text());
       region.dataset.tag = answer.headers.get("ETag") ?? "";
-      document.dispatchEvent(new CustomEvent("refreshed", { detail: region }));
-    } else if (answer.status !== 304) {
-      say(answer.status === 401 ? "You are signed out: sign in again." : await problem(answer));
-      return;
+      document.dispatchEvent(new Event("refreshed"));
     }
-    say("");
+    tell(region, answer.ok || answer.status === 304 ? "" : await problem(answer));
   } catch {
-    say("The server does not answer: what is shown is old.");
+    tell(region, "The server does not answer: what is shown is old.");
   }
 }
 
 async function problem(answer) {
+  if (answer.status === 401) return "You are signed out: sign in again.";
   const text = await answer.text();
   try {
     return JSON.parse(text).detail ?? text;
@@ -58,8 +63,10 @@ async function problem(answer) {
   }
 }
 
-function say(text) {
-  if (status.textContent !== text) status.textContent = text;
+function tell(region, text) {
+  problems.set(region, text);
+  const told = [...problems.values()].find(Boolean) ?? "";
+  if (status.textContent !== told) status.textContent = told;
 }
 
 function merge(region, html) {

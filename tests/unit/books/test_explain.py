@@ -13,11 +13,13 @@ from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.held import refuse
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
 from tideline.bench.player import Player
 from tideline.errors import UserError
 from tideline.explain import Place, Step
+from tideline.explain_view import verdict_of
 from tideline.reconcile import reconcile_books
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks
@@ -80,6 +82,18 @@ def test_a_late_event_waits_until_its_correction_changes_the_number(tmp_path: Pa
     after = explained(player)
     assert told(after.steps)[-1] == ("correction 1/3", None, (5, 5), 3, 1)
     assert (after.waits, after.differs) == ({}, ())
+
+
+def test_a_correction_that_waits_at_the_gate_is_told_with_its_hold(tmp_path: Path) -> None:
+    player = played(tmp_path)
+    reconcile_books(player.books, gate=refuse)
+    player.play(log_line(7), log_line(53))
+    found = explained(player)
+    assert [waits["hold"] for waits in found.as_dict()["waiting"]] == [1, None]
+    assert [line for line in verdict_of("small", found) if "waits" in line or "held" in line] == [
+        "held by the gate, hold 1: batch 1/3 dropped 0:5..5 (1 event) of the window",
+        "waits for a reconciliation: batch 1/4 dropped 0:7..7 (1 event) of the window",
+    ]
 
 
 def test_an_override_stands_for_what_it_has_seen(tmp_path: Path) -> None:

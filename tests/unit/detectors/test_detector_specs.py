@@ -62,6 +62,8 @@ def test_the_spec_is_right() -> None:
         ("when: requests >", "when: request >", 20, "there is no column 'request'", "'requests'?"),
         ("when: requests > 3 and len(services) = 0", "when: requests", 20, "a condition is true or false", "compare"),
         ("at_least: 4", "at_least: 6", 15, "of 5 windows there are never 6", "write at most 5"),
+        ("windows: 5", "windows: 0", 15, "0 is out of bounds", "write at least 2"),
+        ("windows: 5, at_least: 4", "windows: -1", 15, "-1 is out of bounds", "write at least 2"),
         ("by: 10", "by: 0", 14, "this must be more than 0", ""),
         (", by: 10", "", 14, "key 'by' is missing in detectors.spike", ""),
         ("by: 10", "by: 10, beyond: 2", 14, "unknown key 'beyond' in detectors.spike", ""),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tideline.exporter.books_seen import MOST_SCORES
+from tideline.exporter.books_look import MOST_SCORES
 from tideline.exporter.catalogue import CATALOGUE
 from tideline.exporter.document import PAGE, with_tables
 from tideline.exporter.driver_seen import MOST_REASONS

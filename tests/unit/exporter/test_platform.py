@@ -15,7 +15,8 @@ from support.keeper_world import SPEC, STREAM, World
 from support.records import log_line, small_spec
 from support.scraped import catalogued, get, names_of, scrape, serving, value, values
 from tideline.bench.player import Player
-from tideline.exporter.books_seen import BooksSeen, look_at_books
+from tideline.exporter.books_look import look_at_books
+from tideline.exporter.books_seen import BooksSeen
 from tideline.exporter.catalogue import Scope
 from tideline.exporter.platform_metrics import BOOKS_EVERY_MS, STREAMS_EVERY_MS, STREAMS_KEPT_MS, PlatformMetrics
 from tideline.exporter.service import new_server

@@ -108,6 +108,19 @@ def test_what_must_hold_of_any_corrections_is_looked_at(
     assert any(rule in failure for failure in hold.failures), hold.failures
 
 
+@pytest.mark.parametrize("window", ["20 seconds", "15 seconds"])
+def test_windows_of_the_spec_before_are_looked_at_by_that_spec(tmp_path: Path, window: str) -> None:
+    first, home = played(tmp_path), Home(tmp_path / "home")
+    measures = {"request_count": "count", "slowest": "max(response_time)"}
+    changed = small_spec(counts={"window": window, "keys": ["service"], "measures": measures})
+    second = Player(first.root, changed, 2, log=first.log)
+    second.play(log_line(9), log_line(19), log_line(45), log_line(90))
+    second.play(log_line(46), log_line(91))
+    assert reconcile_books(second.books, gate=real_gate(home, "tables: {}")).held == 0
+    report = verify_tables(second.tables, second.spec, second.read)
+    assert (report.holds, report.books.late, report.books.pending) == (True, 6, 0)
+
+
 def test_what_is_held_is_published_once_a_person_releases_it_and_their_name_is_kept(tmp_path: Path) -> None:
     player = played(tmp_path)
     reconcile_books(player.books, gate=refuse)

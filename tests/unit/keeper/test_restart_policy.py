@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tideline.keeper.exit_status import classify
 from tideline.keeper.failures import ASKS_A_PERSON, Failure, FailureClass
-from tideline.keeper.restart_policy import Answer, Rules, decide
+from tideline.keeper.restart_policy import Answer, Rules, budget_left, decide
 from tideline.keeper.verdict import Kind
 
 RULES = Rules()
@@ -49,6 +49,12 @@ def test_a_failing_query_backs_off_from_the_first(count: int, seconds: int) -> N
 )
 def test_two_budgets_of_failures(count: int, apart_s: int, answer: Answer) -> None:
     assert decide(failures(TRANSIENT, count, apart_s=apart_s), RULES, NOW, 0.0).answer is answer
+
+
+@given(histories)
+def test_the_budget_left_says_which_failure_makes_a_crash_loop(history: list[Failure]) -> None:
+    next_one = decide([Failure(NOW, TRANSIENT, False), *history], RULES, NOW, 0.0).answer
+    assert (next_one is Answer.CRASH_LOOP) == (budget_left(history, RULES, NOW) <= 1)
 
 
 def test_a_proved_run_gives_the_budget_back() -> None:

@@ -56,6 +56,16 @@ def test_the_report_measures_and_advises(tmp_path: Path) -> None:
     )
 
 
+def test_where_no_delay_helps_the_reason_is_told(tmp_path: Path) -> None:
+    player = Player(tmp_path, StreamSpec.model_validate(SPEC))
+    for batch in ([log_line(1_800_000_000)], [log_line(1_800_000_001)], [log_line(800_000_000)]):
+        player.play(*batch)
+    assert lateness_report(player.tables, player.spec, 0.001).verdict == (
+        "no delay of up to 7 days keeps late events at 0.1 % or less: with it 33.333% of all would be; a log of "
+        "another time wants a topic and a stream of its own"
+    )
+
+
 def test_groups_held_are_those_of_the_windows_in_parts(tmp_path: Path) -> None:
     """[50, 60) holds `a` and `b`; the window of the late events has no part."""
     choices = {choice.delay_ms: choice for choice in report_of(tmp_path, 0.001).advice.choices}
@@ -92,6 +102,23 @@ def test_late_alerts_are_listed(home: Home) -> None:
     assert "user_id  u      2 " in tideline(home, "late-alerts", "small")
     (alert,) = json.loads(tideline(home, "late-alerts", "small", "--json"))["alerts"]
     assert (alert["alert_key"], alert["late_event_count"]) == ("u", 2)
+
+
+@pytest.mark.parametrize(
+    ("late_data", "said"),
+    [
+        ({}, "small declares no alert: add `late_data: {alert: {key: ..., more_than: 5, within: 1 hour}}`"),
+        (
+            {"alert": {"key": "user_id", "more_than": 5, "within": "1 hour"}},
+            "no user_id had more than 5 late events within 1 h, of what is corrected",
+        ),
+    ],
+)
+def test_without_a_late_alert_no_table_is_shown(tmp_path: Path, late_data: dict[str, Any], said: str) -> None:
+    home = Home(tmp_path)
+    home.stream("small").root.mkdir(parents=True)
+    home.stream("small").spec.write_text(yaml.safe_dump({**SPEC, "late_data": late_data}))
+    assert tideline(home, "late-alerts", "small").splitlines() == [said]
 
 
 def test_after_a_changed_deploy_the_batches_left_out_are_told(tmp_path: Path) -> None:

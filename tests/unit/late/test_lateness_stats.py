@@ -21,7 +21,7 @@ from tideline.lateness_stats import (
 from tideline.ledger import LedgerRow, Pane, PartitionRange, keep_books
 from tideline.spec.model import StreamSpec
 from tideline.versions import version_of
-from tideline.watermark_advice import HeldGroups, WindowGroups, advise, candidates
+from tideline.watermark_advice import LONGEST_MS, HeldGroups, WindowGroups, advise, candidates
 
 COUNT = {"measures": {"n": "count"}}
 TWO_METRICS = {
@@ -140,6 +140,22 @@ def test_the_advice_is_the_smallest_delay_within_the_target(target: float, advis
     assert (advice.present_ms, advice.advised_ms) == (10_000, advised)
     at = {choice.delay_ms: choice for choice in advice.choices}
     assert (at[10_000].share, at[10_000].later_ms, at[41_000 if advised else 0].late) == (0.31, 0, 0 if advised else 31)
+
+
+@pytest.mark.parametrize(("target", "advised"), [(0.05, None), (0.2, 0)])
+def test_a_log_of_another_century_is_no_reason_for_a_delay(target: float, advised: int | None) -> None:
+    spec = two_metrics()
+    ledger = [ledger_row(0, 1_800_000_000_000, (0, 0, 10), (0, 1_800_000_010, 90))]
+    advice = advise(spec, ledger, measure(spec, ledger), [], target)
+    assert (advice.advised_ms, advice.longest_ms) == (advised, LONGEST_MS)
+    assert max(choice.delay_ms for choice in advice.choices) <= LONGEST_MS
+    assert {choice.late for choice in advice.choices} == {10}
+
+
+def test_a_longer_delay_than_the_longest_stays_a_choice_where_it_is_the_present_one() -> None:
+    spec = small_spec().model_copy(update={"watermark": 2 * LONGEST_MS})
+    ledger = [ledger_row(0, 10_000, (0, 10, 1))]
+    assert advise(spec, ledger, measure(spec, ledger), [], 0.0).longest_ms == spec.smallest_delay_ms
 
 
 def test_without_events_nothing_is_advised() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tideline.errors import UserError
-from tideline.home import Home
+from tideline.home import PROJECT_SPECS, Home
 from tideline.platform.airflow_parts import configure, is_healthy
 from tideline.platform.broker import properties
 from tideline.platform.database import open_to_all
@@ -89,6 +89,14 @@ def test_the_callers_own_airflow_does_not_reach_the_platform(tmp_path: Path) -> 
     assert "PYTHONPATH" not in given
     assert (given["HOME"], given["TIDELINE_X"], given["TIDELINE_HOME"]) == ("/h", "1", str(tmp_path))
     assert given["PATH"].split(os.pathsep)[1:] == ["/java/bin", "/p"]
+
+
+@pytest.mark.parametrize(("callers", "folder"), [({}, PROJECT_SPECS), ({"TIDELINE_STREAMS": "/specs"}, Path("/specs"))])
+def test_the_platform_reads_the_specs_of_the_environment_it_is_given(
+    tmp_path: Path, callers: dict[str, str], folder: Path
+) -> None:
+    given = environment(Home(tmp_path), JavaHome(Path("/java")), callers)
+    assert given["TIDELINE_STREAMS"] == str(folder)
 
 
 def test_airflows_file_is_private_and_takes_any_password(tmp_path: Path) -> None:

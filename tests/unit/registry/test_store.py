@@ -6,6 +6,7 @@ import pytest
 
 from support.keeper_world import SPEC, STREAM, Clock, sqlite_registry
 from tideline.keeper.lifecycle import Desired, IllegalTransition, State
+from tideline.keeper.samples import Sample
 from tideline.registry.requests import Request
 from tideline.registry.rows import Attempt, Move, StaleEpoch, StaleState, UnknownStream
 from tideline.registry.store import Registry
@@ -96,6 +97,38 @@ def test_what_became_of_an_attempt_is_filled_in(registry: Registry) -> None:
     registry.update_attempt(STREAM, 0, ended_at=9, exit_status=70, outcome="transient")
     found = registry.attempts(STREAM)[0]
     assert (found.ended_at, found.exit_status, found.outcome) == (9, 70, "transient")
+
+
+def ended(registry: Registry, stream: str, epoch: int, at: int | None, outcome: str | None) -> Attempt:
+    attempt = Attempt(stream, epoch, 1, "tag", "ann", -1, 5)
+    registry.record(registry.stream(stream), FENCING, attempt)
+    registry.record(registry.stream(stream), Move(State.SUBMITTING, "", "ann"))
+    registry.record(registry.stream(stream), Move(State.FENCING, "", "ann"))
+    registry.record(registry.stream(stream), Move(State.DRAINING, "", "ann"))
+    registry.record(registry.stream(stream), Move(State.STOPPED, "", "ann"))
+    if at is not None:
+        registry.update_attempt(stream, epoch, ended_at=at, outcome=outcome)
+    return replace(attempt, ended_at=at, outcome=outcome)
+
+
+def test_the_ends_of_all_streams_attempts_are_told_together(registry: Registry) -> None:
+    registry.request(replace(DEPLOY, stream="apples"))
+    ended(registry, STREAM, 0, 9, "transient")
+    second = ended(registry, STREAM, 1, 19, "transient")
+    third = ended(registry, STREAM, 2, 29, "hung")
+    ended(registry, STREAM, 3, None, None)
+    apple = ended(registry, "apples", 0, 20, "code")
+    assert registry.ended_attempts() == {STREAM: {"transient": 2, "hung": 1}, "apples": {"code": 1}}
+    assert registry.attempts_ended_since(9) == {STREAM: [third, second], "apples": [apple]}
+
+
+def test_the_newest_sample_of_each_stream_is_told(registry: Registry, clock: Clock) -> None:
+    registry.request(replace(DEPLOY, stream="apples"))
+    old = Sample(at=10, epoch=1, backlog=5, read=1, watermark=None, batch=None, batch_ms=None, rows=None)
+    for stream, sample in ((STREAM, old), (STREAM, replace(old, at=20)), ("apples", replace(old, at=15))):
+        registry.add_sample(stream, sample)
+    assert registry.newest_samples(12) == {STREAM: replace(old, at=20), "apples": replace(old, at=15)}
+    assert registry.newest_samples(15) == {STREAM: replace(old, at=20)}
 
 
 def test_asking_twice_is_asking_once(registry: Registry) -> None:

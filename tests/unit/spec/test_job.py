@@ -10,6 +10,7 @@ from tideline.errors import UserError
 from tideline.home import CHECKOUT
 from tideline.spec.job import JobSpec, entrypoints
 from tideline.spec.load import SpecError, load_any_spec, load_spec
+from tideline.spec.neighbours import usurpers
 
 GOOD = """\
 name: words
@@ -60,6 +61,33 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, right: str, wrong:
     assert message in problem.message
     assert hint in problem.hint
     assert wrong.split(":")[0] in GOOD.replace(right, wrong, 1).splitlines()[problem.line - 1]
+
+
+@pytest.mark.parametrize("neighbour", ["platform.py", "yaml.py", "pyarrow/__init__.py", "tideline/__init__.py"])
+def test_a_neighbour_that_takes_the_place_of_another_module_is_refused(tmp_path: Path, neighbour: str) -> None:
+    job, other = tmp_path / "jobs" / "word_count.py", tmp_path / "jobs" / neighbour
+    other.parent.mkdir(parents=True)
+    for file in (job, other, job.with_name("helpers.py")):
+        file.touch()
+    with pytest.raises(SpecError) as caught:
+        load_any_spec(written(tmp_path, GOOD.replace("jobs/basics/word_count.py", str(job))))
+    (problem,) = caught.value.problems
+    name = neighbour.removesuffix("/__init__.py")
+    assert problem.message.startswith(f"{name} lies where the job is looked for first")
+    assert (problem.line, str(tmp_path / "jobs" / name) in problem.hint) == (2, True)
+
+
+@pytest.mark.parametrize("place", ["stdlib.py", "yaml/words.txt", "below/platform.py"])
+def test_a_neighbour_with_a_name_of_its_own_is_nobodys_business(tmp_path: Path, place: str) -> None:
+    job, other = tmp_path / "word_count.py", tmp_path / place
+    other.parent.mkdir(exist_ok=True)
+    for file in (job, other):
+        file.touch()
+    assert usurpers(job) == []
+
+
+def test_all_the_projects_jobs_have_good_neighbours() -> None:
+    assert not [name for name in entrypoints() if usurpers(CHECKOUT / name)]
 
 
 def test_what_needs_metrics_refuses_a_job(tmp_path: Path) -> None:
