@@ -60,6 +60,10 @@ def test_promtool_finds_every_file_valid() -> None:
     assert promtool("check", "rules", *(str(path) for path in sorted(FOLDER.glob("*.yml")))) == ""
 
 
+def test_promtool_takes_the_configuration_of_the_containers() -> None:
+    assert promtool("check", "config", "--syntax-only", str(FOLDER.parent / "compose.yml")) == ""
+
+
 @pytest.mark.parametrize("case", CASES, ids=CASE_NAMES)
 def test_an_alert_fires_after_its_time_and_is_over_with_its_cause(case: Case, found: str) -> None:
     wrong = {check["expr"] for check in checks_of(case)}

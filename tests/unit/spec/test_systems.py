@@ -19,17 +19,31 @@ PARTS: Final = (("A", 7), ("B", 7), ("C", 5), ("D", 14))
 IDS: Final = [f"{part}{number}" for part, last in PARTS for number in range(1, last + 1)]
 BOOKS: Final = {"late_events", "late_alerts"}
 WORD_COUNTS: Final = "word_counts"
-ROWS: Final = {
+RUNNING: Final = ["E1", "E2", "E3", "E4", "E5"]
+ALL_ROWS: Final = {
     cells[0]: cells
     for line in (CHECKOUT / "docs" / "systems.md").read_text().splitlines()
     if re.fullmatch(r"[A-E]\d+", (cells := [cell.strip() for cell in line.strip("|").split("|")])[0])
 }
+ROWS: Final = {name: cells for name, cells in ALL_ROWS.items() if name not in RUNNING}
+"""Those of streams; the others are about running them, and have no table."""
 SPECS: Final = {path.stem: load_any_spec(find_spec(path.stem, PROJECT_SPECS)) for path in PROJECT_SPECS.glob("*.yaml")}
 STREAMS: Final = {name: spec for name, spec in SPECS.items() if isinstance(spec, StreamSpec)}
 
 
 def test_every_system_has_a_row() -> None:
-    assert list(ROWS) == IDS
+    assert list(ALL_ROWS) == [*IDS, *RUNNING]
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_what_runs_streams_has_a_document_and_a_command(name: str) -> None:
+    _, text, shown = ALL_ROWS[name]
+    documents = re.findall(r"\]\(([\w.-]+)", text)
+    assert documents and all((CHECKOUT / "docs" / document).is_file() for document in documents)
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    targets = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    calls = [call.split() for call in re.findall(r"`([^`]+)`", shown)]
+    assert calls and all(call[1] in {"tideline": known, "make": targets}[call[0]] for call in calls)
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
