@@ -15,6 +15,7 @@ from tideline.demo.teller import Teller
 from tideline.demo.watch import all_ledgered, first_batch_of_epoch_after, settled, wait_for
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
+from tideline.kafka_topics import make_missing
 from tideline.keeper.epochs import current_epoch
 from tideline.keeper.report import recent_transitions, stream_rows
 from tideline.platform.supervisor import Supervisor
@@ -69,6 +70,7 @@ class Story:
         if needs_fresh_start(self.home, self._kafka, self.spec):
             self.teller.step("An earlier demo's data is removed: its stream begins anew")
             start_fresh(self.home, self._kafka, self.spec, self._stop)
+            make_missing(self._kafka, self.settings.topics)
 
     def _stop(self) -> None:
         if must_be_stopped(stream_rows(self.home, self.settings), self.spec.name):

@@ -60,10 +60,11 @@ def configure(home: Home, settings: Settings, keys: Keys) -> None:
     write_private(folder(home) / "airflow.cfg", text.getvalue())
 
 
-def migrate(home: Home, environment: Mapping[str, str]) -> None:
-    """Brings Airflow's tables up to its version, and makes the pool; the mark of both lies with the data."""
+def migrate(home: Home, environment: Mapping[str, str], *, is_marked: bool = True) -> None:
+    """Brings Airflow's tables up to its version, and makes the pool; the mark of both lies with the data, which may be
+    elsewhere."""
     mark, wanted = database_folder(home) / "airflow.version", f"{version('apache-airflow')} {_POOL[0]}"
-    if mark.exists() and mark.read_text() == wanted:
+    if is_marked and mark.exists() and mark.read_text() == wanted:
         return
     log = home.logs / "migrate.log"
     with log.open("w") as out:

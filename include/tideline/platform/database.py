@@ -66,7 +66,9 @@ def create_databases(settings: Settings) -> None:
     with psycopg.connect(**_account(settings), autocommit=True) as connection:
         there = {row[0] for row in connection.execute("select datname from pg_database")}
         for name in DATABASES:
-            if name not in there:
+            if name in there:
+                continue
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another made it just now
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
 
 

@@ -107,19 +107,25 @@ class Start:
 
     def _database_and_airflow(self, services: tuple[str, ...]) -> None:
         if "database" in services:
-            if not self.supervisor.state("database").alive:
-                database.prepare(self.home, self.settings)
-            self._run("database")
-        elif not wait_until(lambda: database.answers(self.settings), _SECONDS["database"], 0.5):
-            where = f"{self.settings.hosts.database}:{self.settings.ports.database}"
-            raise UserError(
-                f"no database lets {DATABASE_USER} in at {where}", "look at TIDELINE_DATABASE_HOST and _PORT"
-            )
+            self._database()
+        else:
+            self._database_elsewhere()
         database.create_databases(self.settings)
         self._registry()
         parts = [service for service in services if service in AIRFLOW]
         if parts:
             self._airflow(parts)
+
+    def _database(self) -> None:
+        if not self.supervisor.state("database").alive:
+            database.prepare(self.home, self.settings)
+        self._run("database")
+
+    def _database_elsewhere(self) -> None:
+        if not wait_until(lambda: database.answers(self.settings), _SECONDS["database"], 0.5):
+            where = f"{self.settings.hosts.database}:{self.settings.ports.database}"
+            fix = "look whether it runs, and at TIDELINE_DATABASE_HOST, _PORT and _PASSWORD"
+            raise UserError(f"no database lets {DATABASE_USER} in at {where}", fix)
 
     def _registry(self) -> None:
         from tideline.registry.migrate import upgrade
@@ -139,7 +145,7 @@ class Start:
             self.report(f"topic {topic} was made")
 
     def _airflow(self, parts: list[str]) -> None:
-        airflow_parts.migrate(self.home, self.environment)
+        airflow_parts.migrate(self.home, self.environment, is_marked="database" not in self.settings.elsewhere)
         for part in parts:
             if part != "scheduler" or "api_server" not in parts:
                 self.supervisor.start(part)
