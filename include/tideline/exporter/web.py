@@ -70,8 +70,8 @@ class Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
 
-    def __init__(self, application: WSGIApplication, port: int = 0) -> None:
-        self._hosts = Hosts.load()
+    def __init__(self, application: WSGIApplication, port: int = 0, hosts: Hosts | None = None) -> None:
+        self._hosts = hosts or Hosts.load()
         super().__init__((self._hosts.bind, port), _SilentHandler)
         self.set_app(application)
 
