@@ -14,7 +14,7 @@ from tideline.gate.suites import DOCS
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.report import open_registry
 from tideline.page.acts import ACTS, buttons
-from tideline.page.fleet_look import FleetLook
+from tideline.page.fleet_look import FleetLook, look_at_platform
 from tideline.page.samples import series_of
 from tideline.page.stream import LOOKED_AT_STEPS, StreamView, view_of
 from tideline.registry.rows import SpecRow, StreamRow, UnknownStream
@@ -33,7 +33,7 @@ SHOWN_SPECS: Final = 10
 def fleet_look() -> FleetLook:
     """One for all requests: it keeps what takes long to look up."""
     installation = Installation.from_env()
-    return FleetLook(installation.home, installation.settings)
+    return look_at_platform(installation.home, installation.settings)
 
 
 def place_of(request: Request) -> Place:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Final
 
 from tideline.clock import now_ms
@@ -15,6 +17,7 @@ from tideline.page.fleet import SLOT_MS, SLOTS, Fleet, FleetRow, fleet_of, row_o
 from tideline.page.kept import Kept
 from tideline.registry.fleet_reads import restarts_since, slots_since
 from tideline.registry.rows import StreamRow
+from tideline.registry.store import Registry
 from tideline.settings import Settings
 
 _DAY_MS: Final = 86_400_000
@@ -26,12 +29,21 @@ Seldom = tuple[Mapping[str, Sequence[Slot]], Mapping[str, int]]
 """The slots and the restarts, by stream."""
 
 
+OpenRegistry = Callable[[], AbstractContextManager[Registry]]
+AskEnds = Callable[[Sequence[StreamRow]], LogEnds]
+
+
+def look_at_platform(home: Home, settings: Settings) -> FleetLook:
+    """At the streams of a platform."""
+    return FleetLook(home, partial(open_registry, settings), partial(ask_log_ends, settings))
+
+
 class FleetLook:
     """The streams of one installation, as they are now."""
 
-    def __init__(self, home: Home, settings: Settings, clock: Callable[[], int] = now_ms) -> None:
-        self._home, self._settings, self._clock = home, settings, clock
-        self._ends: Kept[LogEnds] = Kept(self._ask, {}, _BROKER_S, _WAIT_S)
+    def __init__(self, home: Home, registry: OpenRegistry, ask: AskEnds, clock: Callable[[], int] = now_ms) -> None:
+        self._home, self._registry, self._clock = home, registry, clock
+        self._ends: Kept[LogEnds] = Kept(lambda: ask(self._rows()), {}, _BROKER_S, _WAIT_S)
         self._seldom: Kept[Seldom] = Kept(self._look_back, ({}, {}), _CHARTS_S, _WAIT_S)
         self._books = BooksLook(lambda stream: open_books_of(home, stream))
         self._last, self._lock = (0, Fleet(())), threading.Lock()
@@ -61,14 +73,11 @@ class FleetLook:
         return row_of(seen, slots.get(row.name, ()), restarts.get(row.name, 0), books, self._clock())
 
     def _rows(self) -> list[StreamRow]:
-        with open_registry(self._settings) as registry:
+        with self._registry() as registry:
             return registry.streams()
-
-    def _ask(self) -> LogEnds:
-        return ask_log_ends(self._settings, self._rows())
 
     def _look_back(self) -> Seldom:
         now = self._clock()
-        with open_registry(self._settings) as registry:
+        with self._registry() as registry:
             slots = slots_since(registry, (now // SLOT_MS - SLOTS) * SLOT_MS, SLOT_MS)
             return slots, restarts_since(registry, now - _DAY_MS)
