@@ -13,6 +13,7 @@ from support.stream_run import StreamRun, counts, require_exact
 from tideline.spec.model import StreamSpec
 from tideline.tables.books import read_cuts, read_ledger
 from tideline.tables.delta import Superseded, last_version
+from tideline.tables.published import read_published
 from tideline.tables.schemas import PARTS_WRITER
 from tideline.versions import version_of
 
@@ -63,3 +64,25 @@ def test_case_35_a_zombie_of_the_old_generation_is_refused(start: Start) -> None
     assert cut == version_of(2, 0) - 1
     assert counts(run) == {(0, "a"): 2}
     require_exact(run)
+
+
+def test_a_changed_window_and_measure_with_late_events_in_both_generations(start: Start) -> None:
+    """[80, 90) stays the old spec's, [80, 100) is the new one's; what the first lost waits until after the cut."""
+    run = start(small_spec())
+    with run.driver() as query:
+        run.feed(query, log_line(1), log_line(5), log_line(100))
+        run.feed(query, log_line(2))
+    measures = {"request_count": "count", "slowest": "max(response_time)"}
+    changed = small_spec(counts={"window": "20 seconds", "keys": ["service"], "measures": measures})
+    run.generation, run.spec = 2, changed.model_copy(update={"source": run.spec.source})
+    run.write_spec()
+    with run.driver() as query:
+        run.feed(query, log_line(3), log_line(98, response_time=0.5), log_line(300))
+        run.feed(query, log_line(4), log_line(85), log_line(97, response_time=2.5), log_line(310))
+    assert require_exact(run).books.late == 5
+    rows = read_published(run.tables.published("counts"))
+    assert rows is not None
+    found = {(round(row["window_end"].timestamp()), row["request_count"], row["slowest"]) for row in rows.to_pylist()}
+    assert found == {
+        (10, 5, None), (90, 1, None), (100, 3, 2.5), (120, 1, None), (320, 2, None),
+    }  # fmt: skip

@@ -50,9 +50,12 @@ class StreamRun:
 
     def __post_init__(self) -> None:
         self.topic_id = ensure_topic(self.kafka, self.spec.source.topic, self.partitions)
-        stream = self.home.stream(self.spec.name)
-        stream.root.mkdir(parents=True, exist_ok=True)
-        stream.spec.write_text(self.spec.model_dump_json(exclude_none=True))
+        self.home.stream(self.spec.name).root.mkdir(parents=True, exist_ok=True)
+        self.write_spec()
+
+    def write_spec(self) -> None:
+        """As a deploy leaves it for the next driver."""
+        self.home.stream(self.spec.name).spec.write_text(self.spec.model_dump_json(exclude_none=True))
 
     @property
     def tables(self) -> StreamTables:

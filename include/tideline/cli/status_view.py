@@ -18,7 +18,7 @@ def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, Any
     print_table(console, ("service", "state"), services.items(), styles=styles)
     if streams:
         console.print()
-        rows = [[_cell(column, stream.get(column)) for column in COLUMNS] for stream in streams]
+        rows = [[_cell(column, stream) for column in COLUMNS] for stream in streams]
         print_table(console, COLUMNS, rows)
         for stream in streams:
             console.print(f"{stream['name']}: {stream['reason']}", markup=False)
@@ -27,8 +27,11 @@ def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, Any
                 console.print(f"{stream['name']}: {told}", markup=False)
 
 
-def _cell(column: str, value: object) -> str:
-    """Watermarks to the second; nothing where nothing is known."""
+def _cell(column: str, stream: Mapping[str, Any]) -> str:
+    """A batch by its generation, watermarks to the second; nothing where nothing is known."""
+    value = stream.get(column)
+    if column == "batch":
+        return f"{stream['generation']}/{'-' if value is None else value}"
     if value is None:
         return "-"
     return str(value)[:19] if column == "watermark" else str(value)

@@ -16,6 +16,7 @@ STREAM: dict[str, object] = {
     "state": "ROLLING_BACK",
     "reason": "Healthy: 3 batches committed since the submit",
     "epoch": 12,
+    "generation": 3,
     "batch": 12345,
     "backlog": 1234567,
     "watermark": "2015-05-17T10:05:03+00:00",
@@ -51,19 +52,19 @@ def test_a_cell_with_brackets_is_shown_as_it_is(column: str) -> None:
 def test_a_stream_fits_into_80_columns() -> None:
     lines = status(STREAM).splitlines()
     assert max(map(len, lines)) <= 80
-    assert "log-metrics  RUNNING  ROLLING_BACK  12     12345  1234567  2015-05-17T10:05:03" in lines
+    assert "log-metrics  RUNNING  ROLLING_BACK  12     3/12345  1234567  2015-05-17T10:05:03" in lines
 
 
 @pytest.mark.parametrize("width", [20, 80])
 def test_what_does_not_fit_is_not_cut(width: int) -> None:
     name = "a-stream-with-a-name-that-is-longer-than-most-terminals-are-wide-" + "x" * 30
     line = next(line for line in status(STREAM | {"name": name}, width).splitlines() if line.startswith(name))
-    assert line.split() == [name, "RUNNING", "ROLLING_BACK", "12", "12345", "1234567", "2015-05-17T10:05:03"]
+    assert line.split() == [name, "RUNNING", "ROLLING_BACK", "12", "3/12345", "1234567", "2015-05-17T10:05:03"]
 
 
 def test_what_is_not_known_is_a_dash() -> None:
     line = status(STREAM | {"batch": None, "backlog": None, "watermark": None}).splitlines()[-2]
-    assert line.split() == ["log-metrics", "RUNNING", "ROLLING_BACK", "12", "-", "-", "-"]
+    assert line.split() == ["log-metrics", "RUNNING", "ROLLING_BACK", "12", "3/-", "-", "-"]
 
 
 def test_a_service_state_is_coloured_on_a_terminal_only() -> None:
