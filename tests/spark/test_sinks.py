@@ -21,7 +21,7 @@ from tideline.kafka_client import consumer
 from tideline.kafka_io import end_offsets, ensure_topic
 from tideline.logs.context import About
 from tideline.logs.driver_log import driver_entries
-from tideline.logs.entry import RAW, Entry
+from tideline.logs.entry import RAW
 from tideline.logs.format import JsonLines, LineHandler
 from tideline.logs.of_stream import find, task_folder
 from tideline.logs.search import Wanted
@@ -127,13 +127,13 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(platform: Platf
     assert said_without_json(second.log, About(name, 1, 2)) == set()
     (late_batch,) = (row.batch for row in read_ledger(tables) if row.late_events)
     told = told_of_batch(home, name, late_batch, second.log)
-    assert told == [
+    assert [words for words in told if "passed on" not in words] == [
         f"batch {late_batch} is committed",
         f"batch {late_batch} is published",
-        f"batch {late_batch}: 2 events on time passed on to {on_time}",
         f"batch {late_batch} of generation 1: its corrections are written",
         f"batch {late_batch} of generation 1: its corrections are published",
     ]
+    assert f"batch {late_batch}: 2 events on time passed on to {on_time}" in told
 
 
 @contextmanager
