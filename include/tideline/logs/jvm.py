@@ -24,15 +24,14 @@ _QUIET: Final = {
     "org.apache.parquet.CorruptStatistics": "error",
     "parquet.CorruptStatistics": "error",
 }
+_LONG_LINES: Final = "-Dlog4j.encoder.byteBufferSize=65536"
+"""Up to what a pipe takes as a whole a line is written in one piece, so that none of Python's stands within it. Each
+thread that logs has such a buffer."""
 
 
 def log4j_option(config: Path) -> str:
     """The option that names the file, quoted for Spark; as a URI, in which no comma can part two files."""
     return f'"-Dlog4j2.configurationFile={config.as_uri()}" {_LONG_LINES}'
-
-
-_LONG_LINES: Final = "-Dlog4j.encoder.byteBufferSize=524288"
-"""A line is written in one piece up to this size, so that none of Python's stands within it."""
 
 
 def log4j_config(about: About) -> str:
