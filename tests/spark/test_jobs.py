@@ -121,9 +121,14 @@ def test_dstreams_and_structured_streaming_count_the_same(
         assert wait_until(counted, STARTS_S), {stream: count(rows(home, stream)) for stream, count in both.items()}
         beats = [job.heartbeat() for job in jobs]
         assert all(beat is not None and beat.state == "running" and beat.batches for beat in beats)
-        told = [scrape(beat.metrics) for beat in beats if beat is not None and beat.metrics is not None]
-        assert all(value(each, "tideline_batches_total") and value(each, "tideline_records_total") for each in told)
-        assert [names_of(each) <= catalogued(Scope.DRIVER) for each in told] == [True, True]
+        urls = [beat.metrics for beat in beats if beat is not None and beat.metrics is not None]
+
+        def told() -> list[bool]:
+            """Whether each tells of records; Spark tells of a batch after its rows are written."""
+            return [value(scrape(url), "tideline_records_total") > 0 for url in urls]
+
+        assert wait_until(lambda: told() == [True, True], STARTS_S)
+        assert all(names_of(scrape(url)) <= catalogued(Scope.DRIVER) for url in urls)
         assert [job.stop() for job in jobs] == [Exit.STOPPED, Exit.STOPPED]
 
 
