@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ class BrokerUnreachable(UserError):
 
     def __init__(self, kafka: KafkaAccess) -> None:
         how = "" if kafka.protocol == "PLAINTEXT" else f" by {kafka.protocol}"
-        fix = "start the platform with `tideline up`" if kafka.is_local else "look whether it runs, and at kafka.yaml"
+        fix = "start the platform with `tideline up`" if kafka.is_local else "look whether it runs"
+        fix += ", and at what docs/configuration.md says of kafka.yaml" if how or not kafka.is_local else ""
         super().__init__(f"no Kafka broker answers at {kafka}{how}", fix)
 
 
@@ -81,11 +83,32 @@ def reached(kafka: KafkaAccess) -> Iterator[None]:
     if all(_refuses(address) for address in kafka.servers.split(",")):
         raise BrokerUnreachable(kafka)
     try:
-        yield
+        with _without_a_second_try():
+            yield
     except (AuthorizationError, SaslAuthenticationFailedError) as error:
         raise AccessDenied(kafka, error) from error
     except (KafkaError, OSError) as error:
         raise BrokerUnreachable(kafka) from error
+
+
+class _Refused(logging.Handler):
+    """Ends the making of a client that was not let in: kafka-python tells of it in its log alone, tries again until its
+    patience is over, and then says that nobody answers."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        refused = [each for each in record.args or () if isinstance(each, SaslAuthenticationFailedError)]
+        if refused and record.levelno == logging.WARNING:
+            raise refused[0]
+
+
+@contextmanager
+def _without_a_second_try() -> Iterator[None]:
+    log, listener = logging.getLogger("kafka.net.manager"), _Refused(logging.WARNING)
+    log.addHandler(listener)
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
 
 
 def _refuses(address: str) -> bool:

@@ -72,17 +72,16 @@ def in_with(opened: Callable[[KafkaAccess], Any]) -> Callable[[KafkaAccess], obj
     return enter
 
 
-@pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize(
-    "way",
+    ("mechanism", "way"),
     [
-        lambda kafka: end_offsets(kafka, "small"),
-        in_with(admin),
-        in_with(lambda kafka: consumer(kafka, "read_committed")),
-        in_with(lambda kafka: Sender(kafka, "small")),
-        lambda kafka: TransactionalSender(kafka, "nobody", 60_000),
+        ("PLAIN", in_with(admin)),
+        ("PLAIN", in_with(lambda kafka: consumer(kafka, "read_committed"))),
+        ("PLAIN", in_with(lambda kafka: Sender(kafka, "small"))),
+        ("PLAIN", lambda kafka: TransactionalSender(kafka, "nobody", 60_000)),
+        ("SCRAM-SHA-256", lambda kafka: end_offsets(kafka, "small")),
     ],
-    ids=["end offsets", "admin", "consumer", "sender", "transactions"],
+    ids=["admin", "consumer", "sender", "transactions", "offsets"],
 )
 def test_a_wrong_password_is_told(address: str, mechanism: str, way: Callable[[KafkaAccess], object]) -> None:
     with pytest.raises(AccessDenied, match="does not let user 'tideline' in") as error:
