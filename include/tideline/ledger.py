@@ -230,9 +230,12 @@ class Corrected:
         return (isinstance(version, int) and version <= self.through) or version in self.versions
 
 
-def keep_books(eras: Sequence[Era], rows: Iterable[LedgerRow], corrected: Container[int]) -> Books:
-    """Counts each event once: late if any window lost it, corrected once its batch has its corrections."""
-    sent = rejected = valid = late = mended = 0
+def keep_books(
+    eras: Sequence[Era], rows: Iterable[LedgerRow], corrected: Container[int], held: Container[int] = frozenset()
+) -> Books:
+    """Counts each event once: late if any window lost it, corrected once its batch has its corrections, until then held
+    if the gate keeps them back."""
+    sent = rejected = valid = late = mended = kept = 0
     for row in rows:
         lost = sum(pane.events for pane in row.late_panes(eras))
         sent += row.rows
@@ -240,7 +243,8 @@ def keep_books(eras: Sequence[Era], rows: Iterable[LedgerRow], corrected: Contai
         valid += row.events
         late += lost
         mended += lost if row.version in corrected else 0
-    return Books(sent, rejected, valid - late, late, mended)
+        kept += lost if row.version in held and row.version not in corrected else 0
+    return Books(sent, rejected, valid - late, late, mended, held=kept)
 
 
 _RANGE: Final = pa.struct(

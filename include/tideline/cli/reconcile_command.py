@@ -51,6 +51,8 @@ def reconcile(
         print_json(found)
     else:
         out.print(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in found.items()), markup=False)
+    if found.get("held"):
+        progress(f"nothing was published: `tideline holds {name} list` says why, a person may release it")
     raise typer.Exit(1 if found.get("held") else 0)
 
 

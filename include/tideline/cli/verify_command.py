@@ -42,7 +42,7 @@ def verify(
     read, so a fault in the ledger can go unseen, and conservation is not checked.
 
     JSON: stream, holds, pinned {generation, batch}, metrics {name: {windows, rows, differences, pending}},
-    conservation {events, counted, rejected, late, corrected, unrecoverable, replayable, unchecked_windows,
+    conservation {events, counted, rejected, late, corrected, held, unrecoverable, replayable, unchecked_windows,
     expired_windows, expired_until (null: none), holds} (null for a sample), differences [{metric, window_start, key,
     column, expected, found}] (of the first 20 rows of each metric that differ); of a sample also sample {drawn,
     windows, unchecked, seed, records_read}.
@@ -115,11 +115,16 @@ def show_report(report: VerifyReport) -> None:
     """The verdict as a table, and each difference with both values."""
     _show_metrics(report.metrics)
     books = report.conservation()
+    held = f"{books['held']} held, " if books["held"] else ""
     out.print(
         f"sent {books['events']} = counted {books['counted']} + rejected {books['rejected']} + late {books['late']}"
-        f" ({books['corrected']} corrected, {report.books.pending} pending, {books['unrecoverable']} unrecoverable):"
-        f" {'balanced' if report.imbalance is None else f'NOT BALANCED: {report.imbalance}'}"
+        f" ({books['corrected']} corrected, {report.books.pending} pending, {held}{books['unrecoverable']}"
+        f" unrecoverable): {'balanced' if report.imbalance is None else f'NOT BALANCED: {report.imbalance}'}"
     )
+    if held:
+        out.print(
+            f"the gate holds corrections back until a person releases them: `tideline holds {report.stream} list`"
+        )
     if books["unrecoverable"]:
         out.print(f"{books['unrecoverable']} late events lie in windows that cannot be corrected any more")
     if report.unchecked:

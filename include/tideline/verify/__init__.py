@@ -103,7 +103,7 @@ def _counted(ranges: OffsetRanges, whole: Countable) -> dict[int, int]:
 
 
 def _books(snapshot: Snapshot) -> Books:
-    books = keep_books(snapshot.eras, snapshot.ledger, snapshot.corrected)
+    books = keep_books(snapshot.eras, snapshot.ledger, snapshot.corrected, snapshot.held)
     corrected = (row for row in snapshot.ledger if row.version in snapshot.corrected)
     return snapshot.erased.books + with_unrecoverable(books, corrected, snapshot.marks, lost_windows(snapshot.eras))
 

@@ -111,7 +111,8 @@ class VerifyReport:
 
     @property
     def balanced(self) -> bool:
-        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending."""
+        """The log, the ledger and the tables count the same events; pairs tie once nothing is pending or
+        held."""
         return self.imbalance is None
 
     @property
@@ -130,7 +131,8 @@ class VerifyReport:
             return f"the ledger counts {kept.rejected} rejects, {len(kept.refused)} are kept"
         if strange:
             return f"{len(strange)} records are rejects that were events when they were read"
-        if log.pairs < kept.pairs or (log.pairs != kept.pairs and not self.books.pending):
+        waits = self.books.pending or self.books.held
+        if log.pairs < kept.pairs or (log.pairs != kept.pairs and not waits):
             return f"the tables are made of {kept.pairs} pairs of an event and a window, the log holds {log.pairs}"
         return None
 
@@ -151,6 +153,7 @@ class VerifyReport:
             "rejected": self.rejected,
             "late": self.books.late,
             "corrected": self.books.corrected,
+            "held": self.books.held,
             "unrecoverable": self.books.unrecoverable,
             "replayable": self.replayable,
             "unchecked_windows": self.unchecked,

@@ -13,6 +13,7 @@ from tideline.engine.cells import connect
 from tideline.engine.publish import Publisher
 from tideline.errors import UserError
 from tideline.generations import Era
+from tideline.holds import held_versions
 from tideline.horizon import NOTHING_ERASED, NOTHING_US, Erasure
 from tideline.lateness import extra_delay_us
 from tideline.ledger import Corrected, LedgerRow
@@ -23,6 +24,7 @@ from tideline.spec.model import StreamSpec
 from tideline.tables.books import ledger_of, read_corrected, read_eras, read_inputs
 from tideline.tables.delta import exists, last_version, open_dataset
 from tideline.tables.erased import erasure_number, erasures_of, last_of, read_horizon
+from tideline.tables.holds import read_holds
 from tideline.tables.published import read_all_published
 from tideline.tables.schemas import CORRECTIONS_WRITER, OVERRIDES_WRITER, PARTS_WRITER, TIME, StreamTables
 from tideline.tables.unrecoverable import read_unrecoverable
@@ -50,6 +52,8 @@ class Snapshot:
     refused: frozenset[Record]
     marks: tuple[Unrecoverable, ...]
     erased: Erasure
+    held: frozenset[int]
+    """The batches whose corrections wait at the gate."""
 
     @property
     def expired(self) -> Expired:
@@ -82,6 +86,7 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
         if not ledger:
             return None
         merged = tuple(merge_inputs(tables, era) for era in eras)
+        held = held_versions(read_holds(tables))
         corrected = read_corrected(tables)
         published = read_all_published(tables, sorted({name for era in eras for name in era.spec.metrics}))
         refused = rejected_until(tables, ledger[-1].version, erased.last)
@@ -93,7 +98,7 @@ def take_snapshot(tables: StreamTables, spec: StreamSpec) -> Snapshot | None:
             time.sleep(_PIN_PAUSE_S)
     if not is_pinned:
         raise UserError(f"the tables of '{spec.name}' change faster than they can be read", "verify again, or stop it")
-    return Snapshot(eras, ledger, merged, published, corrected, refused, marks, erased)
+    return Snapshot(eras, ledger, merged, published, corrected, refused, marks, erased, held)
 
 
 def _ledger(tables: StreamTables) -> tuple[Erasure, tuple[LedgerRow, ...]]:

@@ -146,6 +146,7 @@ def test_a_held_batch_is_not_read_again_and_later_ones_are_corrected_beside_it(t
     assert held_versions(read_holds(player.tables)) == held
     assert books(player).pending == 3
     report = verify_tables(player.tables, player.spec, player.read)
+    assert (report.holds, report.books.held, report.books.pending, report.conservation()["held"]) == (True, 3, 0, 3)
     assert sum(metric.differences for metric in report.metrics.values()) == 0
     assert sum(metric.pending for metric in report.metrics.values()) == 1
     release_in(player.tables, player.eras, 1, Release("ada", 7), clock)
