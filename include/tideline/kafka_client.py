@@ -38,7 +38,8 @@ class AccessDenied(UserError):
     def __init__(self, kafka: KafkaAccess, why: Exception) -> None:
         who = f"user '{kafka.username}'" if kafka.authenticates else "a client without a name"
         fix = "mend user and password, or the broker's rights: docs/configuration.md says where they come from"
-        super().__init__(f"the Kafka broker at {kafka} does not let {who} in: {why}", fix)
+        said = str(why).rpartition("Error: ")[2]  # after the exception's number and name
+        super().__init__(f"the Kafka broker at {kafka} does not let {who} in: {said}", fix)
 
 
 @contextmanager
