@@ -37,7 +37,9 @@ def stream(box: Box) -> dict[str, Any]:
 
 
 def produce(box: Box, count: int, seed: int) -> None:
-    done = box.tideline("produce", "--topic", "logs", "--rate", "150", "--count", str(count), "--seed", str(seed))
+    """Each time from two hours ago, so that what comes second is late by what came first."""
+    how = ("--rate", "150", "--count", str(count), "--seed", str(seed), "--speed", "240")
+    done = box.tideline("produce", "--topic", "logs", *how)
     assert done.returncode == 0, done.stderr
 
 
@@ -50,7 +52,7 @@ def whole(box: Box) -> Box:
 
 @pytest.fixture(scope="module")
 def deployed(whole: Box) -> Box:
-    """The stream STABLE, on traffic of which a part came late."""
+    """The stream is STABLE, on traffic of its own."""
     produce(whole, 3000, 7)
     done = whole.tideline("deploy", STREAM)
     assert done.returncode == 0, done.stdout + done.stderr + whole.logs()

@@ -19,9 +19,6 @@ from support.records import CHECKOUT
 from tideline.bench.place import free_ports
 from tideline.platform.env_file import PORTS, EnvFile, ensure_env_file
 
-WELL = ("healthy", "")
-"""What an engine says of a container that is well; a one-shot has no health, and has exited with 0."""
-
 
 @dataclass(frozen=True)
 class Box:
@@ -82,7 +79,10 @@ def running_box(engine: Engine, images: Mapping[str, str], folder: Path) -> Iter
     ensure_env_file(env_file)
     box = Box(engine, f"tideline-test-{os.getpid()}", env_file)
     try:
-        box.compose("up", "-d", "--no-build", seconds=1200)
+        try:
+            box.compose("up", "-d", "--no-build", seconds=1200)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{box.logs()}") from None
         yield box
     finally:
         box.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,9 +85,10 @@ def install_packages() -> None:
 def own_engine(folder: Path) -> Iterator[Engine]:
     """A dockerd on a socket of its own; it ends with the block, and the machine's packet filter is as it was."""
     folder.mkdir(parents=True, exist_ok=True)
-    engine = Engine(f"unix://{folder / 'docker.sock'}")
-    command = ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
-    command += ["--pidfile", str(folder / "dockerd.pid"), "--host", engine.host]
+    short = Path(tempfile.mkdtemp(prefix="tideline-engine-", dir="/tmp"))  # a socket's path has room for 107 bytes
+    engine = Engine(f"unix://{short / 'docker.sock'}")
+    command = ["dockerd", "--data-root", str(folder / "data"), "--exec-root", str(short / "exec")]
+    command += ["--pidfile", str(short / "dockerd.pid"), "--host", engine.host]
     with kept_packet_filter(), (folder / "dockerd.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
@@ -96,6 +98,7 @@ def own_engine(folder: Path) -> Iterator[Engine]:
         finally:
             process.terminate()
             process.wait(60)
+            shutil.rmtree(short, ignore_errors=True)
 
 
 @contextmanager
