@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
+from playwright.sync_api import Error as BrowserError
 
 from support import chromium
 from support.platform import Platform, running_platform
@@ -30,7 +32,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     values: dict[str, Any] = getattr(item, "funcargs", {})
     if report.failed and isinstance(ui := values.get("ui"), WebUi):
         picture = values["tmp_path"] / "page.png"
-        ui.page.screenshot(path=picture)
+        with suppress(BrowserError):  # a page that hangs has no picture
+            ui.page.screenshot(path=picture)
         report.sections.append(("the page", f"{ui.page.url}\n{picture}"))
     return report
 

@@ -103,7 +103,7 @@ def test_the_page_is_found_in_the_navigation_and_follows_airflows_theme(
     assert streams.wrong() == []
     streams.around.screenshot(path=pictures / f"streams-{theme}.png")
     streams.open_stream()
-    expect(streams.inside.get_by_text("Sent")).to_be_visible()
+    expect(streams.inside.get_by_text("Sent", exact=True).first).to_be_visible()
     expect(streams.inside.locator("canvas").first).to_be_visible()
     assert streams.wrong() == []
     streams.around.screenshot(path=pictures / f"stream-{theme}.png")

@@ -15,7 +15,8 @@ export async function drawCharts() {
     for (const chart of area.querySelectorAll("[data-series]")) draw(chart);
   };
   document.addEventListener("themed", () => {
-    for (const [chart, plot] of drawn) plot.destroy(), drawn.delete(chart), draw(chart);
+    // Over a copy: what is drawn anew is put at the end of the map, and would be met again for ever.
+    for (const [chart, plot] of [...drawn]) plot.destroy(), drawn.delete(chart), draw(chart);
   });
   window.addEventListener("resize", () => {
     for (const [chart, plot] of drawn) plot.setSize({ width: chart.clientWidth, height: 150 });
