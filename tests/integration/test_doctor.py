@@ -33,7 +33,7 @@ def test_a_database_that_fails_is_told_with_a_fix_that_works(fresh_platform: Pla
     settings = fresh_platform.start("database")
     registry = Registry.connect(settings.registry_url)
     registry.request(Request(STREAM, Desired.RUNNING, "ann", SPEC, "f"))
-    others = "services: broker, api_server, scheduler, dag_processor, triggerer"
+    others = "services: broker, api_server, scheduler, dag_processor, triggerer, exporter"
     assert set(found(fresh_platform)) == {others}
 
     registry.leases.take(STREAM, "keeper-1", -600_000)
