@@ -51,6 +51,15 @@ class WebUi:
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.get_by_role("heading", name="Welcome")).to_be_visible()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody looks meanwhile: drawing Airflow's page without a graphics card takes most of a core, which a driver
+        that starts needs."""
+        address = self.page.url
+        self.page.goto("about:blank")
+        yield
+        self.page.goto(address)
+
     def form(self, dag_id: str) -> Locator:
         """The dialog by which the DAG is triggered."""
         self.page.goto(f"/dags/{dag_id}")
