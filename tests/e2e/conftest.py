@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +18,14 @@ from support.platform import Platform, running_platform
 from support.real_logs import SHARED
 from support.web_ui import SCREEN, SHORT_MS, STREAM, WebUi, browser_of
 from tideline.airflow_api import AirflowApi
+from tideline.home import PROJECT_SPECS
 from tideline.keeper.lifecycle import Desired, State
 from tideline.platform.waiting import wait_until
 from tideline.registry.requests import Request
 from tideline.registry.store import Registry
 
 APACHE = SHARED / "apache_access.log"
+OWN_SPECS = Path(__file__).parent / "streams"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,8 +43,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """Database, broker and all of Airflow, with a home and ports of its own."""
-    with running_platform(tmp_path_factory.mktemp("whole")) as running:
+    """Database, broker and all of Airflow, with a home and ports of its own, the project's specs and the tests'."""
+    include = tmp_path_factory.mktemp("include")
+    for folder in ("streams", "expectations"):
+        shutil.copytree(PROJECT_SPECS.parent / folder, include / folder)
+    shutil.copytree(OWN_SPECS, include / "streams", dirs_exist_ok=True)
+    with running_platform(tmp_path_factory.mktemp("whole"), specs=include / "streams") as running:
         yield running
 
 

@@ -17,7 +17,6 @@ from support.web_ui import STREAM, WebUi
 from tideline.airflow_api import AirflowApi
 from tideline.airflow_runs import trigger_once_parsed
 from tideline.gate.suites import DOCS
-from tideline.home import PROJECT_SPECS
 from tideline.kafka_io import ensure_topic
 from tideline.keeper.lifecycle import State
 from tideline.platform.waiting import wait_until
@@ -37,7 +36,7 @@ def test_the_form_offers_the_specs_and_deploys_one(
     ensure_topic(whole.settings.kafka, STREAM, 3)
     dialog = ui.form("deploy_stream")
     dialog.get_by_role("combobox", name="Stream").click()
-    assert ui.page.get_by_role("option").all_inner_texts() == spec_names(PROJECT_SPECS)
+    assert ui.page.get_by_role("option").all_inner_texts() == spec_names(whole.specs)
 
     ui.page.get_by_role("option", name=STREAM, exact=True).click()
     run = ui.triggered(dialog)

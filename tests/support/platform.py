@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tideline.bench.place import clean_environment, new_place
-from tideline.home import CHECKOUT, Home
+from tideline.home import CHECKOUT, PROJECT_SPECS, Home
 from tideline.platform.database import folder as database_folder
 from tideline.platform.up import up
 from tideline.settings import Settings
@@ -21,9 +21,10 @@ from tideline.settings import Settings
 
 @dataclass(frozen=True)
 class Platform:
-    """One installation for tests, up or down."""
+    """One installation for tests, up or down, and the folder of its specs."""
 
     home: Home
+    specs: Path = PROJECT_SPECS
 
     @property
     def settings(self) -> Settings:
@@ -31,12 +32,16 @@ class Platform:
 
     @property
     def environ(self) -> dict[str, str]:
-        """For subprocesses: this home, and nothing else of Tideline's."""
-        return clean_environment() | {"TIDELINE_HOME": str(self.home.root)}
+        """For subprocesses: this home and these specs, and nothing else of Tideline's."""
+        return self._chosen | {"TIDELINE_HOME": str(self.home.root)}
 
     def start(self, *services: str) -> Settings:
         """Starts these services, all of them when none is named; what is up stays."""
-        return up(self.home, services, environ=clean_environment())
+        return up(self.home, services, environ=self._chosen)
+
+    @property
+    def _chosen(self) -> dict[str, str]:
+        return clean_environment() | {"TIDELINE_STREAMS": str(self.specs)}
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """`tideline` with these arguments, as a person would call it."""
@@ -61,10 +66,10 @@ class Platform:
 
 
 @contextmanager
-def new_platform(folder: Path) -> Iterator[Platform]:
+def new_platform(folder: Path, specs: Path = PROJECT_SPECS) -> Iterator[Platform]:
     """A platform that is not up yet, with free ports, and the jars of the installation."""
     with new_place(folder, jars()) as home:
-        yield Platform(home)
+        yield Platform(home, specs)
 
 
 def jars() -> Path:
@@ -73,8 +78,8 @@ def jars() -> Path:
 
 
 @contextmanager
-def running_platform(folder: Path, services: Iterable[str] = ()) -> Iterator[Platform]:
+def running_platform(folder: Path, services: Iterable[str] = (), specs: Path = PROJECT_SPECS) -> Iterator[Platform]:
     """The same, with these services up, or all of them."""
-    with new_platform(folder) as platform:
+    with new_platform(folder, specs) as platform:
         platform.start(*services)
         yield platform
