@@ -108,12 +108,7 @@ def send_with_late_events(whole: Platform) -> None:
     for seed in ("30", "31"):
         produced = whole.run("produce", "--topic", STREAM, *words, "--seed", seed)
         assert produced.returncode == 0, produced.stderr
-        assert wait_until(lambda: backlog(whole) == 0, 180, every=1)
-
-
-def backlog(whole: Platform) -> int:
-    (row,) = (r for r in json.loads(whole.run("status", "--json").stdout)["streams"] if r["name"] == STREAM)
-    return int(row["backlog"])
+        assert wait_until(lambda: whole.stream(STREAM)["backlog"] == 0, 180, every=1)
 
 
 def verified(whole: Platform) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Running:
 
     def driver(self) -> tuple[int | None, int, int]:
         """Process, epoch and generation."""
-        (row,) = (each for each in self.asked("status")["streams"] if each["name"] == STREAM)
+        row = self.whole.stream(STREAM)
         return Supervisor(self.whole.home).state(f"driver-{STREAM}").pid, row["epoch"], row["generation"]
 
     def asked(self, *words: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ It comes after the story, which has sent the stream all kinds of records; it sen
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from math import isnan
 from typing import Any, Final
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 from support.dashboards import PanelQuery, panel_queries
-from support.platform import Platform
+from support.platform import PROVEN, Platform
 from support.prometheus import Found, Prometheus, in_a_hurry, running_prometheus
 from support.rule_files import recorded
 from tideline.exporter import catalogue
@@ -32,15 +31,10 @@ pytestmark = pytest.mark.slow
 BUSINESS: Final = ("health_score", "avg_response_time", "error_rate", "request_count", "anomaly_count")
 
 
-def state(whole: Platform) -> str:
-    rows = json.loads(whole.run("status", "--json").stdout)["streams"]
-    return next(str(row["state"]) for row in rows if row["name"] == STREAM)
-
-
 @pytest.fixture(scope="module")
 def prometheus(whole: Platform, told: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Finds the drivers by the platform's exporter, and has seen the stream take two event hours of traffic."""
-    assert wait_until(lambda: state(whole) == "STABLE", PATIENCE_S, 1.0), state(whole)
+    assert wait_until(lambda: whole.stream(STREAM)["state"] in PROVEN, PATIENCE_S, 1.0), whole.stream(STREAM)
     folder = tmp_path_factory.mktemp("prometheus")
     done = whole.run("monitoring", "render", "--to", str(folder), "--rules", "rules/*.yml")
     assert done.returncode == 0, done.stderr

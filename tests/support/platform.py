@@ -9,14 +9,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import psutil
 
 from tideline.bench.place import clean_environment, new_place
 from tideline.home import CHECKOUT, PROJECT_SPECS, Home
+from tideline.keeper.lifecycle import State
+from tideline.keeper.report import stream_rows
 from tideline.platform.database import folder as database_folder
 from tideline.platform.up import up
 from tideline.settings import Settings
+
+PROVEN: Final = frozenset({State.STABLE, State.DEGRADED})
+"""The states of a driver that has proved itself; one that is slower than its trigger is DEGRADED, however well."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,12 @@ class Platform:
         return subprocess.run(
             command, env=self.environ | variables, capture_output=True, text=True, timeout=300, check=False
         )
+
+    def stream(self, name: str) -> dict[str, Any]:
+        """The row that `tideline status` shows of the stream. It is asked for again and again while a driver starts,
+        and a command of its own each time would take one of two cores from it."""
+        (row,) = (row for row in stream_rows(self.home, self.settings) if row["name"] == name)
+        return row
 
     def processes(self) -> list[psutil.Process]:
         """Every live process that has to do with this home, found without the platform's own help."""
