@@ -34,7 +34,8 @@ test: setup
 	$(BIN)/mypy include jobs plugins dags tests
 	$(BIN)/lint-imports
 	@PYTHONPATH=tests $(BIN)/python -m support.debian
-	$(BIN)/pytest tests -m "not slow and not compose"
+	$(BIN)/pytest tests/unit -m "not slow" -n logical
+	$(BIN)/pytest tests -m "not slow and not compose" --ignore tests/unit
 
 test-long: setup
 	$(BIN)/pytest tests -m slow

@@ -52,7 +52,7 @@ def _events(count: int) -> str:
     return f"{count} event" + ("" if count == 1 else "s")
 
 
-def verdict_of(stream: str, found: Explanation) -> Iterator[str]:
+def conclusion_of(stream: str, found: Explanation) -> Iterator[str]:
     """What the group waits for, what it never gets, the published row, and whether that is what its inputs give."""
     for version, places in sorted(found.waits.items()):
         held = found.held.get(version)

@@ -11,13 +11,8 @@ from tideline.batch_done import Progress
 from tideline.cross_check import COUNTED_BATCH, COUNTER
 
 
-def counter_before(query: StreamingQuery, batch: int) -> dict[str, str]:
-    """What the progress of the batch before says, as settings of a ledger row; empty when it was lost."""
-    return counter_of(progress_of(query, batch - 1))
-
-
 def counter_of(progress: Progress | None) -> dict[str, str]:
-    """Spark's own count of what a batch dropped, as settings of a ledger row."""
+    """Spark's own count of what a batch dropped, as settings of a ledger row; empty when it was lost."""
     return {} if progress is None else {COUNTED_BATCH: str(progress.batch), COUNTER: str(progress.dropped)}
 
 

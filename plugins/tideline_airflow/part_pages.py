@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
 from tideline.errors import UserError
-from tideline.explain_view import cells_of, columns_of, head_of, verdict_of
+from tideline.explain_view import cells_of, columns_of, conclusion_of, head_of
 from tideline.home import Home
 from tideline.keeper.deployed import parse_deployed
 from tideline.page.asked import window_start_us
@@ -99,7 +99,7 @@ def explained(home: Home, spec: StreamSpec, metric: str, window: str, key: str) 
         "columns": columns_of(found),
         "cells": [cells_of(step, found.columns) for step in found.steps],
         "left_out": found.left_out,
-        "verdict": list(verdict_of(spec.name, found)),
+        "verdict": list(conclusion_of(spec.name, found)),
         "differs": bool(found.differs),
     }
 

@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 from playwright.sync_api import Error as BrowserError
 
-from support import chromium
+from support.debian import CHROMIUM
 from support.platform import Platform, running_platform
 from support.real_logs import SHARED
-from support.web_ui import SCREEN, SHORT_MS, STREAM, WebUi, browser_of
+from support.web_ui import SCREEN, SHORT_MS, STILL, STREAM, WebUi, browser_of
 from tideline.airflow_api import AirflowApi
 from tideline.home import PROJECT_SPECS
 from tideline.keeper.lifecycle import Desired, State
@@ -69,9 +69,9 @@ def told(whole: Platform, source: Path | None) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = chromium.find()
+    found = CHROMIUM.find()
     if found is None:
-        pytest.skip(chromium.MISSING)
+        pytest.skip(CHROMIUM.missing)
     with browser_of(found) as browser:
         yield browser
 
@@ -81,6 +81,7 @@ def ui_of_person(browser: Browser, whole: Platform) -> Iterator[WebUi]:
     """Signed in once, as a person is for a day."""
     context = browser.new_context(base_url=whole.settings.api_url, viewport=SCREEN, timezone_id="UTC")
     context.set_default_timeout(SHORT_MS)
+    context.add_init_script(STILL)
     expect.set_options(timeout=SHORT_MS)
     ui = WebUi(context.new_page())
     ui.sign_in(whole)

@@ -15,7 +15,7 @@ from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.driver_seen import DriverSeen
 from tideline.kafka_access import KafkaAccess
 from tideline.spec.model import StreamSpec
-from tideline_spark.counter import counter_before, last_progress
+from tideline_spark.counter import counter_of, last_progress, progress_of
 from tideline_spark.driver import parts_of
 from tideline_spark.exporter import DriverExporter
 
@@ -48,8 +48,8 @@ def test_a_trigger_that_found_nothing_is_no_progress(last: dict[str, Any] | None
 
 def test_the_counter_of_a_batch_is_found_behind_an_idle_trigger() -> None:
     told = query(progress(5, "latestOffset"), progress(3, "addBatch"), progress(4, "addBatch"))
-    assert counter_before(told, 5)["spark.counter.dropped"] == "3"
-    assert counter_before(told, 9) == {}
+    assert counter_of(progress_of(told, 4))["spark.counter.dropped"] == "3"
+    assert counter_of(progress_of(told, 8)) == {}
 
 
 def test_a_driver_serves_until_it_stops() -> None:

@@ -27,7 +27,7 @@ from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
 from tideline_spark.begin_stream import begin_stream
 from tideline_spark.books import new_books
-from tideline_spark.counter import counter_before
+from tideline_spark.counter import counter_of, progress_of
 from tideline_spark.plan import merge_cells, read_topic, require_watermark_predicate
 from tideline_spark.sink import BatchSink, Identity
 
@@ -80,7 +80,7 @@ class StreamRun:
             books,
             check_batch=self._check_batch,
             done=self._batch_done,
-            counter=lambda batch: counter_before(self.spark.streams.active[0], batch),
+            counter=lambda batch: counter_of(progress_of(self.spark.streams.active[0], batch - 1)),
         )
         writer = groups.writeStream.outputMode("update").option("checkpointLocation", str(self.checkpoint))
 

@@ -23,6 +23,11 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+STILL = """
+addEventListener('DOMContentLoaded', () => document.head.append(Object.assign(document.createElement('style'), {
+  textContent: '*, ::before, ::after { animation: none !important; transition: none !important }'})))
+"""
+"""For each document: what moves is drawn again and again, without a graphics card by most of a core."""
 STREAM = "user-events"
 """What the browser tests deploy."""
 SCREEN = ViewportSize(width=1600, height=1100)

@@ -71,7 +71,7 @@ def time_us(text: str, option: str) -> int:
 
 def show(stream: str, found: Explanation) -> None:
     """The group, its steps, what it waits for, and whether the published row is the last step."""
-    from tideline.explain_view import cells_of, columns_of, head_of, verdict_of
+    from tideline.explain_view import cells_of, columns_of, conclusion_of, head_of
 
     for line in head_of(stream, found):
         out.print(line)
@@ -80,5 +80,5 @@ def show(stream: str, found: Explanation) -> None:
         out.print(f"{found.left_out} older parts are not shown: each was replaced by the next (--last shows more)")
     print_table(out, columns_of(found), [cells_of(step, found.columns) for step in found.steps])
     out.print()
-    for line in verdict_of(stream, found):
+    for line in conclusion_of(stream, found):
         out.print(line)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import ProtocolError, ServerProxy, Transport
+from xmlrpc.client import Fault, ProtocolError, ServerProxy, Transport
 
 from tideline.errors import UserError
 from tideline.home import Home
 
 ABSENT = "ABSENT"
 _SOCKET_LENGTH = 88  # the system allows 104 to 108 bytes, and supervisord adds a suffix for a moment
+_SHUTS_DOWN = 6  # Faults.SHUTDOWN_STATE of supervisor.xmlrpc
 _ALIVE = frozenset({"STARTING", "RUNNING", "STOPPING", "BACKOFF"})
 
 
@@ -87,10 +88,15 @@ class _SocketTransport(Transport):
 
 
 def call(path: Path, method: str, *arguments: object, interface: str = "supervisor") -> Any:
-    """The answer of supervisord's `method`; a refusal is an `xmlrpc.client.Fault`."""
+    """The answer of supervisord's `method`; a refusal is an `xmlrpc.client.Fault`. While it shuts down it refuses
+    everything, and is as good as gone."""
     try:
         with ServerProxy("http://localhost", _SocketTransport(path)) as proxy:
             return getattr(getattr(proxy, interface), method)(*arguments)
+    except Fault as refusal:
+        if refusal.faultCode != _SHUTS_DOWN:
+            raise
+        raise SupervisorUnreachable(f"supervisord on {path} shuts down", "wait, then run `tideline up`") from refusal
     except (OSError, ProtocolError, http.client.HTTPException) as error:
         raise SupervisorUnreachable(f"no answer on {path}: {error}", "run `tideline up`") from error
 

@@ -19,7 +19,7 @@ from tideline.backfill import recompute_windows, windows_between
 from tideline.bench.player import Player
 from tideline.errors import UserError
 from tideline.explain import Place, Step
-from tideline.explain_view import verdict_of
+from tideline.explain_view import conclusion_of
 from tideline.reconcile import reconcile_books
 from tideline.spec.model import StreamSpec
 from tideline.stream_books import StreamBooks
@@ -90,7 +90,7 @@ def test_a_correction_that_waits_at_the_gate_is_told_with_its_hold(tmp_path: Pat
     player.play(log_line(7), log_line(53))
     found = explained(player)
     assert [waits["hold"] for waits in found.as_dict()["waiting"]] == [1, None]
-    assert [line for line in verdict_of("small", found) if "waits" in line or "held" in line] == [
+    assert [line for line in conclusion_of("small", found) if "waits" in line or "held" in line] == [
         "held by the gate, hold 1: batch 1/3 dropped 0:5..5 (1 event) of the window",
         "waits for a reconciliation: batch 1/4 dropped 0:7..7 (1 event) of the window",
     ]
