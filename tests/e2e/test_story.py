@@ -36,7 +36,7 @@ from tideline.tables.schemas import StreamTables
 from tideline.times import iso
 
 STREAM = "log-metrics"
-KILLS = 5
+KILLS = 3
 STEP: Final = re.compile(r"is (committed|published)|corrections are (written|published)")
 SAID_BY_A_JVM_THAT_STARTS: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
 SEED = 20
