@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from support.platform import Platform, running_platform
 from support.real_logs import SHARED
-from tideline.bench.driver_host import JAVA_OPTIONS
+from tideline.bench.driver_host import BRIEF
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,7 +47,7 @@ def spark(platform: Platform) -> Iterator[SparkSession]:
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.jars", ",".join(str(jar) for jar in sorted(platform.home.jars("spark").glob("*.jar"))))
-        .config("spark.driver.extraJavaOptions", JAVA_OPTIONS)
+        .config("spark.driver.extraJavaOptions", BRIEF)
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")

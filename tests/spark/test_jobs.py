@@ -33,7 +33,7 @@ TEXT = [
 ]
 WORDS = Counter(word for line in TEXT for word in line.decode().split())
 CATEGORIES = {"people": 5, "trade": 5, "trouble": 3, "other": 5}
-STARTS_S = 90.0
+STARTS_S = 240.0
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from support.records import CHECKOUT
-from tideline.bench.driver_host import host_environment
+from tideline.bench.driver_host import BRIEF, host_environment
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
 from tideline.keeper.epochs import create_epoch, tag_of
@@ -45,7 +45,7 @@ class DriverProcess:
             "tag": tag_of(spec["name"], epoch),
         }
         words = [word for name, value in told.items() for word in (f"--{name}", value)]
-        environment = host_environment(home)
+        environment = host_environment(home, BRIEF)
         configuration = spec.get("spark", {}).get("configuration", {})
         own = [word for pair in configuration.items() for word in ("--conf", "=".join(pair))]
         environment["PYSPARK_SUBMIT_ARGS"] = " ".join([*own, environment["PYSPARK_SUBMIT_ARGS"]])

@@ -25,8 +25,10 @@ from tideline.platform.processes import end_all
 
 SCRIPT: Final = CHECKOUT / "jobs" / "run_bench_driver.py"
 START_S: Final = 120.0
-JAVA_OPTIONS: Final = "-XX:+UseParallelGC -XX:TieredStopAtLevel=1"
-"""For a JVM that is killed before the optimizing compiler's work would pay: a seed takes a fifth less so."""
+LASTING: Final = "-XX:+UseParallelGC"
+"""Java options of a JVM whose speed is looked at."""
+BRIEF: Final = f"{LASTING} -XX:TieredStopAtLevel=1"
+"""Of one that ends before the optimizing compiler's work would pay: a seed takes a fifth less so."""
 
 
 class HostLost(RuntimeError):
@@ -36,7 +38,7 @@ class HostLost(RuntimeError):
 class DriverHost:
     """One Python with one JVM, in a session of its own, that runs one driver after the other."""
 
-    def __init__(self, home: Home, log: Path) -> None:
+    def __init__(self, home: Home, log: Path, java_options: str) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
@@ -44,7 +46,7 @@ class DriverHost:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=host_environment(home),
+                env=host_environment(home, java_options),
                 cwd=home.root,
                 start_new_session=True,
                 text=True,
@@ -117,7 +119,7 @@ class DriverHost:
         self._answers.put(None)
 
 
-def host_environment(home: Home) -> dict[str, str]:
+def host_environment(home: Home, java_options: str) -> dict[str, str]:
     """As a driver's own: the platform's choice of variables, the jars of the home, loopback only."""
     jars = sorted(home.jars("spark").glob("*.jar"))
     if not jars:
@@ -128,7 +130,7 @@ def host_environment(home: Home) -> dict[str, str]:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        "spark.driver.extraJavaOptions": java_options,
         "spark.local.dir": str(home.root / "scratch"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -23,9 +23,10 @@ class DriverFailed(RuntimeError):
 class Drivers:
     """Runs one driver at a time in a warm host; a killed host is replaced at once."""
 
-    def __init__(self, home: Home, kafka: KafkaAccess) -> None:
+    def __init__(self, home: Home, kafka: KafkaAccess, java_options: str) -> None:
         self._home = home
         self._kafka = kafka
+        self._java_options = java_options
         self._host = self._new_host()
 
     def start(self, stream: str, generation: int) -> int:
@@ -78,7 +79,7 @@ class Drivers:
         self._host.close()
 
     def _new_host(self) -> DriverHost:
-        return DriverHost(self._home, self._home.logs / "drivers.log")
+        return DriverHost(self._home, self._home.logs / "drivers.log", self._java_options)
 
 
 def _end(stream: StreamHome, code: int) -> str:

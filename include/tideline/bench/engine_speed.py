@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psutil
 
-from tideline.bench.driver_host import host_environment
+from tideline.bench.driver_host import LASTING, host_environment
 from tideline.bench.drivers import Drivers
 from tideline.bench.same_tables import count_differences
 from tideline.bench.traffic_log import send
@@ -108,7 +108,7 @@ def commits_of(checkpoint: Path) -> list[Commit]:
 
 def run_one_query(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int) -> list[Commit]:
     """The stream as it is deployed: its own driver, books and tables."""
-    drivers = Drivers(home, kafka)
+    drivers = Drivers(home, kafka, LASTING)
     try:
         _run_driver(drivers, home, spec.model_copy(update={"name": WARM_UP}), events // 2)
         return _run_driver(drivers, home, spec, events)
@@ -140,7 +140,7 @@ def run_query_each(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int
             ],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=host_environment(home),
+            env=host_environment(home, LASTING),
             cwd=home.root,
             start_new_session=True,
         )

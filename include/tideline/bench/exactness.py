@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tideline.bench.driver_host import BRIEF
 from tideline.bench.drivers import Drivers
 from tideline.bench.exactness_plan import make_plan
 from tideline.bench.exactness_trial import Trial
@@ -86,7 +87,7 @@ def run_exactness(
     begun, report = time.monotonic(), ExactnessReport()
     with _folder(keep) as folder, new_place(folder, jars) as home:
         kafka = start_broker(home).kafka
-        drivers = Drivers(home, kafka)
+        drivers = Drivers(home, kafka, BRIEF)
         try:
             for seed in seeds:
                 report.results.append(run_seed(seed, home, kafka, drivers, look))
