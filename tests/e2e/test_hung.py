@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.platform import Platform
 from support.records import log_line, small_spec
 from support.stopped import family, stand_still
@@ -18,6 +20,7 @@ from tideline.registry.rows import TransitionRow
 from tideline.registry.store import Registry
 
 STREAM = "hung"
+pytestmark = pytest.mark.slow  # minutes of waiting for clocks
 VERDICT_WITHIN_S, REPLACED_WITHIN_S = 75.0, 120.0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from support.platform import Platform
 from tideline.home import PROJECT_SPECS
 from tideline.kafka_io import ensure_topic
@@ -16,6 +18,7 @@ from tideline.spec.job import Spec
 from tideline.spec.load import find_spec, load_any_spec
 
 STREAM = "rolled-back"
+pytestmark = pytest.mark.slow  # minutes of waiting for clocks
 WITHIN_S = 360.0
 
 

@@ -33,6 +33,7 @@ from tideline_airflow.driver_launch import DriverLaunch
 from tideline_spark.exits import Exit
 
 STREAM = "unkillable"
+pytestmark = pytest.mark.slow  # minutes of waiting for clocks
 BY = Caller("test")
 
 

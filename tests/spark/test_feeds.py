@@ -28,7 +28,7 @@ from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
 from tideline_spark.feed import FeedSink, feed_records, read_feed, start_feed
 
-STARTS_S = 90.0
+STARTS_S = 240.0
 
 
 @pytest.fixture

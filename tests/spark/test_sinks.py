@@ -39,7 +39,7 @@ from tideline.tables.late_events import read_late_events
 from tideline.tables.published import read_published
 from tideline.tables.schemas import StreamTables
 
-STARTS_S = 90.0
+STARTS_S = 240.0
 CONSOLE = ("counts (complete): ", "window_start ", "1970-01-01T")
 
 
