@@ -36,7 +36,7 @@ from tideline.tables.schemas import StreamTables
 from tideline.times import iso
 
 STREAM = "log-metrics"
-KILLS = 3
+KILLS = 5
 STEP: Final = re.compile(r"is (committed|published)|corrections are (written|published)")
 SAID_BY_A_JVM_THAT_STARTS: Final = "WARNING: Using incubator modules: jdk.incubator.vector"
 SEED = 20
@@ -139,6 +139,7 @@ def change_total(path: Path, before: int, after: int) -> None:
     DeltaTable(str(path)).update(updates={"total_requests": str(after)}, predicate=f"total_requests = {before}")
 
 
+@pytest.mark.slow  # a minute and more for each; the demo kills it once
 def test_a_stream_killed_at_random_moments_loses_and_doubles_nothing(whole: Platform, told: dict[str, Any]) -> None:
     draw = random.Random(SEED)
     with traffic(whole):
