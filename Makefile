@@ -34,7 +34,7 @@ test: setup
 	$(BIN)/mypy include jobs plugins dags tests
 	$(BIN)/lint-imports
 	@PYTHONPATH=tests $(BIN)/python -m support.debian
-	$(BIN)/pytest tests/unit -m "not slow" -n logical
+	$(BIN)/pytest tests/unit -m "not slow" -n logical --dist worksteal
 	$(BIN)/pytest tests -m "not slow and not compose" --ignore tests/unit
 
 test-long: setup
