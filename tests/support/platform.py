@@ -53,7 +53,7 @@ class Platform:
         """`tideline` with these arguments, as a person would call it."""
         command = [sys.executable, "-m", "tideline.cli.main", *arguments]
         return subprocess.run(
-            command, env=self.environ | variables, capture_output=True, text=True, timeout=300, check=False
+            command, env=self.environ | variables, capture_output=True, text=True, timeout=900, check=False
         )
 
     def stream(self, name: str) -> dict[str, Any]:
