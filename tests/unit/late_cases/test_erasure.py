@@ -288,18 +288,20 @@ def a_history(root: Path, seed: int) -> None:
     settle(player)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_random_histories(tmp_path: Path, seed: int) -> None:
     a_history(tmp_path, seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 60))
+@pytest.mark.parametrize("seed", range(1, 60))
 def test_random_histories_at_length(tmp_path: Path, seed: int) -> None:
     a_history(tmp_path, seed)
 
 
-@pytest.mark.parametrize("number", range(14))
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=[] if number % 4 == 0 else pytest.mark.slow) for number in range(14)]
+)
 def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, number: int) -> None:
     player = three_minutes(tmp_path)
     before, books = published_rows(player), totals(player)
