@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pytest
@@ -288,6 +289,12 @@ def a_history(root: Path, seed: int) -> None:
     settle(player)
 
 
+def points(numbers: range) -> list[Any]:
+    """The steps of an erasure at which something happens: every fourth of them for each run, all for the long one."""
+    often = numbers[::4]
+    return [pytest.param(number, marks=[] if number in often else [pytest.mark.slow]) for number in numbers]
+
+
 @pytest.mark.parametrize("seed", range(1))
 def test_random_histories(tmp_path: Path, seed: int) -> None:
     a_history(tmp_path, seed)
@@ -299,9 +306,7 @@ def test_random_histories_at_length(tmp_path: Path, seed: int) -> None:
     a_history(tmp_path, seed)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=[] if number % 4 == 0 else pytest.mark.slow) for number in range(14)]
-)
+@pytest.mark.parametrize("number", points(range(14)))
 def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, number: int) -> None:
     player = three_minutes(tmp_path)
     before, books = published_rows(player), totals(player)
@@ -339,7 +344,7 @@ def test_batches_and_reconciliations_beside_an_erasure_are_whole(tmp_path: Path)
     assert totals(player).pending == 0
 
 
-@pytest.mark.parametrize("number", range(0, 13, 2))
+@pytest.mark.parametrize("number", points(range(0, 13, 2)))
 def test_a_generation_that_begins_beside_an_erasure_leaves_expired_windows_alone(tmp_path: Path, number: int) -> None:
     player = three_minutes(tmp_path)
     before, late, steps = published_rows(player, 60), totals(player).late, list[str]()
@@ -362,7 +367,7 @@ def test_a_generation_that_begins_beside_an_erasure_leaves_expired_windows_alone
     assert published_rows(second, 60) == before
 
 
-@pytest.mark.parametrize("number", range(0, 13, 3))
+@pytest.mark.parametrize("number", points(range(0, 13, 3)))
 def test_two_erasures_at_once_are_one(tmp_path: Path, number: int) -> None:
     player = three_minutes(tmp_path)
     before, books, steps = published_rows(player), totals(player), list[str]()
