@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.platform import Platform
 from support.questions import Question
 from support.records import small_spec
@@ -11,6 +13,7 @@ from tideline.registry.requests import Request
 from tideline.registry.store import Registry
 
 STREAM = "broken"
+pytestmark = pytest.mark.slow  # minutes of starting drivers
 
 
 def question(api: AirflowApi, epoch: int) -> Question:

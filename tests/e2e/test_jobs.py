@@ -7,11 +7,14 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
 from support.platform import Platform
 from tideline.keeper.report import recent_transitions
 from tideline.platform.waiting import wait_until
 
 STREAM = "server-errors"
+pytestmark = pytest.mark.slow  # minutes of starting drivers
 
 
 def driver(whole: Platform) -> int:

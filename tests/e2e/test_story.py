@@ -198,6 +198,7 @@ def test_a_stream_that_was_never_deployed_cannot_be_stopped(whole: Platform, tol
     assert (done.returncode, "was never deployed" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow  # two more drivers; tests/spark/test_losses.py loses a checkpoint too
 def test_a_lost_checkpoint_is_told_and_a_new_generation_goes_on(whole: Platform, told: dict[str, Any]) -> None:
     assert whole.run("stop", STREAM).returncode == 0
     shutil.rmtree(whole.home.stream(STREAM).checkpoint(1))

@@ -26,6 +26,7 @@ from tideline.tables.schemas import StreamTables
 STREAM = "upgraded"
 OWN_SPECS = Path(__file__).parent / "streams"
 WITHIN_S = 180.0
+pytestmark = pytest.mark.slow  # minutes of starting drivers
 CHANGED = {"window": "20 seconds", "measures": {"request_count": "count", "slowest": "max(response_time)"}}
 
 
