@@ -132,7 +132,7 @@ def test_dstreams_and_structured_streaming_count_the_same(
         assert [job.stop() for job in jobs] == [Exit.STOPPED, Exit.STOPPED]
 
 
-@pytest.mark.slow  # a checkpoint comes after ten batches
+@pytest.mark.slow  # two drivers, one after the other
 def test_a_killed_running_count_goes_on_from_its_checkpoint(home: Home, text: LineServer) -> None:
     stream = "dstream-running-count"
     spec = spec_of(stream, text.port)
