@@ -20,7 +20,7 @@ from typing import Any, Final
 import pytest
 from deltalake import DeltaTable
 
-from support.platform import PROVEN, Platform
+from support.platform import PROVEN, Platform, is_well
 from support.scraped import catalogued, get, names_of, scrape, value, values
 from tideline.exporter.catalogue import Scope
 from tideline.home import PROJECT_SPECS
@@ -98,7 +98,7 @@ def test_verify_holds_and_says_how(whole: Platform, told: dict[str, Any]) -> Non
 
 def test_status_tells_how_the_stream_is(whole: Platform, told: dict[str, Any]) -> None:
     (row,) = (row for row in json.loads(whole.run("status", "--json").stdout)["streams"] if row["name"] == STREAM)
-    assert row["state"] in PROVEN
+    assert is_well(row), row
     assert {key: row[key] for key in ("desired", "epoch", "backlog")} == {
         "desired": "RUNNING", "epoch": 2, "backlog": 0,
     }  # fmt: skip
@@ -162,7 +162,7 @@ def kill_at_a_random_moment(whole: Platform, draw: random.Random) -> None:
 
     def proven_again() -> bool:
         row = whole.stream(STREAM)
-        return bool(row["state"] in PROVEN and row["epoch"] > epoch)
+        return is_well(row) and bool(row["epoch"] > epoch)
 
     assert wait_until(proven_again, 300.0, 1.0), whole.stream(STREAM)
     assert whole.stream(STREAM)["epoch"] == epoch + 1
@@ -190,7 +190,8 @@ def test_a_stream_is_stopped_and_deployed_again_where_it_was(
 ) -> None:
     done = whole.run(command, STREAM)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert whole.stream(STREAM)["state"] in {"stop": {"STOPPED"}, "deploy": PROVEN}[command]
+    row = whole.stream(STREAM)
+    assert is_well(row) if command == "deploy" else row["state"] == "STOPPED", row
 
 
 def test_a_stream_that_was_never_deployed_cannot_be_stopped(whole: Platform, told: dict[str, Any]) -> None:
@@ -207,7 +208,7 @@ def test_a_lost_checkpoint_is_told_and_a_new_generation_goes_on(whole: Platform,
     done = whole.run("deploy", STREAM, "--new-generation")
     assert done.returncode == 0, done.stderr[-2000:]
     row = whole.stream(STREAM)
-    assert (row["state"] in PROVEN, row["generation"]) == (True, 2)
+    assert (is_well(row), row["generation"]) == (True, 2), row
     produced = whole.run("produce", "--topic", "logs", "--rate", "100", "--count", "300", "--seed", "21")
     assert produced.returncode == 0, produced.stderr
     assert wait_until(lambda: whole.stream(STREAM)["backlog"] == 0, 60.0, 1.0)

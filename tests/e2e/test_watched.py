@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from support.dashboards import PanelQuery, panel_queries
-from support.platform import PROVEN, Platform
+from support.platform import Platform, is_well
 from support.prometheus import Found, Prometheus, in_a_hurry, running_prometheus
 from support.rule_files import recorded
 from tideline.exporter import catalogue
@@ -34,7 +34,7 @@ BUSINESS: Final = ("health_score", "avg_response_time", "error_rate", "request_c
 @pytest.fixture(scope="module")
 def prometheus(whole: Platform, told: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Finds the drivers by the platform's exporter, and has seen the stream take two event hours of traffic."""
-    assert wait_until(lambda: whole.stream(STREAM)["state"] in PROVEN, PATIENCE_S, 1.0), whole.stream(STREAM)
+    assert wait_until(lambda: is_well(whole.stream(STREAM)), PATIENCE_S, 1.0), whole.stream(STREAM)
     folder = tmp_path_factory.mktemp("prometheus")
     done = whole.run("monitoring", "render", "--to", str(folder), "--rules", "rules/*.yml")
     assert done.returncode == 0, done.stderr

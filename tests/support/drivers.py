@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ class DriverProcess:
         environment = host_environment(home, BRIEF)
         configuration = spec.get("spark", {}).get("configuration", {})
         own = [word for pair in configuration.items() for word in ("--conf", "=".join(pair))]
-        environment["PYSPARK_SUBMIT_ARGS"] = " ".join([*own, environment["PYSPARK_SUBMIT_ARGS"]])
+        environment["PYSPARK_SUBMIT_ARGS"] = f"{shlex.join(own)} {environment['PYSPARK_SUBMIT_ARGS']}"
         config = self._stream.root / f"log4j2-e{epoch}.properties"
         config.write_text(log4j_config(About(spec["name"], 1, epoch)))
         environment["JDK_JAVA_OPTIONS"] = log4j_option(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,19 @@ from tideline.bench.place import clean_environment, new_place
 from tideline.home import CHECKOUT, PROJECT_SPECS, Home
 from tideline.keeper.lifecycle import State
 from tideline.keeper.report import stream_rows
+from tideline.keeper.verdict import Kind
 from tideline.platform.database import folder as database_folder
 from tideline.platform.up import up
 from tideline.settings import Settings
 
 PROVEN: Final = frozenset({State.STABLE, State.DEGRADED})
-"""The states of a driver that has proved itself; one that is slower than its trigger is DEGRADED, however well."""
+"""The states of a driver that has proved itself."""
+
+
+def is_well(row: Mapping[str, Any]) -> bool:
+    """Whether a stream of `tideline status` is STABLE, or DEGRADED by nothing but a machine slower than its trigger."""
+    slow = str(row["reason"]).startswith(Kind.BATCH_SLOWER_THAN_TRIGGER)
+    return row["state"] == State.STABLE or (row["state"] == State.DEGRADED and slow)
 
 
 @dataclass(frozen=True)
