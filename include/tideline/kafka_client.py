@@ -14,6 +14,9 @@ from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFaile
 from tideline.errors import UserError
 from tideline.isolation import Isolation
 from tideline.kafka_access import KafkaAccess
+from tideline.kafka_endings import hear_it_out
+
+hear_it_out()
 
 CONNECT_MS: Final = 10_000
 # A seek throws away what was fetched ahead, and kafka-python decodes all it fetches: large fetches made each small

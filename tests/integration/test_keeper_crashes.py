@@ -67,7 +67,8 @@ class Kept:
         return Keeper(tools, RealWitnesses(self.home, launcher, lambda topic: {0: 0}), self.clock).tick(self.name, BY)
 
     def drivers(self) -> list[str]:
-        """The tags of the processes that live, whoever knows of them."""
+        """The tags of the processes that live, whoever knows of them. One that was forked has its own command line a
+        moment later."""
         words = (process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"]))
         return [line[-1] for line in words if line[-1].startswith(f"{self.name}-e")]
 
@@ -89,7 +90,7 @@ def assert_one_driver(kept: Kept) -> None:
         row = kept.tick()
         kept.clock.pass_seconds(40)
     tag = f"{kept.name}-e{current_epoch(kept.home.stream(kept.name).epochs)}"
-    assert kept.drivers() == [tag]
+    assert wait_until(lambda: kept.drivers() == [tag], 30), kept.drivers()
     assert (row.state, f"{kept.name}-e{row.epoch}") == (State.STARTING, tag)
 
 
@@ -106,6 +107,7 @@ def tick_until_killed(kept: Kept, at: int, after: bool) -> bool:
 
 def kill_the_driver(kept: Kept) -> None:
     tag = f"{kept.name}-e1"
+    assert wait_until(lambda: kept.drivers() == [tag], 30)
     (process,) = (each for each in psutil.process_iter(["cmdline"]) if tag in (each.info["cmdline"] or []))
     process.kill()
     assert wait_until(lambda: not kept.launcher.observe(kept.name).alive, 30)  # the supervisor looks once a second
