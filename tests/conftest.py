@@ -39,6 +39,7 @@ def spark(platform: Platform) -> Iterator[SparkSession]:
     """A session in this process, with the jars every driver has."""
     from pyspark.sql import SparkSession
 
+    from tideline.platform.class_archive import archive_options
     from tideline.platform.java import find_java
 
     os.environ["JAVA_HOME"] = str(find_java(platform.home).path)
@@ -47,7 +48,7 @@ def spark(platform: Platform) -> Iterator[SparkSession]:
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.jars", ",".join(str(jar) for jar in sorted(platform.home.jars("spark").glob("*.jar"))))
-        .config("spark.driver.extraJavaOptions", BRIEF)
+        .config("spark.driver.extraJavaOptions", f"{archive_options(platform.home)} {BRIEF}")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", "2")

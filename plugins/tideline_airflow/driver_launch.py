@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,15 +16,16 @@ from tideline.kafka_access import KafkaAccess
 from tideline.keeper.launch import Launch
 from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
+from tideline.platform.class_archive import archive_options
 from tideline.platform.environment import environment, without_passwords
-from tideline.platform.java import find_java
+from tideline.platform.java import OPTIONS_OF_ALL, find_java
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
 from tideline.spec.neighbours import usurpers, wrong_neighbour
 from tideline_airflow.spark_submit import Application, submit_command
 
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
-PARALLEL_GC: Final = "-XX:+UseParallelGC"
+_COLLECTOR: Final = re.compile(r"(?<!\S)-XX:\+(Use\w+GC)(?!\S)")
 SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
 
 
@@ -47,7 +50,7 @@ class DriverLaunch:
             master=f"local[{spec.spark.cores}]",
             driver_memory=spec.spark.memory,
             arguments=[part for pair in arguments.items() for part in pair],
-            conf=driver_conf(spec, self._home.stream(spec.name).scratch),
+            conf=driver_conf(spec, self._home, self._home.stream(spec.name).scratch),
             jars=[*spark_jars(self._home), *_files(spec, "jars")],
             py_files=_files(spec, "py_files"),
         )
@@ -113,7 +116,7 @@ def _files(spec: Spec, key: Literal["jars", "py_files"]) -> list[Path]:
     return files
 
 
-def driver_conf(spec: Spec, scratch: Path) -> dict[str, str]:
+def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Everything binds the loopback interface; the UI takes any free port and tells it in the heartbeat."""
     return spec.spark.configuration | {
         "spark.driver.host": HOST,
@@ -123,14 +126,22 @@ def driver_conf(spec: Spec, scratch: Path) -> dict[str, str]:
         "spark.ui.enabled": "true",
         "spark.ui.port": "0",
         "spark.ui.showConsoleProgress": "false",
-        JAVA_OPTIONS: java_options(spec, scratch),
+        JAVA_OPTIONS: java_options(spec, scratch, f"{archive_options(home)} {environ.get(OPTIONS_OF_ALL, '')}"),
     }
 
 
-def java_options(spec: Spec, scratch: Path) -> str:
-    """Those of the spec after ours. A batch's garbage is short-lived: by the parallel collector a driver of metrics
-    takes 25 % less of two cores than by G1; a spec that names a collector has that one."""
+def java_options(spec: Spec, scratch: Path, of_all: str = "") -> str:
+    """Ours, those of all drivers, and those of the spec: the JVM takes the last, of collectors one alone. A batch's
+    garbage is short-lived: by the parallel collector a driver of metrics takes 25 % less of two cores than by G1; a
+    collector that is named goes before it."""
     own = spec.spark.configuration.get(JAVA_OPTIONS, "")
-    collector = "" if re.search(r"-XX:\+Use\w+GC\b", own) else PARALLEL_GC
+    named = _COLLECTOR.findall(f"{of_all} {own}")
+    collector = f"-XX:+{named[-1] if named else 'UseParallelGC'}"
     tmpdir = f'"-Djava.io.tmpdir={scratch}"'  # quoted for Spark: a path may hold blanks
-    return " ".join(part for part in (collector, tmpdir, log4j_option(_log_config(scratch)), own) if part)
+    parts = (
+        collector,
+        tmpdir,
+        log4j_option(_log_config(scratch)),
+        *(_COLLECTOR.sub("", each) for each in (of_all, own)),
+    )
+    return " ".join(part.strip() for part in parts if part.strip())

@@ -66,6 +66,6 @@ def reconcile_application(home: Home, stream: str, arguments: list[str], scratch
         master=f"local[{spec.spark.cores}]",
         driver_memory=spec.spark.memory,
         arguments=arguments,
-        conf=driver_conf(spec, scratch) | {"spark.ui.enabled": "false"},
+        conf=driver_conf(spec, home, scratch) | {"spark.ui.enabled": "false"},
         jars=spark_jars(home),
     )

@@ -109,12 +109,12 @@ def test_a_dag_file_is_short(file: Path) -> None:
 
 @each_file
 def test_a_dag_file_parses_in_under_a_second(file: Path) -> None:
-    assert any(measured(file)[0] < PARSE_SECONDS for _ in range(3))
+    assert once_measured(file)[0] < PARSE_SECONDS or any(measured(file)[0] < PARSE_SECONDS for _ in range(2))
 
 
 @each_file
 def test_parsing_loads_nothing_heavy(file: Path) -> None:
-    assert not measured(file)[1] & {*HEAVY, "pyarrow", "pandas", "sqlalchemy"}
+    assert not once_measured(file)[1] & {*HEAVY, "pyarrow", "pandas", "sqlalchemy"}
 
 
 @pytest.mark.parametrize("file", SIDES, ids=lambda file: str(file.relative_to(CHECKOUT)))
@@ -143,6 +143,9 @@ def measured(file: Path) -> tuple[float, set[str]]:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(done.stdout.splitlines()[-1])
     return float(found["seconds"]), set(found["loaded"])
+
+
+once_measured = cache(measured)
 
 
 def module_level_imports(file: Path) -> list[str]:

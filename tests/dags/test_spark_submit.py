@@ -11,10 +11,11 @@ from tideline.home import CHECKOUT, Home
 from tideline.kafka_access import KafkaAccess
 from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
+from tideline.platform.class_archive import archive_file
 from tideline.spec.job import Spec
 from tideline.spec.load import load_spec, validated
 from tideline.spec.model import StreamSpec
-from tideline_airflow.driver_launch import JAVA_OPTIONS, DriverLaunch, java_options
+from tideline_airflow.driver_launch import JAVA_OPTIONS, DriverLaunch, driver_conf, java_options
 from tideline_airflow.spark_submit import Application, submit_command
 
 APPLICATION = Application(
@@ -49,7 +50,7 @@ KAFKA = KafkaAccess("127.0.0.1:9", "SASL_PLAINTEXT", "PLAIN", "u", "hunter2")
 
 def launch(root: Path, spec: Spec) -> tuple[list[str], dict[str, str]]:
     jars = Home(root).jars("spark")
-    jars.mkdir(parents=True)
+    jars.mkdir(parents=True, exist_ok=True)
     (jars / "connector.jar").touch()
     found = DriverLaunch(Home(root), KAFKA)(spec, epoch=3, generation=2, tag="log-metrics-e3")
     return list(found.command), dict(found.environment)
@@ -104,6 +105,23 @@ def test_what_a_drivers_jvm_logs_says_whose_it_is(tmp_path: Path, spec: StreamSp
     assert config.read_text() == log4j_config(About("log-metrics", generation=2, epoch=3))
 
 
+@pytest.mark.parametrize(("archive", "is_used"), [("classes", True), ("", False)], ids=["made", "Java makes none"])
+def test_a_drivers_jvm_takes_its_classes_from_the_archive(
+    tmp_path: Path, spec: StreamSpec, archive: str, is_used: bool
+) -> None:
+    file = archive_file(Home(tmp_path))
+    file.parent.mkdir(parents=True)
+    file.write_text(archive)
+    command, _ = launch(tmp_path, spec)
+    (options,) = (word for word in command if word.startswith(JAVA_OPTIONS))
+    assert (f'"-XX:SharedArchiveFile={file}"' in options) is is_used
+
+
+def test_the_options_of_all_drivers_are_a_drivers(tmp_path: Path, spec: StreamSpec) -> None:
+    conf = driver_conf(spec, Home(tmp_path), tmp_path, {"TIDELINE_JAVA_OPTIONS": "-Da=1"})
+    assert conf[JAVA_OPTIONS].endswith(" -Da=1")
+
+
 def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:
     with pytest.raises(UserError, match="no jars"):
         DriverLaunch(Home(tmp_path), KAFKA)(spec, epoch=1, generation=1, tag="t")
@@ -136,16 +154,19 @@ OURS = f'"-Djava.io.tmpdir=/s" {log4j_option(Path("/s/log4j2.properties"))}'
 
 
 @pytest.mark.parametrize(
-    ("own", "options"),
+    ("of_all", "own", "options"),
     [
-        ("", f"-XX:+UseParallelGC {OURS}"),
-        ("-Xss4m", f"-XX:+UseParallelGC {OURS} -Xss4m"),
-        ("-XX:+UseG1GC", f"{OURS} -XX:+UseG1GC"),
+        ("", "", f"-XX:+UseParallelGC {OURS}"),
+        ("", "-Xss4m", f"-XX:+UseParallelGC {OURS} -Xss4m"),
+        ("", "-Xss4m -XX:+UseG1GC", f"-XX:+UseG1GC {OURS} -Xss4m"),
+        ("-Da=1 -Xss2m", "-Xss4m", f"-XX:+UseParallelGC {OURS} -Da=1 -Xss2m -Xss4m"),
+        ("-XX:+UseZGC", "", f"-XX:+UseZGC {OURS}"),
+        ("-XX:+UseZGC", "-XX:+UseG1GC", f"-XX:+UseG1GC {OURS}"),
     ],
 )
-def test_a_spec_may_add_java_options_and_choose_a_collector(own: str, options: str) -> None:
+def test_a_spec_adds_java_options_and_one_collector_is_left(of_all: str, own: str, options: str) -> None:
     configuration = {JAVA_OPTIONS: own} if own else {}
-    assert java_options(job(configuration=configuration), Path("/s")) == options
+    assert java_options(job(configuration=configuration), Path("/s"), of_all) == options
 
 
 @pytest.mark.parametrize("wrong", [{"entrypoint": "jobs/gone.py"}, {"spark": {"jars": ["gone.jar"]}}])

@@ -14,7 +14,8 @@ from typing import Any
 import psutil
 
 from support.records import CHECKOUT
-from tideline.bench.driver_host import BRIEF, host_environment
+from tideline.bench.driver_host import BRIEF
+from tideline.bench.place import clean_environment
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
 from tideline.keeper.epochs import create_epoch, tag_of
@@ -22,6 +23,7 @@ from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.processes import end_all
+from tideline.platform.session_environment import session_environment
 
 NOBODY = KafkaAccess("127.0.0.1:9")
 RUN_STREAM = "jobs/run_stream.py"
@@ -46,7 +48,7 @@ class DriverProcess:
             "tag": tag_of(spec["name"], epoch),
         }
         words = [word for name, value in told.items() for word in (f"--{name}", value)]
-        environment = host_environment(home, BRIEF)
+        environment = session_environment(home, BRIEF, clean_environment())
         configuration = spec.get("spark", {}).get("configuration", {})
         own = [word for pair in configuration.items() for word in ("--conf", "=".join(pair))]
         environment["PYSPARK_SUBMIT_ARGS"] = f"{shlex.join(own)} {environment['PYSPARK_SUBMIT_ARGS']}"

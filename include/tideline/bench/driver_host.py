@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shlex
 import signal
 import subprocess
 import sys
@@ -17,11 +16,9 @@ from typing import IO, Final
 import psutil
 
 from tideline.bench.place import clean_environment
-from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
-from tideline.platform.environment import environment
-from tideline.platform.java import find_java
 from tideline.platform.processes import end_all
+from tideline.platform.session_environment import session_environment
 
 SCRIPT: Final = CHECKOUT / "jobs" / "run_bench_driver.py"
 START_S: Final = 120.0
@@ -46,7 +43,7 @@ class DriverHost:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=host_environment(home, java_options),
+                env=session_environment(home, java_options, clean_environment()),
                 cwd=home.root,
                 start_new_session=True,
                 text=True,
@@ -117,28 +114,3 @@ class DriverHost:
         for line in lines:
             self._answers.put(json.loads(line))
         self._answers.put(None)
-
-
-def host_environment(home: Home, java_options: str) -> dict[str, str]:
-    """As a driver's own: the platform's choice of variables, the jars of the home, loopback only."""
-    jars = sorted(home.jars("spark").glob("*.jar"))
-    if not jars:
-        raise UserError(f"there are no jars for Spark in {home.jars('spark')}", "run `make setup`")
-    chosen = environment(home, find_java(home), clean_environment())
-    settings = {
-        "spark.jars": ",".join(map(str, jars)),
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": java_options,
-        "spark.local.dir": str(home.root / "scratch"),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-    words = ["--master", "local[2]", *(word for pair in settings.items() for word in ("--conf", "=".join(pair)))]
-    path = os.pathsep.join(part for part in sys.path if part)
-    return chosen | {
-        "PYSPARK_SUBMIT_ARGS": shlex.join([*words, "pyspark-shell"]),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYTHONPATH": path,
-    }

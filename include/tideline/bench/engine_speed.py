@@ -12,14 +12,16 @@ from typing import Any, Final
 
 import psutil
 
-from tideline.bench.driver_host import LASTING, host_environment
+from tideline.bench.driver_host import LASTING
 from tideline.bench.drivers import Drivers
+from tideline.bench.place import clean_environment
 from tideline.bench.same_tables import count_differences
 from tideline.bench.traffic_log import send
 from tideline.checkpoint import CheckpointLog
 from tideline.home import CHECKOUT, Home
 from tideline.kafka_access import KafkaAccess
 from tideline.platform.processes import end_all
+from tideline.platform.session_environment import session_environment
 from tideline.platform.waiting import wait_until
 from tideline.spec.model import StreamSpec
 from tideline.tables.schemas import StreamTables
@@ -140,7 +142,7 @@ def run_query_each(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int
             ],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=host_environment(home, LASTING),
+            env=session_environment(home, LASTING, clean_environment()),
             cwd=home.root,
             start_new_session=True,
         )

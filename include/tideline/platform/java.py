@@ -14,6 +14,8 @@ from tideline.errors import UserError
 from tideline.home import Home
 
 OLDEST = 17
+OPTIONS_OF_ALL = "TIDELINE_JAVA_OPTIONS"
+"""The variable with the options of every driver's JVM."""
 _SHIM = """\
 #!/bin/sh
 for a do shift; case "$a" in *jdk.incubator.vector*) ;; *) set -- "$@" "$a" ;; esac; done

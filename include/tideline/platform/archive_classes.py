@@ -1,0 +1,62 @@
+"""Makes the archive of the classes that a driver's JVM loads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tideline.errors import UserError
+from tideline.home import CHECKOUT, Home
+from tideline.platform.class_archive import QUIET, archive_file
+from tideline.platform.session_environment import session_environment
+
+SCRIPT: Final = CHECKOUT / "jobs" / "run_class_archive.py"
+_TAKES_S: Final = 600.0
+
+
+def archive_classes(home: Home) -> str:
+    """Makes it anew, of what a short stream loads; what was in the way, "" when nothing was."""
+    file = archive_file(home)
+    file.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix="archiving-") as work:
+        draft = Path(work) / file.name
+        options = f'"-XX:ArchiveClassesAtExit={draft}" {QUIET} -XX:+UseParallelGC -XX:TieredStopAtLevel=1'
+        try:
+            done = subprocess.run(
+                [sys.executable, str(SCRIPT)],
+                env=session_environment(home, options) | {"TMPDIR": work},
+                capture_output=True,
+                cwd=work,
+                text=True,
+                timeout=_TAKES_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"it was not done in {_TAKES_S:g} s"
+        if done.returncode:
+            return done.stderr[-4000:].strip() or f"exit code {done.returncode}"
+        if not draft.is_file():
+            return "this Java makes none"
+        draft.replace(file)
+    return ""
+
+
+def main() -> int:
+    """A machine whose Java makes no archive has slower starts, and nothing else is amiss there."""
+    home = Home.from_env()
+    try:
+        trouble = archive_classes(home)
+    except UserError as error:
+        sys.stderr.write(f"{error.message}\n{error.fix}\n")
+        return 1
+    if trouble:
+        archive_file(home).touch()
+        sys.stderr.write(f"no archive of classes, each driver starts some seconds later: {trouble}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
