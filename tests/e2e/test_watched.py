@@ -26,8 +26,6 @@ EVERY: Final = "2s"
 PATIENCE_S: Final = 90
 WAITS: Final = {catalogue.PENDING_SINCE.name}
 """Absent where nothing waits, as the catalogue says."""
-# Until it has been seen to pass beside all others in the time that there is: it waits for the story and for traffic.
-pytestmark = pytest.mark.slow
 BUSINESS: Final = ("health_score", "avg_response_time", "error_rate", "request_count", "anomaly_count")
 
 
