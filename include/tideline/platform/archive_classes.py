@@ -18,9 +18,13 @@ _TAKES_S: Final = 600.0
 
 
 def archive_classes(home: Home) -> str:
-    """Makes it anew, of what a short stream loads; what was in the way, "" when nothing was."""
-    file = archive_file(home)
+    """Makes it anew, of what a short stream loads; what was in the way, "" when nothing was.
+
+    What the processes print ends with the last of them, the JVM, which makes the archive when Python has ended.
+    """
+    file, log = archive_file(home), home.logs / "class-archive.log"
     file.unlink(missing_ok=True)
+    home.logs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="archiving-") as work:
         draft = Path(work) / file.name
         options = f'"-XX:ArchiveClassesAtExit={draft}" {QUIET} -XX:+UseParallelGC -XX:TieredStopAtLevel=1'
@@ -28,16 +32,17 @@ def archive_classes(home: Home) -> str:
             done = subprocess.run(
                 [sys.executable, str(SCRIPT)],
                 env=session_environment(home, options) | {"TMPDIR": work},
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 cwd=work,
-                text=True,
                 timeout=_TAKES_S,
                 check=False,
             )
         except subprocess.TimeoutExpired:
             return f"it was not done in {_TAKES_S:g} s"
+        log.write_bytes(done.stdout)
         if done.returncode:
-            return done.stderr[-4000:].strip() or f"exit code {done.returncode}"
+            return f"a short stream failed, read {log}"
         if not draft.is_file():
             return "this Java makes none"
         draft.replace(file)
