@@ -50,7 +50,8 @@ test: setup archive
 	$(BIN)/pytest tests -m "not slow and not compose" $(addprefix --ignore ,$(APART))
 
 test-long: setup archive
-	$(BIN)/pytest tests -m slow
+	$(BIN)/pytest $(APART) -m slow -n logical --dist worksteal
+	$(BIN)/pytest tests -m slow $(addprefix --ignore ,$(APART))
 
 # Builds the image and tells the story in containers; docs/compose.md says what it stands in for.
 test-compose: setup
