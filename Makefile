@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 .DELETE_ON_ERROR:
-ARCHIVED := .venv/archived
 .PHONY: setup archive demo test test-long test-compose up down clean lock env compose-up compose-down
 
 setup: $(READY)
@@ -27,12 +26,8 @@ $(READY): requirements.lock pyproject.toml include/platform/jars.lock
 	@touch $@
 
 # Every start of a driver is some seconds shorter by it, which pays from the twentieth on.
-archive: $(ARCHIVED)
-
-$(ARCHIVED): $(READY)
-	@echo "archiving the classes of a driver's JVM, once: it takes a minute"
+archive: setup
 	@$(BIN)/python -m tideline.platform.archive_classes
-	@touch $@
 
 demo: setup
 	@$(BIN)/tideline demo $(if $(FILE),--file "$(FILE)")

@@ -25,7 +25,10 @@ from tideline.spec.neighbours import usurpers, wrong_neighbour
 from tideline_airflow.spark_submit import Application, submit_command
 
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
-_COLLECTOR: Final = re.compile(r"(?<!\S)-XX:\+(Use\w+GC)(?!\S)")
+PARALLEL_GC: Final = "-XX:+UseParallelGC"
+_COLLECTOR: Final = re.compile(
+    r"(?<!\S)(?P<quote>[\"']?)-XX:\+Use(Serial|Parallel|G1|Z|Shenandoah|Epsilon)GC(?P=quote)(?:\s+|$)"
+)
 SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
 
 
@@ -125,23 +128,20 @@ def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str
         "spark.sql.shuffle.partitions": str(spec.spark.shuffle_partitions),
         "spark.ui.enabled": "true",
         "spark.ui.port": "0",
+        "spark.ui.killEnabled": "false",  # whoever sees it could fail a batch by it, and any page by an image's address
         "spark.ui.showConsoleProgress": "false",
         JAVA_OPTIONS: java_options(spec, scratch, f"{archive_options(home)} {environ.get(OPTIONS_OF_ALL, '')}"),
     }
 
 
 def java_options(spec: Spec, scratch: Path, of_all: str = "") -> str:
-    """Ours, those of all drivers, and those of the spec: the JVM takes the last, of collectors one alone. A batch's
-    garbage is short-lived: by the parallel collector a driver of metrics takes 25 % less of two cores than by G1; a
-    collector that is named goes before it."""
-    own = spec.spark.configuration.get(JAVA_OPTIONS, "")
-    named = _COLLECTOR.findall(f"{of_all} {own}")
-    collector = f"-XX:+{named[-1] if named else 'UseParallelGC'}"
+    """Ours, those of all drivers, and those of the spec: the JVM takes the last, and starts with one collector only. A
+    batch's garbage is short-lived: by the parallel collector a driver of metrics takes 25 % less of two cores than by
+    G1; a collector that is named goes before it."""
+    named = f"{of_all} {spec.spark.configuration.get(JAVA_OPTIONS, '')}".strip()
+    collectors = list(_COLLECTOR.finditer(named))
+    for each in reversed(collectors[:-1]):
+        named = named[: each.start()] + named[each.end() :]
     tmpdir = f'"-Djava.io.tmpdir={scratch}"'  # quoted for Spark: a path may hold blanks
-    parts = (
-        collector,
-        tmpdir,
-        log4j_option(_log_config(scratch)),
-        *(_COLLECTOR.sub("", each) for each in (of_all, own)),
-    )
-    return " ".join(part.strip() for part in parts if part.strip())
+    parts = ("" if collectors else PARALLEL_GC, tmpdir, log4j_option(_log_config(scratch)), named)
+    return " ".join(part for part in parts if part)

@@ -11,7 +11,7 @@ from fastapi import HTTPException, Request
 
 from tideline.clock import now_ms
 from tideline.gate.suites import DOCS
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable
 from tideline.keeper.report import open_registry
 from tideline.page.acts import ACTS, buttons
 from tideline.page.fleet_look import FleetLook, look_at_platform
@@ -54,7 +54,7 @@ def stream_view(stream: str, user: BaseUser) -> StreamView:
     row = stream_row(stream)
     with open_registry(Installation.from_env().settings) as registry:
         steps = registry.transitions(stream, LOOKED_AT_STEPS)
-    has_books = isinstance(parse_deployed(row.spec), StreamSpec)
+    has_books = isinstance(readable(row.spec)[0], StreamSpec)
     may = may_trigger(user)
     offered = buttons(row.desired, may, has_books)
     return view_of(fleet_look().one(row), row, steps, offered, not may, now_ms())

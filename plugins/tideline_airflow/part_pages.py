@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from tideline.errors import UserError
 from tideline.explain_view import cells_of, columns_of, conclusion_of, head_of
 from tideline.home import Home
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable
 from tideline.page.asked import window_start_us
 from tideline.page.late import late_windows
 from tideline.page.numbers import newest_numbers
@@ -77,8 +77,10 @@ def new_part_router() -> APIRouter:
 
 
 def spec_of(stream: str) -> StreamSpec:
-    """404 for a stream that was never deployed, or is a job: that has no tables."""
-    spec = parse_deployed(stream_row(stream).spec)
+    """404 for a stream that was never deployed, or is a job: that has no tables; 409 where the spec cannot be read."""
+    spec, unreadable = readable(stream_row(stream).spec)
+    if spec is None:
+        raise HTTPException(409, f"the spec of stream '{stream}' cannot be read by this version: {unreadable}")
     if not isinstance(spec, StreamSpec):
         raise HTTPException(404, f"stream '{stream}' is a job: it has no tables")
     return spec

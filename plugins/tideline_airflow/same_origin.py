@@ -43,10 +43,11 @@ class SameOriginOnly:
 def is_foreign(headers: Mapping[str, str], trusted: frozenset[str] = frozenset()) -> bool:
     """Whether a browser says that another origin's page made the request. What is no browser says nothing.
 
-    Who brings an `Authorization` of his own needs no cookie: no other site's page can know it.
+    Who brings a bearer's token needs no cookie: no other site's page can know it. Of other kinds of `Authorization` a
+    browser sends some by itself, and Airflow then takes the cookie.
     """
     origin = headers.get("origin", "").rstrip("/").lower()
-    if "authorization" in headers or origin in trusted:
+    if headers.get("authorization", "").lower().startswith("bearer ") or origin in trusted:
         return False
     site = headers.get("sec-fetch-site")
     if site is not None:

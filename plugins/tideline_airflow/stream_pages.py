@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from tideline.keeper.checkpoint_view import view_checkpoint
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable, topic_of
 from tideline.keeper.last_words import last_lines
 from tideline.page.spec_history import spec_history
 from tideline_airflow.installation import Installation
@@ -62,7 +62,7 @@ def new_router() -> APIRouter:
         """How it is, how it came there, and what its tables hold."""
         view, text = stream_view(stream, user), stream_row(stream).spec
         values: dict[str, Any] = {"title": f"Stream {stream}", "view": view, "etag": tag_of(view)}
-        values |= {"spec": parse_deployed(text), "spec_text": text}
+        values |= {"spec": readable(text)[0], "spec_text": text}
         values |= {"history": spec_history(specs_of(stream)), "data_docs": has_data_docs(stream)}
         return HTMLResponse(render("stream.html", place_of(request), **values), headers=PAGE)
 
@@ -108,5 +108,5 @@ def checkpoint_of(stream: str) -> dict[str, Any]:
     """What is known of the checkpoint of the stream's generation."""
     row = stream_row(stream)
     folder = Installation.from_env().home.stream(stream).checkpoint(row.generation)
-    seen = view_checkpoint(folder, parse_deployed(row.spec).topic)
+    seen = view_checkpoint(folder, topic_of(row.spec))
     return {"folder": str(folder), "generation": row.generation, **asdict(seen)}

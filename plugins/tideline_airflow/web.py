@@ -34,19 +34,18 @@ class LazyApp:
 
 def new_app(root: Path) -> FastAPI:
     """The app of an installation whose home is `root`."""
-    from airflow.api_fastapi.core_api.security import requires_authenticated
-    from fastapi import Depends, FastAPI
+    from fastapi import FastAPI
     from fastapi.responses import PlainTextResponse
 
     from tideline.errors import UserError
     from tideline_airflow.page_answers import new_static_router
     from tideline_airflow.part_pages import new_part_router
     from tideline_airflow.runbook_pages import new_runbook_router
-    from tideline_airflow.stream_pages import new_router
+    from tideline_airflow.stream_pages import SEES, new_router
 
     app = FastAPI(title="Tideline", docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get(DATA_DOCS + "/{stream}/{page:path}", dependencies=[Depends(requires_authenticated())])
+    @app.get(DATA_DOCS + "/{stream}/{page:path}", dependencies=SEES)
     def data_docs(stream: str, page: str) -> FileResponse:
         """A page of a stream's Data Docs, `index.html` unless it is named."""
         return page_of(root, stream, page or "index.html")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from sqlalchemy.pool import StaticPool
 from support.keeper_world import Clock
 from tideline.bench.fleet_world import PARTITIONS, Fleet
 from tideline.home import Home
-from tideline.keeper.report import LogEnds
+from tideline.keeper.report import LogEnds, see
+from tideline.page.fleet import Fleet as NoStreams
 from tideline.page.fleet_look import FleetLook
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
@@ -70,3 +72,17 @@ def test_who_looks_within_a_second_shares_the_look(watched: Watched) -> None:
     assert watched.look.fleet() is before
     watched.clock.pass_seconds(0.6)
     assert watched.look.fleet() is not before
+
+
+def test_a_spec_that_this_version_cannot_read_hides_no_stream(watched: Watched) -> None:
+    row = replace(watched.registry.streams()[0], spec="name: old\nno_such_key: 1\n")
+    seen = see(watched.home, {}, row)
+    assert (seen.backlog, seen.row.name) == (None, row.name)
+    (told,) = seen.told
+    assert "cannot read its deployed spec: mend and deploy it again" in told and "no_such_key" in told
+    assert seen.as_dict()["told"] == seen.told
+
+
+def test_a_page_without_streams_waits_for_the_first(watched: Watched) -> None:
+    html = render("fleet.html", Place("/tideline", watched.clock.now), title="Streams", fleet=NoStreams(()), etag="x")
+    assert "No stream was deployed yet" in html and 'id="streams" data-fresh=' in html and "<tr data-key=" not in html

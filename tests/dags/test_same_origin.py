@@ -37,6 +37,8 @@ def answered(headers: Headers, method: str = "POST") -> int:
         {"Origin": "http://evil.example", "Content-Type": "application/x-www-form-urlencoded"},
         {"Origin": "http://evil.example", "Content-Type": "application/json"},
         {"Origin": "http://evil.example", "X-Requested-With": "XMLHttpRequest"},
+        {"Sec-Fetch-Site": "cross-site", "Authorization": "Basic x"},
+        {"Sec-Fetch-Site": "same-site", "Authorization": "Negotiate x"},
     ],
     ids=lambda headers: " ".join(headers.values()),
 )

@@ -158,10 +158,21 @@ OURS = f'"-Djava.io.tmpdir=/s" {log4j_option(Path("/s/log4j2.properties"))}'
     [
         ("", "", f"-XX:+UseParallelGC {OURS}"),
         ("", "-Xss4m", f"-XX:+UseParallelGC {OURS} -Xss4m"),
-        ("", "-Xss4m -XX:+UseG1GC", f"-XX:+UseG1GC {OURS} -Xss4m"),
+        ("", "-Xss4m -XX:+UseG1GC", f"{OURS} -Xss4m -XX:+UseG1GC"),
+        ("", '"-XX:+UseG1GC" -Xss4m', f'{OURS} "-XX:+UseG1GC" -Xss4m'),
+        (
+            "",
+            "-XX:+UnlockExperimentalVMOptions -XX:+UseEpsilonGC",
+            f"{OURS} -XX:+UnlockExperimentalVMOptions -XX:+UseEpsilonGC",
+        ),
+        (
+            "",
+            "-XX:+UseAdaptiveSizePolicyWithSystemGC",
+            f"-XX:+UseParallelGC {OURS} -XX:+UseAdaptiveSizePolicyWithSystemGC",
+        ),
         ("-Da=1 -Xss2m", "-Xss4m", f"-XX:+UseParallelGC {OURS} -Da=1 -Xss2m -Xss4m"),
-        ("-XX:+UseZGC", "", f"-XX:+UseZGC {OURS}"),
-        ("-XX:+UseZGC", "-XX:+UseG1GC", f"-XX:+UseG1GC {OURS}"),
+        ("-XX:+UseZGC", "", f"{OURS} -XX:+UseZGC"),
+        ("'-XX:+UseZGC' -Da=1", "-XX:+UseG1GC", f"{OURS} -Da=1 -XX:+UseG1GC"),
     ],
 )
 def test_a_spec_adds_java_options_and_one_collector_is_left(of_all: str, own: str, options: str) -> None:

@@ -22,8 +22,7 @@ def print_status(services: Mapping[str, str], streams: Sequence[Mapping[str, Any
         print_table(console, COLUMNS, rows)
         for stream in streams:
             console.print(f"{stream['name']}: {stream['reason']}", markup=False)
-            for trouble in stream.get("troubles", ()):
-                told = f"{trouble['part']} fails since {trouble['since']}, the rest goes on: {trouble['reason']}"
+            for told in stream.get("told", ()):
                 console.print(f"{stream['name']}: {told}", markup=False)
 
 

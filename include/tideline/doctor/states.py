@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tideline.doctor.finding import Finding, Severity
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable
 from tideline.keeper.lifecycle import WAITS_FOR_A_PERSON, State
 from tideline.registry.rows import StreamRow
 
@@ -15,10 +15,8 @@ WHAT: Final = "streams"
 
 def judge_state(row: StreamRow) -> Iterator[Finding]:
     """A deployed spec that this version cannot read keeps the keeper from the stream."""
-    try:
-        parse_deployed(row.spec)
-    except Exception as error:  # whatever it raises, of data that was a spec once
-        said = " ".join(str(error).split())[:200]
+    _, said = readable(row.spec)
+    if said:
         fix = f"mend {row.name}.yaml, then run `tideline deploy {row.name}`"
         yield Finding(WHAT, row.name, f"the spec it was deployed by cannot be read by this version: {said}", fix)
     if row.state in WAITS_FOR_A_PERSON:

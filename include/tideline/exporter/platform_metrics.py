@@ -61,7 +61,7 @@ class PlatformMetrics:
             lambda: look_at_streams(home, registry),
             every_ms=STREAMS_EVERY_MS, kept_ms=STREAMS_KEPT_MS, wait_s=STREAMS_WAIT_S, clock_ms=clock_ms, start=start,
         )  # fmt: skip
-        self._books: dict[str, BooksSeen] = {}
+        self._books: dict[str, tuple[int, BooksSeen]] = {}
         self._book_failures = 0
         self._round: Look[None] = Look(
             "the books of all streams",
@@ -73,12 +73,17 @@ class PlatformMetrics:
         exposition = Exposition()
         tell_streams(exposition, self._streams() or (), self._clock_ms())
         self._round()
-        tell_books(exposition, [self._books[name] for name in sorted(self._books)])
+        tell_books(exposition, self._books_kept())
         failures = {"streams": self._streams.failures, "books": self._round.failures + self._book_failures}
         for part, look in (("streams", self._streams), ("books", self._round)):
             exposition.tell(series.LOOK_DURATION, look.duration_s, part=part)
             exposition.tell(series.LOOK_FAILURES, failures[part], part=part)
         return exposition.families
+
+    def _books_kept(self) -> list[BooksSeen]:
+        """Those that were looked at lately enough: the database may be down, or a round never end."""
+        oldest = self._clock_ms() - BOOKS_KEPT_MS
+        return [seen for _, (at, seen) in sorted(self._books.copy().items()) if at >= oldest]
 
     def targets(self) -> str:
         """The running drivers, as Prometheus' HTTP service discovery takes them."""
@@ -100,6 +105,8 @@ class PlatformMetrics:
                 log.warning("%s: its books cannot be read: %s: %s", row.name, type(error).__name__, error)
 
     def _look_at_one(self, row: StreamRow) -> None:
-        spec = parse_deployed(row.spec)
-        if isinstance(spec, StreamSpec):  # a job has no books
-            self._books[row.name] = self._look_at_books(self._home, spec, self._clock_ms())
+        spec, now = parse_deployed(row.spec), self._clock_ms()
+        if isinstance(spec, StreamSpec):
+            self._books[row.name] = (now, self._look_at_books(self._home, spec, now))
+        else:  # a job has no books, and may have been a stream of metrics
+            self._books.pop(row.name, None)

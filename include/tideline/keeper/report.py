@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.keeper.checkpoint_view import view_checkpoint
-from tideline.keeper.deployed import parse_deployed, topics_of
+from tideline.keeper.deployed import readable, topics_of
 from tideline.keeper.evidence import CheckpointView, backlog_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.keeper.lifecycle import LIVE
@@ -24,12 +24,13 @@ from tideline.times import iso_ms, iso_watermark
 @dataclass(frozen=True)
 class StreamSeen:
     """What the registry has of a stream, and how far its data has come; `heartbeat` is of its own driver, while that
-    lives. `backlog` is None while the broker cannot be asked."""
+    lives. `backlog` is None while the broker cannot be asked; `unreadable` says why its spec cannot be read."""
 
     row: StreamRow
     checkpoint: CheckpointView
     backlog: int | None
     heartbeat: Heartbeat | None
+    unreadable: str = ""
 
     @property
     def ui(self) -> str | None:
@@ -41,6 +42,13 @@ class StreamSeen:
         """What fails in the running driver while the rest goes on, by its own word."""
         beat = self.heartbeat
         return [{**each, "since": iso_ms(each["since"])} for each in beat.troubles] if beat else []
+
+    @property
+    def told(self) -> list[str]:
+        """A line for each thing that is amiss beside the state."""
+        spec = "the keeper cannot look after it, this version cannot read its deployed spec: mend and deploy it again"
+        fails = "{part} fails since {since}, the rest goes on: {reason}"
+        return [f"{spec}: {self.unreadable}"] * bool(self.unreadable) + [fails.format(**each) for each in self.troubles]
 
     def as_dict(self) -> dict[str, object]:
         row, seen = self.row, self.checkpoint
@@ -55,6 +63,7 @@ class StreamSeen:
             "backlog": self.backlog,
             "watermark": iso_watermark(seen.watermark),
             "troubles": self.troubles,
+            "told": self.told,
             "ui": self.ui,
         }
 
@@ -92,12 +101,13 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
 
 def see(home: Home, ends: LogEnds, row: StreamRow) -> StreamSeen:
     """One stream, by its files and the offsets that were asked for."""
-    topic = parse_deployed(row.spec).topic
+    spec, unreadable = readable(row.spec)
+    topic = spec.topic if spec else None
     log_ends = None if topic is None else ends.get(topic)
     seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
     beat = read_heartbeat(home.stream(row.name).heartbeat)
     own = beat if beat is not None and beat.epoch == row.epoch and row.state in LIVE else None
-    return StreamSeen(row, seen, None if log_ends is None else backlog_of(seen, log_ends), own)
+    return StreamSeen(row, seen, None if log_ends is None else backlog_of(seen, log_ends), own, unreadable)
 
 
 def ask_log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:

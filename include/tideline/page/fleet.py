@@ -106,9 +106,8 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         books=books,
         charts=_charts(slots, per_second, now),
         has_ui=bool(seen.ui),
-        troubles=tuple(f"{each['part']} fails since {each['since']}, the rest goes on: {each['reason']}"
-                       for each in seen.troubles),
-    )  # fmt: skip
+        troubles=tuple(seen.told),
+    )
 
 
 def _newest(slots: Sequence[Slot], per_second: Sequence[float | None], now: int) -> float | None:

@@ -44,24 +44,32 @@ def archive_classes(home: Home) -> str:
         if done.returncode:
             return f"a short stream failed, read {log}"
         if not draft.is_file():
+            file.touch()
             return "this Java makes none"
         draft.replace(file)
     return ""
 
 
-def main() -> int:
-    """A machine whose Java makes no archive has slower starts, and nothing else is amiss there."""
+def is_current(home: Home) -> bool:
+    """Whether it was made, or could not be, of the jars that there are now."""
+    file = archive_file(home)
+    newest = max((jar.stat().st_mtime for jar in home.jars("spark").glob("*.jar")), default=0.0)
+    return file.exists() and file.stat().st_mtime >= newest
+
+
+def main() -> None:
+    """Nothing is amiss on a machine that has none: drivers start some seconds later there."""
     home = Home.from_env()
+    if is_current(home):
+        return
+    sys.stderr.write("archiving the classes of a driver's JVM, once: it takes a minute\n")
     try:
         trouble = archive_classes(home)
-    except UserError as error:
-        sys.stderr.write(f"{error.message}\n{error.fix}\n")
-        return 1
+    except (UserError, OSError) as error:
+        trouble = str(error)
     if trouble:
-        archive_file(home).touch()
         sys.stderr.write(f"no archive of classes, each driver starts some seconds later: {trouble}\n")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

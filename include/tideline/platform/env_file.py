@@ -53,7 +53,7 @@ class EnvFile:
 def ensure_env_file(path: Path) -> list[str]:
     """Adds what the file lacks, and keeps what it has; the names of what was added. Nobody else may read it."""
     found = EnvFile.read(path)
-    added = {name: note for name, note in (PASSWORDS | _port_notes()).items() if name not in found.values}
+    added = {name: note for name, note in (PASSWORDS | _port_notes()).items() if not found.values.get(name)}
     head = found.text if not found.text or found.text.endswith("\n") else found.text + "\n"
     if added or not path.exists() or path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         write_private(path, head + "".join(f"# {note}\n{name}={_value(name)}\n" for name, note in added.items()))
@@ -86,4 +86,4 @@ def _setting(path: Path, number: int, line: str) -> tuple[str, str]:
     name, equals, value = line.partition("=")
     if not equals:
         raise UserError(f"{path}, line {number}: '{line}' is no setting", "write NAME=value")
-    return name.strip(), value.strip().strip("'\"")
+    return name.removeprefix("export ").strip(), value.strip().strip("'\"")

@@ -79,6 +79,7 @@ function merge(region, html) {
     const old = known.get(child.dataset.key);
     const node = old && old.dataset.tag === child.dataset.tag ? old : child;
     announce(old, child);
+    if (old && node !== old) keepAsTurned(old, node);
     if (region.children[index] !== node) region.insertBefore(node, region.children[index] ?? null);
     if (old && node !== old) old.remove();
   });
@@ -87,13 +88,27 @@ function merge(region, html) {
   focusAgain();
 }
 
-// Who was at a link or button of a row that is replaced is there again afterwards.
+// What a person has opened stays open, and a wide table where it was scrolled to.
+function keepAsTurned(old, node) {
+  const both = (selector) => {
+    const after = [...node.querySelectorAll(selector)];
+    return [...old.querySelectorAll(selector)].map((each, index) => [each, after[index]]).filter((pair) => pair[1]);
+  };
+  for (const [before, after] of both("details")) after.open = before.open;
+  const scrolled = both(".wide").filter(([before]) => before.scrollLeft || before.scrollTop);
+  for (const [before, after] of scrolled) {
+    const [left, top] = [before.scrollLeft, before.scrollTop];
+    requestAnimationFrame(() => after.scrollTo(left, top));
+  }
+}
+
+// Who was at a link or button of a row that is replaced, or takes another place, is there again afterwards.
 function rememberFocus(region) {
   const focused = document.activeElement;
   const key = region.contains(focused) ? focused.closest("[data-key]")?.dataset.key : undefined;
   const number = key === undefined ? -1 : reachable(focused.closest("[data-key]")).indexOf(focused);
   return () => {
-    if (number < 0 || focused.isConnected) return;
+    if (number < 0 || document.activeElement === focused) return;
     const child = [...region.children].find((each) => each.dataset.key === key);
     if (child) reachable(child)[number]?.focus({ preventScroll: true });
   };

@@ -18,7 +18,13 @@ from tideline.bench.player import Player
 from tideline.exporter.books_look import look_at_books
 from tideline.exporter.books_seen import BooksSeen
 from tideline.exporter.catalogue import Scope
-from tideline.exporter.platform_metrics import BOOKS_EVERY_MS, STREAMS_EVERY_MS, STREAMS_KEPT_MS, PlatformMetrics
+from tideline.exporter.platform_metrics import (
+    BOOKS_EVERY_MS,
+    BOOKS_KEPT_MS,
+    STREAMS_EVERY_MS,
+    STREAMS_KEPT_MS,
+    PlatformMetrics,
+)
 from tideline.exporter.service import new_server
 from tideline.home import Home
 from tideline.keeper.lifecycle import Desired, State
@@ -219,6 +225,29 @@ def test_the_books_of_one_stream_that_fail_hide_no_other(world: World) -> None:
     world.clock.pass_seconds(BOOKS_EVERY_MS / 1000)
     told(metrics)
     assert len(values(told(metrics), "tideline_books_balanced")) == 2
+
+
+def test_books_that_were_not_looked_at_for_long_are_not_told(world: World) -> None:
+    world.deploy()
+    metrics = metrics_of(world)
+    told(metrics)
+    metrics._round._start = lambda work: None
+    world.clock.pass_seconds(BOOKS_KEPT_MS / 1000)
+    assert len(values(told(metrics), "tideline_books_balanced")) == 1
+    world.clock.pass_seconds(1)
+    assert values(told(metrics), "tideline_books_balanced") == []
+
+
+def test_a_stream_that_became_a_job_has_no_books(world: World) -> None:
+    world.deploy()
+    metrics = metrics_of(world)
+    told(metrics)
+    assert len(values(told(metrics), "tideline_books_balanced")) == 1
+    job = json.dumps({"name": STREAM, "entrypoint": "jobs/basics/word_count.py"})
+    world.registry.request(Request(STREAM, Desired.RUNNING, "ann", job, "f"))
+    world.clock.pass_seconds(BOOKS_EVERY_MS / 1000)
+    told(metrics)
+    assert values(told(metrics), "tideline_books_balanced") == []
 
 
 @pytest.mark.parametrize(

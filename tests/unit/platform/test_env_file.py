@@ -36,6 +36,14 @@ def test_what_is_there_stays_and_what_lacks_is_added(tmp_path: Path) -> None:
     assert EnvFile.read(file).values["TIDELINE_ADMIN_PASSWORD"] == "of my own"
 
 
+def test_a_password_that_is_empty_is_made_and_what_a_shell_would_export_is_known(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("TIDELINE_ADMIN_PASSWORD=\nexport TIDELINE_API_PORT=18081\n")
+    assert ensure_env_file(file) == [name for name in (*PASSWORDS, *PORTS) if name != "TIDELINE_API_PORT"]
+    values = EnvFile.read(file).values
+    assert (len(values["TIDELINE_ADMIN_PASSWORD"]) >= 24, values["TIDELINE_API_PORT"]) == (True, "18081")
+
+
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     ensure_env_file(tmp_path / ".env")
     before = (tmp_path / ".env").read_bytes()
