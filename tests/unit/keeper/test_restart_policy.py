@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tideline.keeper.exit_status import classify
@@ -77,8 +77,11 @@ def test_what_no_restart_mends_asks_a_person(kind: FailureClass) -> None:
 
 
 @given(histories, st.floats(0, 1, exclude_max=True))
-def test_no_wait_is_longer_than_the_longest(history: list[Failure], jitter: float) -> None:
-    assert 0 <= waits(history, jitter) <= RULES.backoff_max_ms
+@example([Failure(NOW - 3_600_000, TRANSIENT, False)] * 5, 0.0)
+def test_no_wait_is_longer_than_the_longest_but_a_crash_loops_hour(history: list[Failure], jitter: float) -> None:
+    found = decide(history, RULES, NOW, jitter)
+    longest = 3_600_000 if found.answer is Answer.CRASH_LOOP else RULES.backoff_max_ms
+    assert 0 <= found.at - NOW <= longest
 
 
 @given(histories, st.floats(0, 1, exclude_max=True))

@@ -87,7 +87,6 @@ def test_both_consoles_print_text_as_it_is(to: Console) -> None:
     assert captured.get() == "[/tmp/x] [id] :warning:\n"
 
 
-def test_what_fails_while_the_rest_goes_on_is_told() -> None:
-    trouble = {"part": "sink kafka out: counts", "reason": "SendRefused: [too large]", "since": "2026-01-02T03:04:05Z"}
-    told = "sink kafka out: counts fails since 2026-01-02T03:04:05Z, the rest goes on: SendRefused: [too large]"
-    assert f"log-metrics: {told}\n" in status(STREAM | {"troubles": [trouble]})
+def test_what_is_amiss_beside_the_state_is_told() -> None:
+    told = ["sink kafka out: counts fails since 2026-01-02T03:04:05Z, the rest goes on: SendRefused: [too large]", "x"]
+    assert f"log-metrics: {told[0]}\nlog-metrics: x\n" in status(STREAM | {"told": told})
