@@ -134,5 +134,6 @@ def test_a_status_row_has_the_keys_that_scripts_rely_on(platform: Platform, regi
         "backlog": None,
         "watermark": None,
         "troubles": [],
+        "told": [],
         "ui": None,
     }
