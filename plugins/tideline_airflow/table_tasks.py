@@ -12,7 +12,7 @@ from tideline.logs.context import about
 from tideline_airflow.installation import Installation
 from tideline_airflow.links import data_docs_url
 from tideline_airflow.log_fields import about_stream
-from tideline_airflow.tasks import answered_by, failed, has_begun
+from tideline_airflow.tasks import answered_by, failed, specs_with_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,13 +214,8 @@ def maintain(stream: str, context: Context) -> dict[str, Any]:
 
 def streams_of_metrics(wanted: str | None) -> Sequence[str]:
     """The stream asked for; without one every deployed stream that has metrics and has begun its tables."""
-    from tideline.keeper.deployed import parse_deployed
-    from tideline.spec.job import JobSpec
-
     if wanted:
         return [wanted]
     installation = Installation.from_env()
     with installation.registry() as registry:
-        rows = [row for row in registry.streams() if row.epoch]
-    specs = [parse_deployed(row.spec) for row in rows]
-    return [spec.name for spec in specs if not isinstance(spec, JobSpec) and has_begun(installation.home, spec.name)]
+        return [spec.name for spec in specs_with_tables(installation.home, registry.streams())]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from tideline.home import Home
     from tideline.keeper.recording import Caller
+    from tideline.registry.rows import StreamRow
     from tideline.registry.store import Registry
+    from tideline.spec.model import StreamSpec
 
 REASON = "reason"
 log = logging.getLogger(__name__)
@@ -166,10 +168,8 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
     """The stream asked for, or those that the run's events name; without one every deployed stream that has begun its
     tables, in a scheduled run only those whose interval ends, and none that is just getting a new driver: it needs the
     machine more."""
-    from tideline.keeper.deployed import parse_deployed
     from tideline.keeper.lifecycle import BETWEEN_DRIVERS
     from tideline.reconcile_plan import is_due
-    from tideline.spec.job import JobSpec
     from tideline.spec.model import RECONCILE_SCHEDULE_MS
 
     if wanted:
@@ -178,15 +178,22 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
         return sorted(alarmed)
     installation = Installation.from_env()
     with installation.registry() as registry:
-        rows = [row for row in registry.streams() if row.epoch]
-    specs = [parse_deployed(row.spec) for row in rows if until is None or row.state not in BETWEEN_DRIVERS]
+        rows = [row for row in registry.streams() if until is None or row.state not in BETWEEN_DRIVERS]
     return [
         spec.name
-        for spec in specs
-        if not isinstance(spec, JobSpec)
-        and has_begun(installation.home, spec.name)
-        and (until is None or is_due(spec.late_data.reconcile, until, RECONCILE_SCHEDULE_MS))
+        for spec in specs_with_tables(installation.home, rows)
+        if until is None or is_due(spec.late_data.reconcile, until, RECONCILE_SCHEDULE_MS)
     ]
+
+
+def specs_with_tables(home: Home, rows: Iterable[StreamRow]) -> list[StreamSpec]:
+    """Of the streams of metrics among these that have begun their tables; of one whose spec cannot be read the keeper,
+    the page and the doctor tell, and it keeps no other from its turn."""
+    from tideline.keeper.deployed import readable
+    from tideline.spec.model import StreamSpec
+
+    specs = [readable(row.spec)[0] for row in rows if row.epoch]
+    return [spec for spec in specs if isinstance(spec, StreamSpec) and has_begun(home, spec.name)]
 
 
 def has_begun(home: Home, stream: str) -> bool:

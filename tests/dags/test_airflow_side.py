@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,14 @@ from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.home import Home
 from tideline.keeper.last_words import last_lines
-from tideline_airflow.tasks import alarmed_streams, caller_of, has_begun, interval_end, streams_to_reconcile
+from tideline_airflow.tasks import (
+    alarmed_streams,
+    caller_of,
+    has_begun,
+    interval_end,
+    specs_with_tables,
+    streams_to_reconcile,
+)
 from tideline_airflow.triggers import LateEvents, StreamAlarms, StreamSettles
 
 UNTIL = datetime(2026, 1, 1, 12, 10, tzinfo=UTC)
@@ -62,6 +70,17 @@ def test_a_stream_whose_driver_never_ran_is_left_out(tmp_path: Path) -> None:
     assert not has_begun(home, "small")
     Player(home.tables("small"), small_spec()).play(log_line(5))
     assert has_begun(home, "small")
+
+
+def test_a_spec_that_cannot_be_read_keeps_no_other_stream_from_its_turn(tmp_path: Path) -> None:
+    home, spec = Home(tmp_path), small_spec()
+    Player(home.tables("small"), spec).play(log_line(5))
+    text = spec.model_dump_json(exclude_none=True)
+    job = json.dumps({"name": "words", "entrypoint": "jobs/basics/word_count.py"})
+    rows: Any = [
+        SimpleNamespace(spec=text, epoch=epoch) for text, epoch in (("x: 1", 1), (job, 1), (text, 1), (text, 0))
+    ]
+    assert [each.name for each in specs_with_tables(home, rows)] == ["small"]
 
 
 @pytest.mark.parametrize("trigger", [StreamAlarms(2.0), LateEvents(2.0), StreamSettles("s", "RUNNING", 5.0, 0.5)])

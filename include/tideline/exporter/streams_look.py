@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
 from tideline.exporter.streams_seen import StreamSeen
 from tideline.home import Home
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.keeper.recording import failures_of
 from tideline.keeper.restart_policy import Rules
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
-from tideline.spec.job import Spec
 
 _HOUR_MS: Final = 3_600_000
 _SAMPLED_MS: Final = 300_000
@@ -28,7 +26,7 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
     failed, samples = registry.attempts_ended_since(now - _HOUR_MS), registry.newest_samples(now - _SAMPLED_MS)
 
     def look(row: StreamRow) -> StreamSeen:
-        spec, attempt = _spec(row), current.get(row.name)
+        (spec, _), attempt = readable(row.spec), current.get(row.name)
         return StreamSeen(
             row,
             read_heartbeat(home.stream(row.name).heartbeat),
@@ -41,12 +39,6 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
         )
 
     return tuple(map(look, registry.streams()))
-
-
-def _spec(row: StreamRow) -> Spec | None:
-    with suppress(Exception):  # its own tick tells what is wrong with it
-        return parse_deployed(row.spec)
-    return None
 
 
 def all_heartbeats(home: Home) -> Iterable[Heartbeat]:
