@@ -35,7 +35,7 @@ demo: setup
 # Tests that keep out of each other's way run on all cores; those of whole platforms one after the other.
 APART := tests/unit tests/dags tests/spark
 
-test: setup archive
+test: archive
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy include jobs plugins dags tests
@@ -44,7 +44,7 @@ test: setup archive
 	$(BIN)/pytest $(APART) -m "not slow" -n logical --dist worksteal
 	$(BIN)/pytest tests -m "not slow and not compose" $(addprefix --ignore ,$(APART))
 
-test-long: setup archive
+test-long: archive
 	$(BIN)/pytest $(APART) -m slow -n logical --dist worksteal
 	$(BIN)/pytest tests -m slow $(addprefix --ignore ,$(APART))
 
@@ -52,7 +52,7 @@ test-long: setup archive
 test-compose: setup
 	$(BIN)/pytest tests/compose -m compose
 
-up: setup archive
+up: archive
 	@$(BIN)/tideline up
 
 down:

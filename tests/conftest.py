@@ -12,7 +12,6 @@ from hypothesis import settings
 
 from support.platform import Platform, running_platform
 from support.real_logs import SHARED
-from tideline.bench.driver_host import BRIEF
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,7 +39,7 @@ def spark(platform: Platform) -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     from tideline.platform.class_archive import archive_options
-    from tideline.platform.java import find_java
+    from tideline.platform.java import BRIEF, find_java
 
     os.environ["JAVA_HOME"] = str(find_java(platform.home).path)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"

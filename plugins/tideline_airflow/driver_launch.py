@@ -18,14 +18,13 @@ from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.class_archive import archive_options
 from tideline.platform.environment import environment, without_passwords
-from tideline.platform.java import OPTIONS_OF_ALL, find_java
+from tideline.platform.java import OPTIONS_OF_ALL, PARALLEL_GC, find_java
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
 from tideline.spec.neighbours import usurpers, wrong_neighbour
 from tideline_airflow.spark_submit import Application, submit_command
 
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
-PARALLEL_GC: Final = "-XX:+UseParallelGC"
 _COLLECTOR: Final = re.compile(
     r"(?<!\S)(?P<quote>[\"']?)-XX:\+Use(Serial|Parallel|G1|Z|Shenandoah|Epsilon)GC(?P=quote)(?:\s+|$)"
 )

@@ -14,7 +14,6 @@ from typing import Any
 import psutil
 
 from support.records import CHECKOUT
-from tideline.bench.driver_host import BRIEF
 from tideline.bench.place import clean_environment
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
@@ -22,6 +21,7 @@ from tideline.keeper.epochs import create_epoch, tag_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
+from tideline.platform.java import BRIEF
 from tideline.platform.processes import end_all
 from tideline.platform.session_environment import session_environment
 

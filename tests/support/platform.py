@@ -13,14 +13,13 @@ from typing import Any, Final
 
 import psutil
 
-from tideline.bench.driver_host import BRIEF
 from tideline.bench.place import clean_environment, new_place
 from tideline.home import CHECKOUT, PROJECT_SPECS, Home
 from tideline.keeper.lifecycle import State
 from tideline.keeper.report import stream_rows
 from tideline.keeper.verdict import Kind
 from tideline.platform.database import folder as database_folder
-from tideline.platform.java import OPTIONS_OF_ALL
+from tideline.platform.java import BRIEF, OPTIONS_OF_ALL
 from tideline.platform.up import up
 from tideline.settings import Settings
 

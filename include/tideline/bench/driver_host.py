@@ -22,10 +22,6 @@ from tideline.platform.session_environment import session_environment
 
 SCRIPT: Final = CHECKOUT / "jobs" / "run_bench_driver.py"
 START_S: Final = 120.0
-LASTING: Final = "-XX:+UseParallelGC"
-"""Java options of a JVM whose speed is looked at."""
-BRIEF: Final = f"{LASTING} -XX:TieredStopAtLevel=1"
-"""Of one that ends before the optimizing compiler's work would pay: a seed takes a fifth less so."""
 
 
 class HostLost(RuntimeError):

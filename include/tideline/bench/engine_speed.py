@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import psutil
 
-from tideline.bench.driver_host import LASTING
 from tideline.bench.drivers import Drivers
 from tideline.bench.place import clean_environment
 from tideline.bench.same_tables import count_differences
@@ -20,6 +19,7 @@ from tideline.bench.traffic_log import send
 from tideline.checkpoint import CheckpointLog
 from tideline.home import CHECKOUT, Home
 from tideline.kafka_access import KafkaAccess
+from tideline.platform.java import PARALLEL_GC
 from tideline.platform.processes import end_all
 from tideline.platform.session_environment import session_environment
 from tideline.platform.waiting import wait_until
@@ -110,7 +110,7 @@ def commits_of(checkpoint: Path) -> list[Commit]:
 
 def run_one_query(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int) -> list[Commit]:
     """The stream as it is deployed: its own driver, books and tables."""
-    drivers = Drivers(home, kafka, LASTING)
+    drivers = Drivers(home, kafka, PARALLEL_GC)
     try:
         _run_driver(drivers, home, spec.model_copy(update={"name": WARM_UP}), events // 2)
         return _run_driver(drivers, home, spec, events)
@@ -142,7 +142,7 @@ def run_query_each(home: Home, kafka: KafkaAccess, spec: StreamSpec, events: int
             ],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=session_environment(home, LASTING, clean_environment()),
+            env=session_environment(home, PARALLEL_GC, clean_environment()),
             cwd=home.root,
             start_new_session=True,
         )

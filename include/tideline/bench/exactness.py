@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tideline.bench.driver_host import BRIEF
 from tideline.bench.drivers import Drivers
 from tideline.bench.exactness_plan import make_plan
 from tideline.bench.exactness_trial import Trial
 from tideline.bench.place import new_place, start_broker
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
+from tideline.platform.java import BRIEF
 from tideline.verify.report import VerifyReport
 
 COUNTED: Final = ("restarts", "kills", "reconciliations", "generations", "events")

@@ -11,6 +11,7 @@ from typing import Final
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
 from tideline.platform.class_archive import QUIET, archive_file
+from tideline.platform.java import BRIEF
 from tideline.platform.session_environment import session_environment
 
 SCRIPT: Final = CHECKOUT / "jobs" / "run_class_archive.py"
@@ -27,7 +28,7 @@ def archive_classes(home: Home) -> str:
     home.logs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="archiving-") as work:
         draft = Path(work) / file.name
-        options = f'"-XX:ArchiveClassesAtExit={draft}" {QUIET} -XX:+UseParallelGC -XX:TieredStopAtLevel=1'
+        options = f'"-XX:ArchiveClassesAtExit={draft}" {QUIET} {BRIEF}'
         try:
             done = subprocess.run(
                 [sys.executable, str(SCRIPT)],
