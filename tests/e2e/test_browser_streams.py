@@ -201,6 +201,15 @@ def test_another_ports_page_cannot_use_the_persons_cookie(whole: Platform, ui: W
     assert api.call("GET", RUNS.removeprefix("/api/v2"))["total_entries"] == before
 
 
+def test_a_press_before_the_page_has_come_whole_is_not_lost(streams: StreamsPage) -> None:
+    address = re.compile(r"/static/page\.js$")
+    streams.around.route(address, lambda route: route.abort())
+    streams.open_stream()
+    streams.inside.get_by_role("button", name="Stop", exact=True).click()
+    streams.inside.get_by_role("dialog", name=f"Stop {STREAM}?").get_by_role("button", name="No").click()
+    streams.around.unroute(address)
+
+
 def test_a_stop_is_asked_about_and_done(streams: StreamsPage, registry: Registry) -> None:
     streams.open_stream()
     page = streams.inside

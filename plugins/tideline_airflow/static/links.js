@@ -1,6 +1,7 @@
 // Airflow shows this page in a sandboxed frame, which may neither open windows nor leave. Links with data-out lead out of
 // it, to Airflow's own pages or a driver's: they are followed by the page around, which has the same origin.
-export function followLinksOut() {
+// Bound before there is a page, as the buttons are.
+(() => {
   if (window.parent === window) return;
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-out]");
@@ -17,4 +18,4 @@ export function followLinksOut() {
     if (link.dataset.out === "window") Object.assign(copy, { target: "_blank", rel: "noopener" });
     copy.click();
   });
-}
+})();

@@ -1,15 +1,11 @@
 // What the pages do beside being read; without it they are whole, and stand still.
-import { bindActs } from "./acts.js";
 import { tellAges } from "./ages.js";
 import { drawCharts } from "./charts.js";
 import { keepFresh, turnRegions } from "./fresh.js";
-import { followLinksOut } from "./links.js";
 
 for (const region of document.querySelectorAll("[data-fresh]")) keepFresh(region);
 setInterval(() => tellAges(), 1000);
-followLinksOut();
 turnRegions();
-bindActs();
 drawCharts();
 
 const counts = document.querySelectorAll("#counts [data-tone]");
