@@ -59,7 +59,7 @@ class Drivers:
         self._host.kill()
         self._host = self._new_host()
 
-    def wait(self, stream: StreamHome, condition: Callable[[], bool], what: str, at_most_s: float = READ_S) -> None:
+    def wait(self, stream: StreamHome, condition: Callable[[], bool], what: str, every_s: float = 0.05) -> None:
         """Waits for what the stream's driver is to do; DriverFailed when it ends or takes too long."""
 
         def holds() -> bool:
@@ -68,8 +68,8 @@ class Drivers:
                 raise DriverFailed(f"before {what}, {_end(stream, code)}")
             return condition()
 
-        if not wait_until(holds, at_most_s, every=0.05):
-            raise DriverFailed(f"not within {at_most_s:g} s: {what}")
+        if not wait_until(holds, READ_S, every_s):
+            raise DriverFailed(f"not within {READ_S:g} s: {what}")
 
     def start_anew(self) -> None:
         """After a failure: whatever runs is killed."""

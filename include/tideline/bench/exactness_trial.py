@@ -168,9 +168,9 @@ class Trial:
         return heartbeat is not None and heartbeat.epoch == self.epoch and heartbeat.state == "running"
 
     def _wait_until_read(self) -> None:
-        """Until the ledger's ends are the broker's."""
+        """Until the ledger's ends are the broker's; each look at the ledger takes from the driver's time."""
         wanted = end_offsets(self.kafka, self.spec.source.topic)
-        self.drivers.wait(self.stream, lambda: self._ends() == wanted, "all records were read")
+        self.drivers.wait(self.stream, lambda: self._ends() == wanted, "all records were read", every_s=0.5)
 
     def _ends(self) -> dict[int, int]:
         ledger = read_ledger(self.tables)
