@@ -23,7 +23,7 @@ from tideline.keeper.heartbeat import read_heartbeat
 from tideline.produce.sender import Sender
 from tideline.reconcile import ReconcileResult, reconcile_stream
 from tideline.spec.model import StreamSpec
-from tideline.tables.books import read_ledger
+from tideline.tables.books import read_last_row
 from tideline.tables.schemas import StreamTables
 from tideline.verify import verify_stream
 from tideline.verify.report import VerifyReport
@@ -173,8 +173,8 @@ class Trial:
         self.drivers.wait(self.stream, lambda: self._ends() == wanted, "all records were read", every_s=0.5)
 
     def _ends(self) -> dict[int, int]:
-        ledger = read_ledger(self.tables)
-        return {part.partition: part.end for part in ledger[-1].ranges} if ledger else {}
+        last = read_last_row(self.tables)
+        return {part.partition: part.end for part in last.ranges} if last else {}
 
     def remove(self) -> None:
         """Nothing of the stream is needed any more."""
