@@ -24,6 +24,7 @@ from tideline.page.late import LateWindow
 from tideline.page.numbers import Number, Numbers
 from tideline.page.spec_history import DiffLine, SpecStep
 from tideline.page.stream import StreamView
+from tideline.page.timeline import Mark, Stretch, Timeline
 from tideline.page.tones import Tone
 from tideline.registry.rows import TransitionRow
 from tideline.rejects import Reject
@@ -64,7 +65,7 @@ VIEW = StreamView(
     HOSTILE,
     HOSTILE,
     LastVerdict(NOW, HOSTILE, HOSTILE, (HOSTILE,), (Line(HOSTILE, HOSTILE, HOSTILE),)),
-    (),
+    Timeline((Stretch(State.STABLE, Tone.WELL, NOW, NOW, 0, 2),), (Mark(NOW, HOSTILE, 0),)),
     (STEP,),
     buttons(Desired.RUNNING, frozenset()),
     True,

@@ -27,6 +27,7 @@ from tideline.registry.rows import Attempt, StreamRow
 
 KILL_GRACE_MS = 10_000
 _GIVES_UP = frozenset({State.UNHEALTHY, State.ROLLING_BACK})
+_NO_LOSSES: dict[str, Any] = {"losses": 0, "lost": None}
 
 
 def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: Caller) -> StreamRow | None:
@@ -45,12 +46,13 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
     way = Way(step.to, loss.reason(step.reason, look.spec) if loss else step.reason)
     if step.to is State.STABLE:
         proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None, "probes": 0}
-        return record(tools.registry, look, way, by, **proved)
+        return record(tools.registry, look, way, by, **proved, **_NO_LOSSES)
     if look.row.state is State.ROLLING_BACK and step.to is State.FENCING and not look.row.has_request:
         return record(tools.registry, look, way, by, **_last_stable(look.row))
     if look.row.state is State.CRASH_LOOP and step.to is State.FENCING and not look.row.has_request:
         return record(tools.registry, look, way, by, probes=look.row.probes + 1)
-    return record(tools.registry, look, way, by, told=_told(tools, look, step, loss))
+    lost: dict[str, Any] = {"losses": look.row.losses + 1, "lost": way.reason} if loss else {}
+    return record(tools.registry, look, way, by, told=_told(tools, look, step, loss), **lost)
 
 
 def _told(tools: Tools, look: Look, step: Step, loss: Loss | None) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _last_stable(row: StreamRow) -> dict[str, Any]:
         "next_generation": row.next_generation + begins,
         "prove_by": None,
         "refused": row.reason,
-    }
+    } | _NO_LOSSES
 
 
 def _end(tools: Tools, stream: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tideline.errors import UserError
@@ -20,7 +21,7 @@ def ask_to_deploy(registry: Registry, spec: Spec, file: Path, actor: str, new_ge
     Where its source, watermark or metrics have changed, or a new generation is asked for, a new checkpoint is begun:
     the old one's state means what the spec said when it was made, or is lost.
     """
-    return _deploy(registry, spec, file.read_text(), actor, new_generation)
+    return _deploy(registry, spec, file.read_text(), actor, "deploy", new_generation)
 
 
 def ask_to_end(registry: Registry, stream: str, actor: str, end: Desired) -> StreamRow:
@@ -28,14 +29,14 @@ def ask_to_end(registry: Registry, stream: str, actor: str, end: Desired) -> Str
     row = registry.stream(stream)
     if end is Desired.SUSPENDED and row.desired is Desired.STOPPED:
         raise UserError(f"{stream} is stopped", f"deploy it first: `tideline deploy {stream}`")
-    return registry.request(Request(stream, end, actor))
+    return registry.request(Request(stream, end, actor, asked_for="stop" if end is Desired.STOPPED else "suspension"))
 
 
 def ask_to_resume(registry: Registry, stream: str, actor: str) -> StreamRow:
     """Wants a suspended stream RUNNING again by the spec it had; one that runs stays as it is."""
     if registry.stream(stream).desired is Desired.STOPPED:
         raise UserError(f"{stream} is stopped, not suspended", f"deploy it: `tideline deploy {stream}`")
-    return registry.request(Request(stream, Desired.RUNNING, actor))
+    return registry.request(Request(stream, Desired.RUNNING, actor, asked_for="resumption"))
 
 
 def ask_to_restart(registry: Registry, stream: str, actor: str) -> StreamRow:
@@ -43,7 +44,7 @@ def ask_to_restart(registry: Registry, stream: str, actor: str) -> StreamRow:
     batch."""
     if registry.stream(stream).desired is not Desired.RUNNING:
         raise UserError(f"{stream} is not wanted running", f"resume or deploy it: `tideline deploy {stream}`")
-    return registry.request(Request(stream, Desired.RUNNING, actor, again=True))
+    return registry.request(Request(stream, Desired.RUNNING, actor, again=True, asked_for="restart"))
 
 
 def ask_to_roll_back(registry: Registry, stream: str, actor: str) -> StreamRow:
@@ -52,11 +53,12 @@ def ask_to_roll_back(registry: Registry, stream: str, actor: str) -> StreamRow:
     before = next((each.spec for each in registry.specs(stream) if each.stable_at and each.spec != row.spec), None)
     if before is None:
         raise UserError(f"{stream} was STABLE by no other spec than its own", "deploy the spec that is wanted")
-    return _deploy(registry, parse_deployed(before), before, actor)
+    return _deploy(registry, parse_deployed(before), before, actor, "rollback")
 
 
-def _deploy(registry: Registry, spec: Spec, text: str, actor: str, new_generation: bool = False) -> StreamRow:
+def _deploy(
+    registry: Registry, spec: Spec, text: str, actor: str, asked_for: str, new_generation: bool = False
+) -> StreamRow:
     within = Thresholds.of(spec).prove_within_ms
-    return registry.request(
-        Request(spec.name, Desired.RUNNING, actor, text, spec.fingerprint(), new_generation, within)
-    )
+    wanted = Request(spec.name, Desired.RUNNING, actor, text, spec.fingerprint(), new_generation, within)
+    return registry.request(replace(wanted, asked_for=asked_for))

@@ -36,6 +36,15 @@ _NOT_STARTED: Final = re.compile(
 )
 
 
+def told_status(status: int | None) -> str:
+    """How a process ended, in words that follow a comma; nothing when it is not known."""
+    if status is None:
+        return ""
+    if status < 0:  # the launcher keeps no number
+        return "killed by a signal"
+    return f"killed by signal {status - 128}" if status > 128 else f"exit status {status}"
+
+
 def classify(kind: Kind, exit_status: int | None, said: Sequence[str] = ()) -> FailureClass:
     """`said` are the last lines of the driver's log.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tideline.durations import format_duration
 from tideline.keeper.evidence import Evidence
+from tideline.keeper.exit_status import told_status
 from tideline.keeper.verdict import Kind, Thresholds, Verdict
 from tideline.keeper.warnings import warnings
 
@@ -37,11 +38,9 @@ def _lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | Non
 
 
 def _last_words(evidence: Evidence) -> str:
-    status = evidence.launcher.exit_status if evidence.launcher else None
+    status = told_status(evidence.launcher.exit_status if evidence.launcher else None)
     beat = evidence.own_heartbeat
-    return (f" with exit status {status}" if status is not None else "") + (
-        f": {beat.exception}" if beat and beat.exception else ""
-    )
+    return (f", {status}" if status else "") + (f": {beat.exception}" if beat and beat.exception else "")
 
 
 def _silent(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:

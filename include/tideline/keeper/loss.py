@@ -15,10 +15,11 @@ from tideline.keeper.last_words import last_lines
 from tideline.keeper.look import Look
 from tideline.keeper.poison import poison_text, with_poison
 from tideline.logs.shown import told_lines
-from tideline.spec.job import Spec
+from tideline.spec.job import JobSpec, Spec
 
 # A JVM says much on its way out: what decides can stand 190 lines before the end.
 _LINES: Final = 400
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,18 @@ class Loss:
 
     kind: FailureClass
     batch: FailedBatch | None
+    by_itself: bool = False
+    """Whether the driver said what ended it: then it was no signal."""
 
     def as_dict(self) -> dict[str, Any]:
         return {"class": self.kind, "batch": self.batch.as_dict() if self.batch else None}
 
     def reason(self, verdict: str, spec: Spec) -> str:
-        """The verdict's, and of poison what a person has to know."""
-        if self.kind is not FailureClass.POISON or self.batch is None:
-            return verdict
-        return f"{verdict}; {poison_text(spec, self.batch)}"
+        """The verdict's, of poison what a person has to know, and of what could not be reached where it was sought."""
+        if self.kind is FailureClass.POISON and self.batch is not None:
+            return f"{verdict}; {poison_text(spec, self.batch)}"
+        where = _where(spec) if self.kind is FailureClass.INFRASTRUCTURE and self.by_itself else ""
+        return f"{verdict}; {where}" if where else verdict
 
 
 def loss_of(home: StreamHome, look: Look, earlier: Sequence[Failure]) -> Loss:
@@ -44,7 +48,16 @@ def loss_of(home: StreamHome, look: Look, earlier: Sequence[Failure]) -> Loss:
     status = launcher.exit_status if launcher and not launcher.alive else None
     kind = classify(look.verdict.kind, status, last_lines(home.log, _LINES, told_lines))
     batch = _failed_batch(home, look)
-    return Loss(with_poison(kind, batch, earlier), batch)
+    beat = look.evidence.own_heartbeat
+    return Loss(with_poison(kind, batch, earlier), batch, beat is not None and beat.exception is not None)
+
+
+def _where(spec: Spec) -> str:
+    """What a driver was told to reach: an exception of the network often names no address."""
+    if isinstance(spec, JobSpec):
+        told = ", ".join(f"{name} {value}" for name, value in spec.arguments.items())
+        return f"its arguments are {told[:_SHOWN]}" if told else ""
+    return f"it reads topic {spec.topic}"
 
 
 def _failed_batch(home: StreamHome, look: Look) -> FailedBatch | None:

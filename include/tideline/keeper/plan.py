@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tideline.keeper.evidence import Evidence
+from tideline.keeper.exit_status import told_status
 from tideline.keeper.lifecycle import ENDS, LIVE, WAITS_FOR_A_PERSON, Desired, State
 from tideline.keeper.verdict import LOST, WARNED, Kind, Verdict
 from tideline.launcher.base import LauncherState
@@ -44,7 +45,7 @@ def next_step(row: StreamRow, seen: Evidence, verdict: Verdict, now: int) -> Ste
     if row.state in ENDS:
         return Step(Act.NOTHING, f"{row.asked_by} asked for it", State.FENCING)
     if row.has_request and row.state in LIVE | {State.UNHEALTHY}:
-        return Step(Act.ASK_TO_STOP, f"{row.asked_by} asked for another spec or a new start", State.UPGRADING)
+        return Step(Act.ASK_TO_STOP, f"{row.asked_by} asked for a {row.asked_for or 'new start'}", State.UPGRADING)
     if row.has_request and row.state in WAITS_FOR_A_PERSON | {State.BACKOFF}:
         return Step(Act.NOTHING, f"{row.asked_by} asked again", State.FENCING)
     if row.state in (State.DRAINING, State.UPGRADING, State.ROLLING_BACK):
@@ -72,8 +73,9 @@ def _once_gone(row: StreamRow, after: State, launcher: LauncherState | None, now
     if launcher is None:
         return None
     if not launcher.alive:
-        status = "" if launcher.exit_status is None else f" with exit status {launcher.exit_status}"
-        return Step(Act.NOTHING, f"the driver has ended{status}", after)
+        return Step(
+            Act.NOTHING, ", ".join(filter(None, ["the driver has ended", told_status(launcher.exit_status)])), after
+        )
     if now - row.state_since > DRAIN_MS:
         return Step(Act.END, f"the driver was ended, not drained within {DRAIN_MS // 1000} s", after)
     return None

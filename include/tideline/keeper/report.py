@@ -48,7 +48,12 @@ class StreamSeen:
         """A line for each thing that is amiss beside the state."""
         spec = "the keeper cannot look after it, this version cannot read its deployed spec: mend and deploy it again"
         fails = "{part} fails since {since}, the rest goes on: {reason}"
-        return [f"{spec}: {self.unreadable}"] * bool(self.unreadable) + [fails.format(**each) for each in self.troubles]
+        lost = self.row.losses_told
+        return [
+            *([f"{spec}: {self.unreadable}"] if self.unreadable else []),
+            *([lost] if lost else []),
+            *(fails.format(**each) for each in self.troubles),
+        ]
 
     def as_dict(self) -> dict[str, object]:
         row, seen = self.row, self.checkpoint
@@ -57,6 +62,7 @@ class StreamSeen:
             "desired": row.desired.value,
             "state": row.state.value,
             "reason": row.reason,
+            "losses": row.losses,
             "epoch": row.epoch,
             "generation": row.generation,
             "batch": seen.last_commit,

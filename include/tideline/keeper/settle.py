@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tideline.keeper.lifecycle import WAITS_FOR_A_PERSON, Desired, State
 from tideline.registry.rows import StreamRow
+
+LOSSES: Final = 3
+"""Nobody is kept waiting for a stream that lost so many drivers on its way; the keeper goes on with it."""
 
 _GOAL = {Desired.RUNNING: State.STABLE, Desired.STOPPED: State.STOPPED, Desired.SUSPENDED: State.SUSPENDED}
 
@@ -33,6 +37,8 @@ def settled(row: StreamRow, wanted: Desired) -> Settled | None:
         return Settled(False, f"{row.name} is wanted {row.desired} by {row.asked_by} now")
     if wanted is Desired.RUNNING and row.refused and not row.has_request:
         return _rolled_back(row)
+    if wanted is Desired.RUNNING and row.losses >= LOSSES and not row.has_request and row.prove_by is None:
+        return Settled(False, f"{row.name} is {row.state} and still tried: {row.losses_told}")
     if row.state is _GOAL[wanted] and (wanted is not Desired.RUNNING or not row.has_request):
         return Settled(True, f"{row.name} is {row.state} at epoch {row.epoch}: {row.reason}")
     if wanted is Desired.RUNNING and row.state in WAITS_FOR_A_PERSON and not row.has_request:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tideline.durations import format_duration
+from tideline.keeper.exit_status import told_status
 from tideline.keeper.verdict import Thresholds
 from tideline.page.words import age_text, at_text, count_text, seconds_text
 from tideline.registry.rows import TransitionRow
@@ -82,7 +83,7 @@ def _launcher(said: Mapping[str, Any] | None) -> Line:
     if said is None:
         return Line("Launcher", "cannot be asked", "running")
     status = said.get("exit_status")
-    ended = f", exit status {status}" if status is not None else ""
+    ended = f", {told_status(status)}" if status is not None else ""
     phase = str(said.get("phase", "")).lower()
     return Line("Launcher", f"{phase}{ended}", "running", is_over=phase in ("exited", "absent"))
 

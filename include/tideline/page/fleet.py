@@ -91,7 +91,7 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         name=row.name,
         desired=row.desired.value,
         state=row.state.value,
-        tone=tone_of(row.state),
+        tone=tone_of(row.state, row.losses),
         reason=row.reason,
         since=row.state_since,
         epoch=row.epoch,

@@ -9,7 +9,7 @@ from typing import Final
 from tideline.page.acts import Button
 from tideline.page.evidence import LastVerdict, last_verdict
 from tideline.page.fleet import FleetRow
-from tideline.page.timeline import Stretch, timeline
+from tideline.page.timeline import Timeline, timeline
 from tideline.registry.rows import StreamRow, TransitionRow
 
 SHOWN_STEPS: Final = 20
@@ -25,7 +25,7 @@ class StreamView:
     asked_by: str
     refused: str | None
     verdict: LastVerdict | None
-    stretches: tuple[Stretch, ...]
+    timeline: Timeline
     steps: tuple[TransitionRow, ...]
     buttons: tuple[Button, ...]
     may_nothing: bool = False

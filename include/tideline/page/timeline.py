@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tideline.keeper.lifecycle import State
+from tideline.keeper.lifecycle import ENDS, State
 from tideline.page.tones import Tone, tone_of
 from tideline.registry.rows import TransitionRow
 
 SPAN_MS: Final = 86_400_000
 WIDTH: Final = 1_000
+MARK: Final = 4
+"""The width of a mark."""
+
+_BEGINS_ANEW: Final = ENDS | {State.STABLE, State.UPGRADING, State.ROLLING_BACK}
 
 
 @dataclass(frozen=True)
@@ -19,26 +23,53 @@ class Stretch:
     """From when to when (epoch ms) a stream was in a state, and where that is in a bar of `WIDTH`."""
 
     state: State
+    tone: Tone
     start: int
     end: int
     x: int
     width: int
 
-    @property
-    def tone(self) -> Tone:
-        return tone_of(self.state)
+
+@dataclass(frozen=True)
+class Mark:
+    """Where in the bar a driver was lost, when (epoch ms), and how; it is as wide as can be seen."""
+
+    at: int
+    why: str
+    x: int
 
 
-def timeline(newest_first: Sequence[TransitionRow], now: int) -> tuple[Stretch, ...]:
+@dataclass(frozen=True)
+class Timeline:
+    """The bar, and on it the losses: the states that follow a loss are often over in the same look."""
+
+    stretches: tuple[Stretch, ...] = ()
+    losses: tuple[Mark, ...] = ()
+
+
+def timeline(newest_first: Sequence[TransitionRow], now: int) -> Timeline:
     """The last day up to now, or since the oldest of these transitions; each stretch is at least a sliver."""
     steps = list(reversed(newest_first))
     if not steps:
-        return ()
+        return Timeline()
     begin = max(now - SPAN_MS, steps[0].at)
     ends = [step.at for step in steps[1:]] + [now]
-    pairs = [(step.to_state, max(begin, step.at), end) for step, end in zip(steps, ends, strict=True) if end > begin]
     scale = WIDTH / max(1, now - begin)
-    return tuple(
-        Stretch(state, start, end, round((start - begin) * scale), max(2, round((end - start) * scale)))
-        for state, start, end in pairs
-    )
+    stretches, marks, losses = [], [], 0
+    for step, end in zip(steps, ends, strict=True):
+        losses = _losses_after(step.to_state, losses)
+        if end <= begin:
+            continue
+        start = max(begin, step.at)
+        x, tone = round((start - begin) * scale), tone_of(step.to_state, losses)
+        stretches.append(Stretch(step.to_state, tone, start, end, x, max(2, round((end - start) * scale))))
+        if step.to_state is State.UNHEALTHY:
+            marks.append(Mark(step.at, step.reason, min(x, WIDTH - MARK)))
+    return Timeline(tuple(stretches), tuple(marks))
+
+
+def _losses_after(state: State, losses: int) -> int:
+    """As the registry counts them: see `StreamRow.losses`."""
+    if state is State.UNHEALTHY:
+        return losses + 1
+    return 0 if state in _BEGINS_ANEW else losses

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from tideline.keeper.lifecycle import State
+from tideline.keeper.lifecycle import ENDS, State
 
 
 class Tone(StrEnum):
@@ -40,9 +40,12 @@ _TONES: Final = {
 }
 
 
-def tone_of(state: State) -> Tone:
-    """What is on its way somewhere is busy."""
-    return _TONES.get(state, Tone.BUSY)
+def tone_of(state: State, losses: int = 0) -> Tone:
+    """What is on its way somewhere is busy; less so with a driver lost on that way, and with two it is in trouble."""
+    tone = _TONES.get(state, Tone.BUSY)
+    if losses == 0 or state is State.STABLE or state in ENDS:
+        return tone
+    return min(tone, Tone.BAD if losses > 1 else Tone.WARN, key=order_of)
 
 
 def order_of(tone: Tone) -> int:

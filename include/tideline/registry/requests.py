@@ -19,7 +19,8 @@ class Request:
     """What a person wants of a stream; without a spec, the deployed one stays.
 
     Where another spec was STABLE before, this one is to be so within `prove_within_ms`, or gives way to that one.
-    With `again` a new driver is started though nothing else is wanted than before.
+    With `again` a new driver is started though nothing else is wanted than before. `asked_for` is what the person calls
+    it.
     A spec with another fingerprint begins a new generation, and so does `new_generation`: with a new checkpoint.
     """
 
@@ -31,6 +32,7 @@ class Request:
     new_generation: bool = False
     prove_within_ms: int = 180_000
     again: bool = False
+    asked_for: str = "new start"
 
 
 def write_request(connection: Connection, request: Request, now: int) -> None:
@@ -51,7 +53,8 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
     if spec_changes:
         _keep_spec(connection, request, now)
     if request.again or begins or spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
-        values |= {"requested": row.requested + 1, "asked_by": request.actor, "probes": 0}
+        values |= {"requested": row.requested + 1, "asked_by": request.actor, "asked_for": request.asked_for}
+        values |= {"probes": 0, "losses": 0, "lost": None}
         unproven = row.stable_spec is not None and (request.spec or row.spec) != row.stable_spec
         values["prove_by"] = now + request.prove_within_ms if unproven else None
     connection.execute(update(streams).where(which).values(**values))
@@ -78,9 +81,11 @@ def _new(request: Request, now: int) -> dict[str, object]:
         "requested": 1,
         "acted": 0,
         "asked_by": request.actor,
+        "asked_for": request.asked_for,
         "spec": request.spec,
         "fingerprint": request.fingerprint,
         "probes": 0,
+        "losses": 0,
         "state_since": now,
         "updated_at": now,
     }

@@ -29,6 +29,7 @@ class StreamRow:
     """What is wanted of a stream, and where it is; `spec` is the text as deployed.
 
     A spec that is not proved STABLE by `prove_by` (epoch ms) gives way to `stable_spec`; `refused` says why one did.
+    `losses` counts the drivers lost since it was last STABLE or asked for, `lost` says how the last of them was.
     """
 
     name: str
@@ -41,6 +42,7 @@ class StreamRow:
     requested: int
     acted: int
     asked_by: str
+    asked_for: str | None
     spec: str
     fingerprint: str
     stable_spec: str | None
@@ -48,6 +50,8 @@ class StreamRow:
     refused: str | None
     retry_at: int | None
     probes: int
+    losses: int
+    lost: str | None
     state_since: int
     updated_at: int
 
@@ -58,6 +62,14 @@ class StreamRow:
     @property
     def has_request(self) -> bool:
         return self.requested > self.acted
+
+    @property
+    def losses_told(self) -> str | None:
+        """What the state's reason leaves out of the drivers lost on the way; None when there is nothing to add."""
+        if self.losses == 0 or self.lost is None or (self.losses == 1 and self.lost in self.reason):
+            return None
+        drivers = "1 driver was" if self.losses == 1 else f"{self.losses} drivers were"
+        return f"{drivers} lost and none STABLE since, the last by {self.lost}"
 
 
 @dataclass(frozen=True)

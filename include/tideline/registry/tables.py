@@ -36,6 +36,8 @@ streams = Table(
     Column("requested", Integer, nullable=False),
     Column("acted", Integer, nullable=False),
     Column("asked_by", String(200), nullable=False),
+    # What that person asked for, in a word: none of a request made before it was kept.
+    Column("asked_for", String(16)),
     Column("spec", Text, nullable=False),
     Column("fingerprint", String(16), nullable=False),
     Column("stable_spec", Text),
@@ -46,6 +48,9 @@ streams = Table(
     Column("retry_at", BigInteger),
     # How often a crash loop was tried since it began; a stream that is in none has 0.
     Column("probes", Integer, nullable=False),
+    # How many drivers were lost since the stream was last STABLE or asked for, and how the last of them was.
+    Column("losses", Integer, nullable=False),
+    Column("lost", Text),
     Column("state_since", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Column("lease_holder", String(200)),

@@ -10,7 +10,7 @@ from tideline.keeper.lifecycle import State
 from tideline.platform.supervisor import ProgramState
 from tideline.registry.rows import TransitionRow
 
-LOST = "DriverLost: the launcher says EXITED with exit status -1"
+LOST = "DriverLost: the launcher says EXITED, killed by a signal"
 
 
 def test_the_pid_of_a_driver_that_runs() -> None:

@@ -114,7 +114,7 @@ def test_a_verdict_shows_its_thresholds() -> None:
 
 def test_the_exit_status_and_the_drivers_word_are_told() -> None:
     why = judge(evidence(launcher=ENDED, heartbeat=beat(exception="KeyError: 'a'")), LIMITS, NOW).why
-    assert why == "the launcher says EXITED with exit status -1: KeyError: 'a'"
+    assert why == "the launcher says EXITED, killed by a signal: KeyError: 'a'"
 
 
 @pytest.mark.parametrize(

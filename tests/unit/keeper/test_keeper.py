@@ -100,6 +100,22 @@ def test_a_second_kill_before_it_is_proved_waits(world: World) -> None:
     assert world.tick().state is State.STARTING
 
 
+def test_losses_are_counted_until_a_driver_is_stable_or_another_is_asked_for(world: World) -> None:
+    stable(world)
+    for losses in (1, 2):
+        world.launcher.end(-1)
+        row = world.tick()
+        assert (row.losses, row.lost) == (losses, "DriverLost: the launcher says EXITED, killed by a signal")
+    world.clock.pass_seconds(60)
+    world.tick()
+    assert (world.prove().losses, world.row.lost) == (0, None)
+    world.launcher.end(-1)
+    assert world.tick().losses == 1
+    assert world.deploy().losses == 1, "it runs by this spec already"
+    world.ask(Desired.RUNNING, SPEC + "description: new\n")
+    assert (world.row.losses, world.row.lost) == (0, None)
+
+
 def test_failures_of_the_query_end_in_a_crash_loop(world: World) -> None:
     crash_looping(world)
     assert len(world.launcher.submits) == 4

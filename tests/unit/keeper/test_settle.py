@@ -4,7 +4,7 @@ import pytest
 
 from support.keeper_world import SPEC, World
 from tideline.keeper.lifecycle import Desired
-from tideline.keeper.settle import settled
+from tideline.keeper.settle import LOSSES, settled
 
 
 def test_a_deploy_settles_when_it_is_stable(world: World) -> None:
@@ -30,6 +30,22 @@ def test_a_deploy_fails_with_the_reason(world: World, exit_status: int) -> None:
     assert found is not None
     assert not found.reached
     assert f"exit status {exit_status}" in found.reason
+
+
+def test_nobody_is_kept_waiting_for_a_stream_that_loses_driver_after_driver(world: World) -> None:
+    world.deploy()
+    for losses in range(LOSSES):
+        assert settled(world.row, Desired.RUNNING) is None, losses
+        world.clock.pass_seconds(60)
+        world.tick()
+        world.beat(exception="ConnectException: Connection refused")
+        world.launcher.end(71)
+        world.tick()
+    found = settled(world.row, Desired.RUNNING)
+    assert found is not None
+    assert not found.reached
+    assert "3 drivers were lost and none STABLE since" in found.reason
+    assert "ConnectException: Connection refused" in found.reason
 
 
 def test_a_failed_stream_asked_for_again_is_given_a_chance(world: World) -> None:

@@ -59,7 +59,7 @@ def test_a_lost_driver_is_told_by_what_was_the_matter(world: World) -> None:
     world.tick()
     assert world.row.state is State.BACKOFF
     tell(world.registry, [Channel("ops", heard)])
-    assert heard.texts == [f"[warn] {STREAM} is UNHEALTHY: DriverLost: the launcher says EXITED with exit status 70"]
+    assert heard.texts == [f"[warn] {STREAM} is UNHEALTHY: DriverLost: the launcher says EXITED, exit status 70"]
 
 
 def test_a_notifier_that_fails_is_told_later_and_keeps_no_other_waiting(world: World) -> None:

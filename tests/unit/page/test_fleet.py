@@ -32,6 +32,7 @@ ROW = StreamRow(
     requested=1,
     acted=1,
     asked_by="ann",
+    asked_for=None,
     spec="",
     fingerprint="",
     stable_spec=None,
@@ -39,6 +40,8 @@ ROW = StreamRow(
     refused=None,
     retry_at=None,
     probes=0,
+    losses=0,
+    lost=None,
     state_since=NOW - 60_000,
     updated_at=NOW,
 )
@@ -83,6 +86,22 @@ def test_what_needs_somebody_comes_first() -> None:
     states = {"a": State.STOPPED, "b": State.STABLE, "c": State.FAILED, "d": State.DEGRADED, "e": State.FAILED}
     rows = fleet(*(seen(state, name) for name, state in states.items())).rows
     assert [row.name for row in rows] == ["c", "e", "d", "b", "a"]
+
+
+@pytest.mark.parametrize("state", [State.FENCING, State.STARTING, State.DEPLOYED, State.BACKOFF])
+def test_a_stream_that_loses_its_drivers_on_the_way_is_in_trouble(state: State) -> None:
+    tones = [only(seen(state, losses=losses, lost="DriverLost: killed")).tone for losses in (1, 2, 5)]
+    assert tones == [Tone.WARN, Tone.BAD, Tone.BAD]
+
+
+def test_how_the_last_driver_was_lost_is_told_while_the_next_proves_itself() -> None:
+    row = only(seen(State.DEPLOYED, losses=2, lost="DriverLost: refused", reason="Unproven: 0 of 3 batches"))
+    assert row.troubles == ("2 drivers were lost and none STABLE since, the last by DriverLost: refused",)
+
+
+def test_a_loss_that_the_reason_tells_is_not_told_twice() -> None:
+    reason = "submitted as orders-e4: DriverLost: killed; infrastructure failure, restart at once"
+    assert only(seen(State.STARTING, losses=1, lost="DriverLost: killed", reason=reason)).troubles == ()
 
 
 def test_every_tone_is_counted() -> None:

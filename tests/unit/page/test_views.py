@@ -17,7 +17,8 @@ from tideline.page.asked import window_start_us
 from tideline.page.evidence import last_verdict, limits_of, lines_of
 from tideline.page.samples import series_of
 from tideline.page.spec_history import spec_history
-from tideline.page.timeline import SPAN_MS, WIDTH, timeline
+from tideline.page.timeline import SPAN_MS, WIDTH, Timeline, timeline
+from tideline.page.tones import Tone
 from tideline.registry.rows import SpecRow, TransitionRow
 
 NOW = 1_700_000_000_000
@@ -34,7 +35,7 @@ def test_the_bar_is_the_last_day_without_gaps() -> None:
         step(NOW - 12 * HOUR, State.STABLE),
         step(NOW - 48 * HOUR, State.STOPPED),
     ]
-    found = timeline(steps, NOW)
+    found = timeline(steps, NOW).stretches
     assert [each.state for each in found] == [State.STOPPED, State.STABLE, State.DEGRADED]
     assert (found[0].start, found[-1].end) == (NOW - SPAN_MS, NOW)
     assert all(before.end == after.start for before, after in pairwise(found))
@@ -43,11 +44,28 @@ def test_the_bar_is_the_last_day_without_gaps() -> None:
 
 def test_a_state_of_a_moment_can_still_be_seen() -> None:
     found = timeline([step(NOW - HOUR, State.STABLE), step(NOW - HOUR - 1, State.FENCING)], NOW)
-    assert min(each.width for each in found) >= 2
+    assert min(each.width for each in found.stretches) >= 2
+
+
+def test_drivers_lost_are_marked_though_their_states_were_over_at_once() -> None:
+    lost = [NOW - 3 * HOUR, NOW - HOUR]
+    steps = [step(NOW - 4 * HOUR, State.STABLE)]
+    for at in lost:
+        steps += [step(at, State.UNHEALTHY), step(at, State.FENCING), step(at + 1, State.STARTING)]
+    found = timeline([*reversed(steps)], NOW)
+    assert [mark.at for mark in found.losses] == lost
+    starting = [each.tone for each in found.stretches if each.state is State.STARTING]
+    assert starting == [Tone.WARN, Tone.BAD]
+
+
+def test_a_loss_before_a_driver_was_stable_is_forgotten() -> None:
+    states = [State.UNHEALTHY, State.STARTING, State.STABLE, State.UNHEALTHY, State.STARTING]
+    found = timeline([step(NOW - at, state) for at, state in enumerate(reversed(states), 1)], NOW)
+    assert found.stretches[-1].tone is Tone.WARN
 
 
 def test_a_stream_without_transitions_has_no_bar() -> None:
-    assert timeline([], NOW) == ()
+    assert timeline([], NOW) == Timeline()
 
 
 EVIDENCE: dict[str, Any] = {
@@ -91,7 +109,7 @@ def test_the_evidence_stands_beside_its_limits() -> None:
     ("changed", "what", "seen"),
     [
         ({"launcher": None}, "Launcher", ("cannot be asked", False)),
-        ({"launcher": {"phase": "EXITED", "exit_status": -1}}, "Launcher", ("exited, exit status -1", True)),
+        ({"launcher": {"phase": "EXITED", "exit_status": -1}}, "Launcher", ("exited, killed by a signal", True)),
         ({"heartbeat": None}, "Since the last heartbeat", ("never", False)),
         ({"heartbeat": {"epoch": 1, "at": NOW}}, "Since the last heartbeat", ("never", False)),
         ({"backlog": None}, "Backlog", ("cannot be read", False)),
