@@ -16,8 +16,10 @@ from tideline.gate.suites import DOCS
 from tideline.home import Home
 from tideline.tables.holds import read_holds
 from tideline.tables.schemas import StreamTables
+from tideline_airflow.data_docs import page_of
+from tideline_airflow.page_templates import Place
 from tideline_airflow.table_tasks import DataDocs, ReconcileStream, question_of, release, releases_to_ask_for
-from tideline_airflow.web import new_app, page_of
+from tideline_airflow.web import new_app
 
 
 @pytest.fixture
@@ -84,8 +86,12 @@ def docs(tmp_path: Path) -> Path:
     return tmp_path
 
 
+PLACE = Place("/tideline", 0)
+
+
 def test_a_page_runs_no_script(docs: Path) -> None:
-    policy = page_of(docs, "small", "index.html").headers["content-security-policy"]
+    (docs / "streams" / "small" / "validations" / DOCS / "a.html").write_text("<script>alert(1)</script>")
+    policy = page_of(docs, "small", "a.html", PLACE).headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script" not in policy
 
@@ -102,7 +108,7 @@ def test_a_page_runs_no_script(docs: Path) -> None:
 )
 def test_nothing_else_is_given_away(docs: Path, stream: str, page: str) -> None:
     with pytest.raises(HTTPException) as refused:
-        page_of(docs, stream, page)
+        page_of(docs, stream, page, PLACE)
     assert refused.value.status_code == 404
 
 
