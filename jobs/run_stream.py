@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tideline_spark.driver import main
-from tideline_spark.entry import leave
+from tideline_spark.session_start import begin_session
+
+begin_session()  # before the imports below, which take as long
+
+from tideline_spark.driver import main  # noqa: E402
+from tideline_spark.entry import leave  # noqa: E402
 
 leave(main())

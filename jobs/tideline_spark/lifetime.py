@@ -27,6 +27,7 @@ from tideline_spark.exits import Exit, exit_code, last_words
 from tideline_spark.exporter import DriverExporter
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
+from tideline_spark.session_start import wait_for_session
 
 log = logging.getLogger("tideline")
 
@@ -88,6 +89,7 @@ def _new_exporter(arguments: Arguments) -> DriverExporter:
 
 def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
     """The stream's session, in UTC; its UI is told to whoever asks the heartbeat."""
+    wait_for_session()
     spark = (
         SparkSession.builder.appName(f"tideline-{spec.name}")
         .config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)

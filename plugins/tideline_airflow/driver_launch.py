@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,7 +19,8 @@ from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.class_archive import archive_options
 from tideline.platform.environment import environment, without_passwords
-from tideline.platform.java import OPTIONS_OF_ALL, PARALLEL_GC, find_java
+from tideline.platform.java import BRIEF, OPTIONS_OF_ALL, PARALLEL_GC, find_java
+from tideline.platform.session_environment import WORKERS
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
 from tideline.spec.neighbours import usurpers, wrong_neighbour
@@ -29,6 +31,7 @@ _COLLECTOR: Final = re.compile(
     r"(?<!\S)(?P<quote>[\"']?)-XX:\+Use(Serial|Parallel|G1|Z|Shenandoah|Epsilon)GC(?P=quote)(?:\s+|$)"
 )
 SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
+SPARK_HOME: Final = next(map(Path, getattr(find_spec("pyspark"), "submodule_search_locations", ())))
 
 
 class DriverLaunch:
@@ -82,6 +85,8 @@ def spark_environment(home: Home, scratch: Path) -> dict[str, str]:
     own = {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_HOME": str(SPARK_HOME),  # else a Python is started to find it
+        "SPARK_LAUNCHER_OPTS": BRIEF,
         "SPARK_LOCAL_IP": HOST,
         "SPARK_LOCAL_DIRS": str(scratch),
         "TMPDIR": str(scratch),
@@ -120,7 +125,7 @@ def _files(spec: Spec, key: Literal["jars", "py_files"]) -> list[Path]:
 
 def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Everything binds the loopback interface; the UI takes any free port and tells it in the heartbeat."""
-    return spec.spark.configuration | {
+    ours = {
         "spark.driver.host": HOST,
         "spark.driver.bindAddress": HOST,
         "spark.sql.session.timeZone": "UTC",
@@ -131,6 +136,7 @@ def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str
         "spark.ui.showConsoleProgress": "false",
         JAVA_OPTIONS: java_options(spec, scratch, f"{archive_options(home)} {environ.get(OPTIONS_OF_ALL, '')}"),
     }
+    return WORKERS | spec.spark.configuration | ours
 
 
 def java_options(spec: Spec, scratch: Path, of_all: str = "") -> str:

@@ -35,6 +35,8 @@ RATE: Final = 100.0
 _DETECTED_WITHIN_S: Final = 120.0
 _STABLE_WITHIN_S: Final = 240.0
 _PAUSE_S: Final = 5.0
+_LOOK_EVERY_S: Final = 1.0
+"""Each look costs a connection; when something happened is written where it is found."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def measure_recovery(
 
 
 def _kill(home: Home, settings: Settings, stream: str, pause_s: float) -> Kill:
-    epoch = wait_for(f"{stream} STABLE", lambda: _stable_epoch(settings, stream), _STABLE_WITHIN_S)
+    epoch = wait_for(f"{stream} STABLE", lambda: _stable_epoch(settings, stream), _STABLE_WITHIN_S, _LOOK_EVERY_S)
     last = max(row.id for row in recent_transitions(settings, stream))
     threading.Event().wait(pause_s)
     pid = require_pid(Supervisor(home).state(f"driver-{stream}"), stream)
@@ -118,8 +120,10 @@ def _kill(home: Home, settings: Settings, stream: str, pause_s: float) -> Kill:
         "the detection of the loss",
         lambda: loss_seen_at(recent_transitions(settings, stream), last),
         _DETECTED_WITHIN_S,
+        _LOOK_EVERY_S,
     )
-    batch = wait_for("a batch after the kill", first_batch_of_epoch_after(home, stream, epoch), _STABLE_WITHIN_S)
+    later = first_batch_of_epoch_after(home, stream, epoch)
+    batch = wait_for("a batch after the kill", later, _STABLE_WITHIN_S, _LOOK_EVERY_S)
     return Kill((seen - killed) / 1000, (batch - killed) / 1000)
 
 

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
+from typing import Final
 
 from tideline.errors import UserError
 from tideline.home import Home
@@ -13,6 +14,9 @@ from tideline.platform.class_archive import archive_options
 from tideline.platform.environment import environment
 from tideline.platform.java import find_java
 from tideline.settings import HOST
+
+WORKERS: Final = {"spark.python.daemon.module": "tideline_spark.worker_daemon"}
+"""The configuration of a session whose Python workers cost no imports."""
 
 
 def session_environment(home: Home, java_options: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -26,6 +30,7 @@ def session_environment(home: Home, java_options: str, environ: Mapping[str, str
         "spark.driver.bindAddress": HOST,
         "spark.driver.host": HOST,
         "spark.driver.memory": "1g",
+        **WORKERS,
         "spark.driver.extraJavaOptions": f"{archive_options(home)} {java_options}".strip(),
         "spark.local.dir": str(home.root / "scratch"),
         "spark.ui.enabled": "false",
