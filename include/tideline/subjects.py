@@ -105,9 +105,20 @@ def unknown_group(tables: StreamTables, subject: Subject) -> UserError:
 
 
 def _near(key: str, keys: list[str]) -> str:
-    hint = did_you_mean(key, keys)
-    few = ", ".join(keys[:_SHOWN])
+    """By what the keys say, as a person writes them: brackets and quotes make all of them alike."""
+    written = [_written(each) for each in keys]
+    hint = did_you_mean(_written(key), written)
+    few = ", ".join(written[:_SHOWN])
     return hint if hint.startswith("did") or len(keys) <= _SHOWN else f"its first keys of {len(keys)} are {few}"
+
+
+def _written(key: str) -> str:
+    """Values with commas between, or a JSON array where that would be read as something else."""
+    values = json.loads(key)
+    is_plain = all(
+        value and value != "null" and value.strip() == value and not set(value) & set(",[]'\"") for value in values
+    )
+    return ",".join(values) if is_plain else key
 
 
 def _windows(tables: StreamTables, metric: str) -> list[int]:

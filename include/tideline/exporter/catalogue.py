@@ -135,7 +135,10 @@ STREAM_VERDICT: Final = _platform(
 STREAM_EPOCH: Final = _platform("tideline_stream_epoch", "The stream's epoch in the registry.")
 STREAM_GENERATION: Final = _platform("tideline_stream_generation", "The stream's generation in the registry.")
 ATTEMPTS_ENDED: Final = _platform(
-    "tideline_attempts_ended_total", "Drivers that ended, by why.", "outcome", kind=Kind.COUNTER
+    "tideline_attempts_ended_total",
+    "Drivers that ended, by why: a failure's class, or replaced or stopped.",
+    "outcome",
+    kind=Kind.COUNTER,
 )
 BUDGET_LEFT: Final = _platform(
     "tideline_restart_budget_left", "How many more failures put the stream into a crash loop."

@@ -17,6 +17,7 @@ from tideline.page.tones import SIGNS, Tone, order_of, tone_of
 SLOT_MS: Final = 90_000
 SLOTS: Final = 40
 """A small chart shows an hour."""
+RESTS_MS: Final = 60_000
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         generation=row.generation,
         backlog=seen.backlog,
         watermark=(seen.checkpoint.watermark or None) if is_wanted else None,
-        rate=_newest(slots, per_second, now),
+        rate=0.0 if _rests(seen, now) else _newest(slots, per_second, now),
         batch=seen.checkpoint.last_commit,
         batch_at=seen.checkpoint.committed_at,
         batch_ms=beat.batch_ms if beat else None,
@@ -108,6 +109,12 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         has_ui=bool(seen.ui),
         troubles=tuple(seen.told),
     )
+
+
+def _rests(seen: StreamSeen, now: int) -> bool:
+    """Whether all is read and has been for a while: the newest slot may still be of the time before."""
+    committed = seen.checkpoint.committed_at
+    return seen.backlog == 0 and committed is not None and now - committed > RESTS_MS
 
 
 def _newest(slots: Sequence[Slot], per_second: Sequence[float | None], now: int) -> float | None:

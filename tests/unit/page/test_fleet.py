@@ -125,6 +125,13 @@ def test_an_old_throughput_is_none() -> None:
     assert only(seen(), slots={"orders": slots}).rate is None
 
 
+def test_a_stream_that_has_read_all_for_a_minute_has_no_throughput() -> None:
+    slots = [slot(LAST - 1, 0), slot(LAST, 9_900)]
+    rests = replace(seen(), backlog=0, checkpoint=replace(SEEN, committed_at=NOW - 61_000))
+    assert only(rests, slots={"orders": slots}).rate == 0
+    assert only(replace(rests, backlog=5), slots={"orders": slots}).rate == pytest.approx(110)
+
+
 def test_a_part_that_fails_is_told() -> None:
     trouble = {"part": "table volume", "since": NOW, "reason": "disk full"}
     row = only(replace(seen(), heartbeat=replace(BEAT, troubles=[trouble])))
