@@ -48,17 +48,20 @@ def validate(
         raise typer.BadParameter("there are no specs to check", param_hint="SPEC")
     for path in misnamed:
         print_error(UserError(f"{path.name} is no spec by its name", "call it NAME.yaml: a-z, then a-z, 0-9, - and _"))
-    status = 1 if misnamed else 0
+    status, right = 1 if misnamed else 0, 0
     for name in names:
         try:
             spec = load_any_spec(find_spec(name))
             out.print(f"{_described(spec)}{_expectations(spec)}", markup=False)
+            right += 1
         except SpecError as error:
             err.print(error.message, markup=False)
             status = max(status, 1)
         except UserError as error:
             print_error(error)
             status = max(status, error.exit_status)
+    if len(names) > 1 and status:
+        err.print(f"{right} of {len(names) + len(misnamed)} specs are ok", markup=False)
     raise typer.Exit(status if specs else max(status, _validate_kafka()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +14,7 @@ from tideline.spec.detectors import AnyDetector
 from tideline.spec.model import StreamSpec
 from tideline.spec.not_exact_yet import REFUSED, is_replaced
 from tideline.spec.notifiers import AnyNotifier
-from tideline.spec.problems import Problem, did_you_mean
+from tideline.spec.problems import Problem, did_you_mean, nearest
 from tideline.spec.sinks import AnySink
 from tideline.spec.yaml_text import Text
 
@@ -37,8 +37,16 @@ def model_problems(
         place = detail["loc"]
         about_a_whole = detail["type"] == "value_error" and (place == ("source",) or place[:-1] == _METRICS)
         replaced = detail["type"] == "missing" and is_replaced(detail["loc"], unknown)
-        if not (told and about_a_whole) and not replaced:
+        misspelt = detail["type"] == "missing" and _is_misspelt(_place(place), unknown, model)
+        if not ((told and about_a_whole) or replaced or misspelt):
             yield _problem(detail, text, model)
+
+
+def _is_misspelt(missing: tuple[int | str, ...], unknown: Iterable[tuple[int | str, ...]], model: Any) -> bool:
+    """Whether an unknown key beside it is told to be meant for it: then that says all."""
+    beside = [str(path[-1]) for path in map(_place, unknown) if path[:-1] == missing[:-1]]
+    keys = _keys(model, missing[:-1]) if beside else []
+    return any(nearest(word, keys) == missing[-1] for word in beside)
 
 
 def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Problem:

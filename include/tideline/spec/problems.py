@@ -43,7 +43,14 @@ class SpecError(UserError):
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "known are") -> str:
     """A hint that names the nearest known word, or all of them when none is near."""
     words = sorted(known)
-    near = get_close_matches(word, words, 1) or [other for other in words if other.lower() == word.lower()]
-    if near:
-        return f"did you mean '{near[0]}'?"
+    near = nearest(word, words)
+    if near is not None:
+        return f"did you mean '{near}'?"
     return f"{otherwise} {', '.join(words)}" if words else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is like it; None when none is."""
+    words = sorted(known)
+    near = get_close_matches(word, words, 1) or [other for other in words if other.lower() == word.lower()]
+    return near[0] if near else None

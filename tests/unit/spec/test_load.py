@@ -226,6 +226,11 @@ def test_all_problems_of_a_file_are_shown_from_top_to_bottom() -> None:
     assert {3, 8, 17} <= set(lines)
 
 
+def test_a_misspelt_key_is_not_told_as_a_missing_one_too() -> None:
+    (problem,) = problems_of(GOOD.replace("watermark:", "watermrk:"))
+    assert (problem.message, problem.hint) == ("unknown key 'watermrk'", "did you mean 'watermark'?")
+
+
 def test_a_problem_reads_like_a_compilers() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(GOOD.replace("keys:", "keyz:"), "include/streams/shop.yaml")
