@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tideline_spark.session_start import begin_session
+from tideline_spark.session_start import session_start
 
-begin_session()  # before the imports below, which take as long
+session_start.begin()  # before the imports below, which take as long
 
 from tideline_spark.driver import main  # noqa: E402
 from tideline_spark.entry import leave  # noqa: E402

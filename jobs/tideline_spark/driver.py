@@ -34,6 +34,7 @@ from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
 from tideline_spark.lifetime import Arguments, live, new_session
 from tideline_spark.plan import merge_cells, read_topic, require_watermark, require_watermark_predicate
+from tideline_spark.session_start import session_start
 from tideline_spark.sink import BatchSink, Identity
 
 _SETTINGS = {
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, exporter: DriverExporter) -> None:
+    session_start.begin_workers()
     stream = home.stream(arguments.stream)
     spec = load_spec(stream.spec)
     heartbeat.set_trigger(spec.trigger)

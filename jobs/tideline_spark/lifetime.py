@@ -27,7 +27,7 @@ from tideline_spark.exits import Exit, exit_code, last_words
 from tideline_spark.exporter import DriverExporter
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
-from tideline_spark.session_start import wait_for_session
+from tideline_spark.session_start import session_start
 
 log = logging.getLogger("tideline")
 
@@ -89,10 +89,9 @@ def _new_exporter(arguments: Arguments) -> DriverExporter:
 
 def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
     """The stream's session, in UTC; its UI is told to whoever asks the heartbeat."""
-    wait_for_session()
+    session_start.wait()
     spark = (
-        SparkSession.builder.appName(f"tideline-{spec.name}")
-        .config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)
+        SparkSession.builder.config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.streaming.minBatchesToRetain", 100)
         .config("spark.sql.redaction.options.regex", REDACTED)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or numpy starts threads when it is imported; nothing here uses them
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or numpy starts threads when it is imported; a batch's tasks use none
 
 import pyspark.worker  # noqa: F401
 from pyspark.daemon import manager

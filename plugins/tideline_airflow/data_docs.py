@@ -24,7 +24,10 @@ from tideline_airflow.stream_pages import SEES
 
 INDEX: Final = "index.html"
 SHOWN: Final = 200
-_ELSEWHERE: Final = re.compile(r"<(script|footer)\b.*?</\1>|<(?:link|img)\b[^>]*>", re.DOTALL | re.IGNORECASE)
+_ELSEWHERE: Final = re.compile(
+    r"""<script\b[^<>]*\ssrc=["']?(?:https?:)?//[^<>]*>\s*</script>|<(?:link|img)\b[^<>]*\s(?:href|src)=["']?(?:https?:)?//[^<>]*>""",
+    re.IGNORECASE,
+)
 _NEVER_BUILT: Final = re.compile(r'\shref="[^"]*/expectations/[^"]*"')
 
 
@@ -59,6 +62,9 @@ def page_of(root: Path, stream: str, page: str, place: Place) -> Response:
 
 
 def at_home(html: str, place: Place) -> str:
-    """The page without what other hosts would have to send, and with the style that stands beside our own pages."""
+    """The page without what other hosts would have to send, and with the style that stands beside our own pages.
+
+    That nothing of it runs, or leads out by itself, is seen to by what the browser is told with it.
+    """
     kept = _NEVER_BUILT.sub("", _ELSEWHERE.sub("", html))
     return kept.replace("</head>", f'<link rel="stylesheet" href="{place.static}/docs.css"></head>', 1)

@@ -20,7 +20,7 @@ from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.class_archive import archive_options
 from tideline.platform.environment import environment, without_passwords
 from tideline.platform.java import BRIEF, OPTIONS_OF_ALL, PARALLEL_GC, find_java
-from tideline.platform.session_environment import WORKERS
+from tideline.platform.session_environment import WORKER_CONF
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
 from tideline.spec.neighbours import usurpers, wrong_neighbour
@@ -51,7 +51,7 @@ class DriverLaunch:
         }
         application = Application(
             file=_application_of(spec),
-            name=tag,
+            name=f"tideline-{spec.name}",
             master=f"local[{spec.spark.cores}]",
             driver_memory=spec.spark.memory,
             arguments=[part for pair in arguments.items() for part in pair],
@@ -136,7 +136,8 @@ def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str
         "spark.ui.showConsoleProgress": "false",
         JAVA_OPTIONS: java_options(spec, scratch, f"{archive_options(home)} {environ.get(OPTIONS_OF_ALL, '')}"),
     }
-    return WORKERS | spec.spark.configuration | ours
+    workers = {} if isinstance(spec, JobSpec) else WORKER_CONF  # a job may have a Python and imports of its own
+    return workers | spec.spark.configuration | ours
 
 
 def java_options(spec: Spec, scratch: Path, of_all: str = "") -> str:

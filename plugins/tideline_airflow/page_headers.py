@@ -19,6 +19,12 @@ PAGE: Final = _headers(
     "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'"
 )
 """Of our own pages: no script or style stands in them, all are files beside them."""
-DOCS: Final = _headers("style-src 'self' 'unsafe-inline'", "img-src 'self'", "font-src 'self'")
+DOCS: Final = _headers(
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self'",
+    "font-src 'self'",
+    "form-action 'none'",
+    "sandbox allow-same-origin",
+)
 """Of Great Expectations' pages, which name scripts and styles of other hosts, and show what came out of logs: none of
-it runs."""
+it runs, sends a form or leads to another page by itself."""

@@ -90,6 +90,7 @@ class StreamSettles(BaseTrigger):
         self.wanted = wanted
         self.until = until
         self.poll_seconds = poll_seconds
+        self._known_losses: int | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("stream", "wanted", "until", "poll_seconds")
@@ -114,7 +115,9 @@ class StreamSettles(BaseTrigger):
         except Exception as error:  # the database may come back
             log.warning("%s cannot be looked up: %s", self.stream, error)
             return Settled(False, f"the registry does not answer: {error}") if self._late() else None
-        found = settled(row, Desired(self.wanted))
+        known = row.losses if self._known_losses is None else min(self._known_losses, row.losses)
+        self._known_losses = known
+        found = settled(row, Desired(self.wanted), known)
         if found is None and self._late():
             return Settled(False, f"{row.name} is still {row.state}, wanted {self.wanted}: {row.reason}")
         return found

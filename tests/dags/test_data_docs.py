@@ -12,7 +12,7 @@ from tideline.gate.rules import Rule
 from tideline.gate.suites import Frame, validate
 from tideline.gate.validated import newest_validations
 from tideline.home import Home
-from tideline_airflow.data_docs import page_of
+from tideline_airflow.data_docs import at_home, page_of
 from tideline_airflow.page_templates import Place
 
 PLACE = Place("/sub/tideline", 0)
@@ -50,8 +50,22 @@ def test_no_page_asks_another_host_for_anything(root: Path) -> None:
     assert len(pages) == 3
     for page in pages:
         loaded = LOADED.findall(body(root, page))
-        assert loaded
-        assert all(address.startswith("/sub/tideline/static/") for address in loaded), loaded
+        assert any(address.startswith("/sub/tideline/static/") for address in loaded)
+        assert not [address for address in loaded if "//" in address]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<footer>", "<script>", '<link rel="x" href="//a.example">', '<script src="https://a.example/">']
+)
+def test_what_a_log_brought_hides_nothing_that_comes_after_it(hostile: str) -> None:
+    html = f"<head></head><td>{hostile}</td><p>the next rule</p><script></script><footer>end</footer>"
+    assert "<p>the next rule</p>" in at_home(html, PLACE)
+
+
+def test_a_browser_is_told_to_run_and_to_send_nothing(root: Path) -> None:
+    (newest,) = newest_validations(Home(root).stream("small").validations, 1)
+    policy = page_of(root, "small", str(newest.page), PLACE).headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "form-action 'none'", "sandbox allow-same-origin"} <= set(policy)
 
 
 def test_a_page_still_says_what_was_found(root: Path) -> None:

@@ -12,6 +12,7 @@ from tideline.kafka_access import KafkaAccess
 from tideline.logs.context import About
 from tideline.logs.jvm import log4j_config, log4j_option
 from tideline.platform.class_archive import archive_file
+from tideline.platform.session_environment import WORKER_CONF
 from tideline.spec.job import Spec
 from tideline.spec.load import load_spec, validated
 from tideline.spec.model import StreamSpec
@@ -120,6 +121,13 @@ def test_a_drivers_jvm_takes_its_classes_from_the_archive(
 def test_the_options_of_all_drivers_are_a_drivers(tmp_path: Path, spec: StreamSpec) -> None:
     conf = driver_conf(spec, Home(tmp_path), tmp_path, {"TIDELINE_JAVA_OPTIONS": "-Da=1"})
     assert conf[JAVA_OPTIONS].endswith(" -Da=1")
+
+
+def test_workers_are_forked_from_a_process_of_ours_unless_the_code_is_a_persons(
+    tmp_path: Path, spec: StreamSpec
+) -> None:
+    assert WORKER_CONF.items() <= driver_conf(spec, Home(tmp_path), tmp_path).items()
+    assert not WORKER_CONF.keys() & driver_conf(validated(JOB), Home(tmp_path), tmp_path).keys()
 
 
 def test_without_jars_the_fix_is_told(tmp_path: Path, spec: StreamSpec) -> None:

@@ -36,7 +36,7 @@ _DETECTED_WITHIN_S: Final = 120.0
 _STABLE_WITHIN_S: Final = 240.0
 _PAUSE_S: Final = 5.0
 _LOOK_EVERY_S: Final = 1.0
-"""Each look costs a connection; when something happened is written where it is found."""
+"""At the registry: each look costs a connection, and when a transition was is written there."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,7 @@ def _kill(home: Home, settings: Settings, stream: str, pause_s: float) -> Kill:
         _DETECTED_WITHIN_S,
         _LOOK_EVERY_S,
     )
-    later = first_batch_of_epoch_after(home, stream, epoch)
-    batch = wait_for("a batch after the kill", later, _STABLE_WITHIN_S, _LOOK_EVERY_S)
+    batch = wait_for("a batch after the kill", first_batch_of_epoch_after(home, stream, epoch), _STABLE_WITHIN_S)
     return Kill((seen - killed) / 1000, (batch - killed) / 1000)
 
 

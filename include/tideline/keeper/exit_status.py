@@ -28,6 +28,7 @@ _BY_STATUS: Final = {
 }
 # A JVM that ends itself says so in a line of its own, whatever its exit status then is.
 _NO_HEAP: Final = re.compile(r"(Terminating|Aborting) due to java\.lang\.OutOfMemoryError")
+_LAST_SIGNAL: Final = 192
 # What spark-submit and java say of their options before any driver runs.
 _NOT_STARTED: Final = re.compile(
     r"Error: Could not create the Java Virtual Machine|Error occurred during initialization of VM"
@@ -42,7 +43,7 @@ def told_status(status: int | None) -> str:
         return ""
     if status < 0:  # the launcher keeps no number
         return "killed by a signal"
-    return f"killed by signal {status - 128}" if status > 128 else f"exit status {status}"
+    return f"killed by signal {status - 128}" if 128 < status <= _LAST_SIGNAL else f"exit status {status}"
 
 
 def classify(kind: Kind, exit_status: int | None, said: Sequence[str] = ()) -> FailureClass:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tideline.errors import UserError
 from tideline.home import StreamHome
+from tideline.kafka_access import REDACTED
 from tideline.keeper.checkpoint_view import batch_in_flight
 from tideline.keeper.exit_status import classify
 from tideline.keeper.failures import FailedBatch, Failure, FailureClass
@@ -55,7 +57,8 @@ def loss_of(home: StreamHome, look: Look, earlier: Sequence[Failure]) -> Loss:
 def _where(spec: Spec) -> str:
     """What a driver was told to reach: an exception of the network often names no address."""
     if isinstance(spec, JobSpec):
-        told = ", ".join(f"{name} {value}" for name, value in spec.arguments.items())
+        shown = {name: value for name, value in spec.arguments.items() if not re.search(REDACTED, name)}
+        told = ", ".join(f"{name} {value}" for name, value in shown.items())
         return f"its arguments are {told[:_SHOWN]}" if told else ""
     return f"it reads topic {spec.topic}"
 

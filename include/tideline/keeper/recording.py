@@ -17,6 +17,8 @@ REPLACED: Final = "replaced or stopped"
 """The outcome of a driver that was wanted no more."""
 FAILURE: Final = "failure"
 """The key of a transition's evidence that tells how a driver was lost."""
+LOSSES: Final = "losses"
+"""The key of how many drivers were lost on the way then: see `StreamRow.losses`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def record(
     newest request is met."""
     if way.to is State.FENCING or way.to in ENDS:
         columns["acted"] = look.row.requested
-    move = Move(way.to, way.reason, by.actor, look.as_dict() | dict(told), by.dag_run, way.retry_at)
+    evidence = look.as_dict() | dict(told) | {LOSSES: columns.get("losses", look.row.losses)}
+    move = Move(way.to, way.reason, by.actor, evidence, by.dag_run, way.retry_at)
     return registry.record(look.row, move, attempt, **columns)
 
 

@@ -99,7 +99,7 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         generation=row.generation,
         backlog=seen.backlog,
         watermark=(seen.checkpoint.watermark or None) if is_wanted else None,
-        rate=0.0 if _rests(seen, now) else _newest(slots, per_second, now),
+        rate=0.0 if is_wanted and _rests(seen, now) else _newest(slots, per_second, now),
         batch=seen.checkpoint.last_commit,
         batch_at=seen.checkpoint.committed_at,
         batch_ms=beat.batch_ms if beat else None,

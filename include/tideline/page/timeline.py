@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tideline.keeper.lifecycle import ENDS, State
+from tideline.keeper.lifecycle import State
+from tideline.keeper.recording import LOSSES
 from tideline.page.tones import Tone, tone_of
 from tideline.registry.rows import TransitionRow
 
@@ -14,8 +15,6 @@ SPAN_MS: Final = 86_400_000
 WIDTH: Final = 1_000
 MARK: Final = 4
 """The width of a mark."""
-
-_BEGINS_ANEW: Final = ENDS | {State.STABLE, State.UPGRADING, State.ROLLING_BACK}
 
 
 @dataclass(frozen=True)
@@ -55,21 +54,13 @@ def timeline(newest_first: Sequence[TransitionRow], now: int) -> Timeline:
     begin = max(now - SPAN_MS, steps[0].at)
     ends = [step.at for step in steps[1:]] + [now]
     scale = WIDTH / max(1, now - begin)
-    stretches, marks, losses = [], [], 0
+    stretches, marks = [], []
     for step, end in zip(steps, ends, strict=True):
-        losses = _losses_after(step.to_state, losses)
         if end <= begin:
             continue
         start = max(begin, step.at)
-        x, tone = round((start - begin) * scale), tone_of(step.to_state, losses)
+        x, tone = round((start - begin) * scale), tone_of(step.to_state, step.evidence.get(LOSSES, 0))
         stretches.append(Stretch(step.to_state, tone, start, end, x, max(2, round((end - start) * scale))))
         if step.to_state is State.UNHEALTHY:
             marks.append(Mark(step.at, step.reason, min(x, WIDTH - MARK)))
     return Timeline(tuple(stretches), tuple(marks))
-
-
-def _losses_after(state: State, losses: int) -> int:
-    """As the registry counts them: see `StreamRow.losses`."""
-    if state is State.UNHEALTHY:
-        return losses + 1
-    return 0 if state in _BEGINS_ANEW else losses

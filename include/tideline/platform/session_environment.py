@@ -15,7 +15,7 @@ from tideline.platform.environment import environment
 from tideline.platform.java import find_java
 from tideline.settings import HOST
 
-WORKERS: Final = {"spark.python.daemon.module": "tideline_spark.worker_daemon"}
+WORKER_CONF: Final = {"spark.python.daemon.module": "tideline_spark.worker_daemon"}
 """The configuration of a session whose Python workers cost no imports."""
 
 
@@ -30,7 +30,7 @@ def session_environment(home: Home, java_options: str, environ: Mapping[str, str
         "spark.driver.bindAddress": HOST,
         "spark.driver.host": HOST,
         "spark.driver.memory": "1g",
-        **WORKERS,
+        **WORKER_CONF,
         "spark.driver.extraJavaOptions": f"{archive_options(home)} {java_options}".strip(),
         "spark.local.dir": str(home.root / "scratch"),
         "spark.ui.enabled": "false",

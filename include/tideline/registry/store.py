@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, case, create_engine, delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tideline.keeper.lifecycle import State, check
@@ -28,6 +28,7 @@ from tideline.registry.rows import (
     UnknownStream,
 )
 
+_OF_A_REQUEST = frozenset({"prove_by", "probes", "losses", "lost"})
 _STREAM_COLUMNS = [tables.streams.c[name] for name in StreamRow.__dataclass_fields__]
 
 
@@ -117,8 +118,11 @@ class Registry:
     def _swap(self, connection: Connection, before: StreamRow, values: dict[str, Any]) -> None:
         column = tables.streams.c
         which = [column.name == before.name, column.state == before.state, column.epoch == before.epoch]
+        same_request = column.requested == before.requested
         if "spec" in values:  # nobody has asked for another one meanwhile
-            which.append(column.requested == before.requested)
+            which.append(same_request)
+        for name in _OF_A_REQUEST & values.keys():  # one that was made meanwhile has said these itself
+            values[name] = case((same_request, literal(values[name], column[name].type)), else_=column[name])
         if connection.execute(update(tables.streams).where(*which).values(**values)).rowcount != 1:
             raise StaleState(f"{before.name}: no longer {before.state} at epoch {before.epoch}; look again")
 

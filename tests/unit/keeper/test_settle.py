@@ -4,7 +4,7 @@ import pytest
 
 from support.keeper_world import SPEC, World
 from tideline.keeper.lifecycle import Desired
-from tideline.keeper.settle import LOSSES, settled
+from tideline.keeper.settle import MOST_LOSSES, settled
 
 
 def test_a_deploy_settles_when_it_is_stable(world: World) -> None:
@@ -34,18 +34,33 @@ def test_a_deploy_fails_with_the_reason(world: World, exit_status: int) -> None:
 
 def test_nobody_is_kept_waiting_for_a_stream_that_loses_driver_after_driver(world: World) -> None:
     world.deploy()
-    for losses in range(LOSSES):
+    for losses in range(MOST_LOSSES):
         assert settled(world.row, Desired.RUNNING) is None, losses
-        world.clock.pass_seconds(60)
-        world.tick()
-        world.beat(exception="ConnectException: Connection refused")
-        world.launcher.end(71)
-        world.tick()
+        lose(world, 71)
+    assert settled(world.row, Desired.RUNNING, known_losses=1) is None, "who began to wait after the first"
     found = settled(world.row, Desired.RUNNING)
     assert found is not None
     assert not found.reached
     assert "3 drivers were lost and none STABLE since" in found.reason
     assert "ConnectException: Connection refused" in found.reason
+
+
+def lose(world: World, exit_status: int) -> None:
+    world.clock.pass_seconds(60)
+    world.tick()
+    world.beat(exception="ConnectException: Connection refused")
+    world.launcher.end(exit_status)
+    world.tick()
+
+
+def test_a_third_loss_that_needs_a_person_says_so(world: World) -> None:
+    world.deploy()
+    for exit_status in (71, 71, 65):
+        lose(world, exit_status)
+    found = settled(world.row, Desired.RUNNING)
+    assert found is not None
+    assert "is FAILED: DriverLost" in found.reason
+    assert "needs a person" in found.reason
 
 
 def test_a_failed_stream_asked_for_again_is_given_a_chance(world: World) -> None:

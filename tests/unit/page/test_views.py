@@ -50,18 +50,17 @@ def test_a_state_of_a_moment_can_still_be_seen() -> None:
 def test_drivers_lost_are_marked_though_their_states_were_over_at_once() -> None:
     lost = [NOW - 3 * HOUR, NOW - HOUR]
     steps = [step(NOW - 4 * HOUR, State.STABLE)]
-    for at in lost:
-        steps += [step(at, State.UNHEALTHY), step(at, State.FENCING), step(at + 1, State.STARTING)]
+    for losses, at in enumerate(lost, 1):
+        told = {"losses": losses}
+        steps += [step(at, State.UNHEALTHY, told), step(at, State.FENCING, told), step(at + 1, State.STARTING, told)]
     found = timeline([*reversed(steps)], NOW)
     assert [mark.at for mark in found.losses] == lost
     starting = [each.tone for each in found.stretches if each.state is State.STARTING]
     assert starting == [Tone.WARN, Tone.BAD]
 
 
-def test_a_loss_before_a_driver_was_stable_is_forgotten() -> None:
-    states = [State.UNHEALTHY, State.STARTING, State.STABLE, State.UNHEALTHY, State.STARTING]
-    found = timeline([step(NOW - at, state) for at, state in enumerate(reversed(states), 1)], NOW)
-    assert found.stretches[-1].tone is Tone.WARN
+def test_a_transition_of_before_losses_were_counted_has_none() -> None:
+    assert timeline([step(NOW - 1, State.STARTING)], NOW).stretches[-1].tone is Tone.BUSY
 
 
 def test_a_stream_without_transitions_has_no_bar() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -189,3 +190,13 @@ def test_a_transition_keeps_a_lease(registry: Registry) -> None:
     registry.leases.take(STREAM, "a", 1000)
     registry.record(registry.stream(STREAM), FENCING)
     assert not registry.leases.take(STREAM, "b", 1000)
+
+
+def test_a_loss_is_not_the_next_requests(registry: Registry) -> None:
+    seen = registry.stream(STREAM)
+    lost: dict[str, Any] = {"losses": 2, "lost": "DriverLost: killed", "prove_by": None, "probes": 1}
+    moved = registry.record(seen, FENCING, **lost)
+    assert (moved.losses, moved.lost, moved.probes) == (2, "DriverLost: killed", 1)
+    registry.request(STOP)
+    moved = registry.record(moved, Move(State.DRAINING, "asked for", "ann"), **lost | {"losses": 3})
+    assert (moved.losses, moved.lost, moved.probes) == (0, None, 0)
