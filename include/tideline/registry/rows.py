@@ -66,9 +66,11 @@ class StreamRow:
     @property
     def losses_told(self) -> str | None:
         """What the state's reason leaves out of the drivers lost on the way; None when there is nothing to add."""
-        if self.losses == 0 or self.lost is None or (self.losses == 1 and self.lost in self.reason):
+        if self.losses == 0 or self.lost is None:
             return None
         drivers = "1 driver was" if self.losses == 1 else f"{self.losses} drivers were"
+        if self.lost in self.reason:
+            return f"{drivers} lost and none STABLE since" if self.losses > 1 else None
         return f"{drivers} lost and none STABLE since, the last by {self.lost}"
 
 

@@ -102,6 +102,8 @@ def test_how_the_last_driver_was_lost_is_told_while_the_next_proves_itself() -> 
 def test_a_loss_that_the_reason_tells_is_not_told_twice() -> None:
     reason = "submitted as orders-e4: DriverLost: killed; infrastructure failure, restart at once"
     assert only(seen(State.STARTING, losses=1, lost="DriverLost: killed", reason=reason)).troubles == ()
+    twice = only(seen(State.STARTING, losses=2, lost="DriverLost: killed", reason=reason))
+    assert twice.troubles == ("2 drivers were lost and none STABLE since",)
 
 
 def test_every_tone_is_counted() -> None:
