@@ -83,6 +83,7 @@ class TransactionalSender:
         self._name = name
         self._timeout_ms = timeout_ms
         self._sessions = 1
+        self._moved: dict[tuple[str, str], Cursor] = {}
         self._producer: Any = self._connect()
 
     def _connect(self) -> Any:
@@ -107,13 +108,17 @@ class TransactionalSender:
         if self._producer is None:
             self._producer = self._connect()
             self._sessions += 1
+            self._moved.clear()
         return self._sessions
 
     def cursor(self, group: str, topic: str) -> Cursor | None:
         """The cursor of the last transaction of this group; None before the first.
 
-        It is this sender's own, or an earlier one's: since this session began, no other can move it.
+        It is this sender's own, or an earlier one's: since this session began, no other can move it. Its own is not
+        asked for: a broker takes note of a group's offset some time after it has said that it was committed.
         """
+        if (group, topic) in self._moved:
+            return self._moved[group, topic]
         at = TopicPartition(topic, 0)
         deadline = time.monotonic() + _COORDINATOR_S
         while True:
@@ -148,6 +153,7 @@ class TransactionalSender:
             where = {TopicPartition(topic, 0): OffsetAndMetadata(cursor.position, cursor.note, -1)}
             self._producer.send_offsets_to_transaction(where, ConsumerGroupMetadata(group, -1, "", None))
             self._producer.commit_transaction()
+            self._moved[group, topic] = cursor
         except ProducerFencedError as error:
             self.close()
             raise Fenced(
