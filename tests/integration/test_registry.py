@@ -128,6 +128,7 @@ def test_a_status_row_has_the_keys_that_scripts_rely_on(platform: Platform, regi
         "desired": "RUNNING",
         "state": "STOPPED",
         "reason": "never deployed",
+        "losses": 0,
         "epoch": 0,
         "generation": 1,
         "batch": None,
