@@ -180,6 +180,7 @@ def attributes(html: str) -> list[tuple[str, dict[str, str]]]:
 def test_no_page_runs_what_stands_in_it_or_lies_elsewhere(headers: dict[str, str]) -> None:
     policy = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
+    assert set(policy.pop("sandbox", "").split()) <= {"allow-same-origin"}, "it allows, and is no list of sources"
     assert policy.get("script-src", "'self'") == "'self'"
     assert {source for rule in policy.values() for source in rule.split()} <= {"'none'", "'self'", "'unsafe-inline'"}
 

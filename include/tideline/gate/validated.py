@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_KEPT: Final = Path("gx", "uncommitted", "validations")
-_PAGES: Final = Path("gx", "uncommitted", "data_docs", "local_site", "validations")
+from tideline.gate.suites import DOCS
+
+_KEPT: Final = DOCS.parents[1] / "validations"
+_PAGES: Final = DOCS / "validations"
 
 
 @dataclass(frozen=True)

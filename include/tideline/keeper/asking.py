@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from tideline.errors import UserError
@@ -60,5 +59,5 @@ def _deploy(
     registry: Registry, spec: Spec, text: str, actor: str, asked_for: str, new_generation: bool = False
 ) -> StreamRow:
     within = Thresholds.of(spec).prove_within_ms
-    wanted = Request(spec.name, Desired.RUNNING, actor, text, spec.fingerprint(), new_generation, within)
-    return registry.request(replace(wanted, asked_for=asked_for))
+    wanted = (spec.name, Desired.RUNNING, actor, text, spec.fingerprint(), new_generation, within)
+    return registry.request(Request(*wanted, asked_for=asked_for))

@@ -51,5 +51,4 @@ def _lost_too_often(row: StreamRow, known_losses: int) -> Settled | None:
     """UNHEALTHY is not the keeper's last word on a loss."""
     if row.losses - known_losses < MOST_LOSSES or row.state is State.UNHEALTHY:
         return None
-    many = f"{row.losses} drivers were lost and none STABLE since, the last by {row.lost}"
-    return Settled(False, f"{row.name} is {row.state} and still tried: {many}")
+    return Settled(False, f"{row.name} is {row.state} and still tried: {row.losses_in_full}")

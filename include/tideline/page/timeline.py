@@ -36,6 +36,7 @@ class Mark:
     at: int
     why: str
     x: int
+    width: int = MARK
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,19 @@ class StreamRow:
         """What the state's reason leaves out of the drivers lost on the way; None when there is nothing to add."""
         if self.losses == 0 or self.lost is None:
             return None
-        drivers = "1 driver was" if self.losses == 1 else f"{self.losses} drivers were"
         if self.lost in self.reason:
-            return f"{drivers} lost and none STABLE since" if self.losses > 1 else None
-        return f"{drivers} lost and none STABLE since, the last by {self.lost}"
+            return self._losses if self.losses > 1 else None
+        return self.losses_in_full
+
+    @property
+    def losses_in_full(self) -> str:
+        """How many drivers were lost on the way, and how the last of them was."""
+        return f"{self._losses}, the last by {self.lost}"
+
+    @property
+    def _losses(self) -> str:
+        drivers = "1 driver was" if self.losses == 1 else f"{self.losses} drivers were"
+        return f"{drivers} lost and none STABLE since"
 
 
 @dataclass(frozen=True)
