@@ -3,9 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 .DELETE_ON_ERROR:
-.PHONY: setup archive demo test test-long test-compose up down clean lock env compose-up compose-down
+.PHONY: setup help archive demo test test-long test-compose up down clean lock env compose-up compose-down
 
-setup: $(READY)
+setup: $(READY)  ## what all else needs: a virtual environment with the locked packages and jars
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 # uv comes from the path if it is new enough, else the locked one is put into the venv.
 $(READY): requirements.lock pyproject.toml include/platform/jars.lock
@@ -26,16 +29,16 @@ $(READY): requirements.lock pyproject.toml include/platform/jars.lock
 	@touch $@
 
 # Every start of a driver is some seconds shorter by it, which pays from the twentieth on.
-archive: setup
+archive: setup  ## Spark's classes in an archive, by which a driver starts some seconds sooner
 	@$(BIN)/python -m tideline.platform.archive_classes
 
-demo: setup
+demo: setup  ## the whole story on a real Kafka, Spark and Airflow; FILE=access.log with a log of yours
 	@$(BIN)/tideline demo $(if $(FILE),--file "$(FILE)")
 
 # Tests that keep out of each other's way run on all cores; those of whole platforms one after the other.
 APART := tests/unit tests/dags tests/spark
 
-test: archive
+test: archive  ## checks and tests, an hour to an hour and a quarter
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy include jobs plugins dags tests
@@ -44,18 +47,18 @@ test: archive
 	$(BIN)/pytest $(APART) -m "not slow" -n logical --dist worksteal
 	$(BIN)/pytest tests -m "not slow and not compose" $(addprefix --ignore ,$(APART))
 
-test-long: archive
+test-long: archive  ## the tests that take hours
 	$(BIN)/pytest $(APART) -m slow -n logical --dist worksteal
 	$(BIN)/pytest tests -m slow $(addprefix --ignore ,$(APART))
 
 # Builds the image and tells the story in containers; docs/compose.md says what it stands in for.
-test-compose: setup
+test-compose: setup  ## the image and the story in containers
 	$(BIN)/pytest tests/compose -m compose
 
-up: archive
+up: archive  ## start the platform: PostgreSQL, Kafka and Airflow
 	@$(BIN)/tideline up
 
-down:
+down:  ## end it
 	@if test -x $(BIN)/tideline; then $(BIN)/tideline down; fi
 
 # By BuildKit, whichever compose there is. Ports are looked at unless the containers are up already.
@@ -63,20 +66,20 @@ COMPOSE ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker c
 export DOCKER_BUILDKIT = 1
 export COMPOSE_DOCKER_CLI_BUILD = 1
 
-env: setup
+env: setup  ## make the .env of compose, with passwords of its own
 	@$(BIN)/tideline env
 
-compose-up: env
+compose-up: env  ## start all of it in containers
 	@test -n "$$($(COMPOSE) ps -q 2>/dev/null)" || $(BIN)/tideline env --ports >/dev/null
 	@$(COMPOSE) build init
 	@$(COMPOSE) up -d
 
-compose-down:
+compose-down:  ## end the containers
 	@$(COMPOSE) down
 
 # What is removed is .tideline, so its platform ends first, whatever home a person has set.
 # The database may lie outside and be linked: see include/tideline/platform/database.py.
-clean:
+clean:  ## remove all that was made here
 	@if test -x $(BIN)/tideline; then env -u TIDELINE_HOME $(BIN)/tideline down; fi
 	@if test -L .tideline/database; then rm -rf "$$(readlink .tideline/database)"; fi
 	rm -rf .venv .tideline

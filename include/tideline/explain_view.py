@@ -24,7 +24,7 @@ def head_of(stream: str, found: Explanation) -> tuple[str, str]:
 
 
 def columns_of(found: Explanation) -> tuple[str, ...]:
-    return ("came", "input", "events", "counts", "offsets of the window", *found.columns, "revision")
+    return ("came", "input", "events", "counts", "offsets (all keys)", *found.columns, "revision")
 
 
 def cells_of(step: Step, columns: Sequence[str]) -> tuple[object, ...]:
