@@ -9,6 +9,7 @@ import pytest
 
 from support.box import Box
 from support.docker_engine import Engine
+from support.rule_files import alerts
 from support.stand_ins import TIDELINE
 from tideline.platform.waiting import wait_until
 
@@ -123,6 +124,18 @@ def test_prometheus_scrapes_the_platform_and_the_driver(deployed: Box) -> None:
 def test_every_rule_is_loaded(deployed: Box) -> None:
     groups = deployed.get("TIDELINE_PROMETHEUS_PORT", "/api/v1/rules").json()["data"]["groups"]
     assert groups and all(rule["health"] != "err" for group in groups for rule in group["rules"])
+
+
+def test_the_page_of_all_streams_is_there(deployed: Box) -> None:
+    answer = deployed.page("/tideline/streams")
+    assert answer.status_code == 200, answer.text
+    assert f'data-name="{STREAM}"' in answer.text
+
+
+def test_the_runbook_of_every_alert_is_there(whole: Box) -> None:
+    listed = whole.page("/tideline/runbooks").text.split()
+    assert sorted(listed) == sorted({rule["alert"] for rule in alerts()})
+    assert whole.page(f"/tideline/runbooks/{listed[0]}").text.startswith(f"# {listed[0]}\n")
 
 
 def test_airflow_asks_who_is_there(whole: Box) -> None:

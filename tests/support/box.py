@@ -16,6 +16,7 @@ import httpx
 
 from support.docker_engine import Engine, run
 from support.records import CHECKOUT
+from tideline.airflow_api import USER
 from tideline.bench.place import free_ports
 from tideline.platform.env_file import PORTS, EnvFile, ensure_env_file
 
@@ -54,6 +55,15 @@ class Box:
         """What answers on a published port."""
         port = EnvFile.read(self.env_file).port(variable, {})
         return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10, trust_env=False)
+
+    def page(self, path: str) -> httpx.Response:
+        """A page of Airflow's web server, as its user `admin` finds it."""
+        found = EnvFile.read(self.env_file)
+        address = f"http://127.0.0.1:{found.port('TIDELINE_API_PORT', {})}"
+        login = {"username": USER, "password": found.values["TIDELINE_ADMIN_PASSWORD"]}
+        with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+            token = client.post("/auth/token", json=login).json()["access_token"]
+            return client.get(path, headers={"Authorization": f"Bearer {token}"})
 
     def logs(self) -> str:
         return self.compose("logs", "--no-color", "--tail", "40")

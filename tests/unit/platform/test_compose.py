@@ -114,4 +114,5 @@ def test_the_context_is_what_is_named_and_nothing_else() -> None:
     lines = [line for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert lines[0] == "*"
     named = {line.removeprefix("!") for line in lines[1:] if line.startswith("!")}
-    assert named == {"README.md", "dags", "include", "jobs", "plugins", "pyproject.toml", "requirements.lock"}
+    folders = {"dags", "docs/runbooks", "include", "jobs", "plugins"}
+    assert named == {"README.md", "pyproject.toml", "requirements.lock"} | folders
