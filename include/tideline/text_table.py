@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from tideline.shown_bytes import shown
@@ -11,12 +13,12 @@ from tideline.times import iso
 
 
 def cell(value: object) -> str:
-    """A value of a table as people read it: six digits, a dash for null, lists with commas."""
+    """A value of a table as people read it: a dash for null, lists with commas, numbers to be compared by eye."""
     match value:
         case None:
             return "-"
         case float():
-            return f"{value:.6g}"
+            return _number(value)
         case list():
             return ", ".join(map(str, value))
         case datetime():
@@ -33,3 +35,12 @@ def text_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> lis
 
 def _shown(value: object) -> str:
     return shown(cell(value).encode("utf-8", "surrogatepass"))
+
+
+def _number(value: float) -> str:
+    """All its whole digits and six decimals at most, below 1 six digits that count within twelve decimals; never an
+    exponent."""
+    if not isfinite(value):
+        return str(value)
+    rounded = round(value, 6) if abs(value) >= 1 else float(f"{round(value, 12):.6g}")
+    return f"{Decimal(repr(rounded + 0.0)):f}".removesuffix(".0")  # + 0.0: of what rounds to nothing, no -0
