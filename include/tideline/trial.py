@@ -31,7 +31,7 @@ FOUND: Final = pa.schema([("window_start", TIME), ("kind", pa.string()), ("metri
 
 @dataclass(frozen=True)
 class RejectedLine:
-    """A line that is no event: its number from 1, why, and its bytes."""
+    """A line that is no event: its number in the file from 1, why, and its bytes."""
 
     line: int
     reason: str
@@ -55,10 +55,10 @@ class Trial:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file without their ends, empty ones left out; UserError when it cannot be read."""
+    """The lines of a file without their ends; UserError when it cannot be read."""
     try:
         with path.open("rb") as file:
-            yield from (line for raw in file if (line := raw.rstrip(b"\r\n")))
+            yield from (raw.rstrip(b"\r\n") for raw in file)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}", "give a file of log lines, one a record") from None
 
@@ -70,34 +70,39 @@ def try_lines(
     progress: Callable[[int], None] = lambda _: None,
     at_once: int = _LINES_AT_ONCE,
 ) -> Trial:
-    """Computes the lines as one batch in which nothing is late; they count as taken by Kafka at `now_ms`."""
+    """Computes the lines as one batch in which nothing is late; they count as taken by Kafka at `now_ms`.
+
+    Empty ones are passed over, and the others keep their numbers.
+    """
     engine = Engine(spec)
     groups: pa.Table | None = None
     rejects: Counter[str] = Counter()
     first: list[RejectedLine] = []
     read = 0
-    each = iter(lines)
-    while values := list(islice(each, at_once)):
-        engine.load(_records(values, read, now_ms))
-        read += len(values)
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line)
+    while chunk := list(islice(numbered, at_once)):
+        engine.load(_records(chunk, now_ms))
+        read += len(chunk)
         cells = engine.cells()
         known = [] if groups is None else [groups]
         groups = engine.merge(pa.concat_tables([*known, cells.select([*GROUP, "events", *engine.slots])]))
         refused = engine.rejects()
         rejects.update(refused["reason"].to_pylist())
         few = refused.slice(0, _SHOWN_REJECTS - len(first)).to_pylist()
-        first += [RejectedLine(row["offset"] + 1, row["reason"], row["value"]) for row in few]
+        first += [RejectedLine(row["offset"], row["reason"], row["value"]) for row in few]
         progress(read)
     finished = _finished(spec, groups)
     tables = {name: _shown(rows) for name, rows in finished.items()}
     return Trial(read - rejects.total(), dict(rejects.most_common()), tuple(first), tables, _anomalies(spec, finished))
 
 
-def _records(values: Sequence[bytes], before: int, now_ms: int) -> pa.Table:
-    count = len(values)
+def _records(lines: Sequence[tuple[int, bytes]], now_ms: int) -> pa.Table:
+    """Lines with their numbers, which are their offsets."""
+    count = len(lines)
+    numbers, values = zip(*lines, strict=True)
     columns = [
         pa.repeat(pa.scalar(0, pa.int32()), count),
-        pa.array(range(before, before + count), pa.int64()),
+        pa.array(numbers, pa.int64()),
         pa.repeat(pa.scalar(now_ms * 1000, pa.timestamp("us", "UTC")), count),
         pa.array(values, pa.binary()),
     ]

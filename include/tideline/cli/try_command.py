@@ -32,8 +32,8 @@ def try_spec(
 ) -> None:
     """Show what a spec makes of a file: rejects, and the windows of every metric as if nothing came late.
 
-    What detectors find in those windows is shown last. It needs no broker, no Airflow and no JVM. Exit 1 when no line
-    is an event.
+    What detectors find in those windows is shown last. Empty lines are passed over. It needs no broker, no Airflow and
+    no JVM. Exit 1 when no line is an event.
 
     JSON: stream, lines, events, rejects {reason: count}, first_rejects [{line, reason, value}], tables {metric: [row]},
     anomalies [{window_start, kind, metric, key, observed, expected, score}].

@@ -15,7 +15,7 @@ from support.real_logs import real_log
 from support.records import log_line
 from tideline.cli.main import app
 from tideline.spec.load import parse_spec
-from tideline.trial import try_lines
+from tideline.trial import read_lines, try_lines
 
 NOW_MS = 1_900_000_000_000
 MEASURES = """
@@ -67,17 +67,31 @@ def test_what_is_no_event_is_told_with_its_line(tmp_path: Path) -> None:
     said = CliRunner().invoke(app, asked)
     assert said.exit_code == 0
     assert "4 lines: 2 events, 2 rejects" in said.stdout
-    assert r"line 2  malformed_line  garbage \x1b[31m" in said.stdout
+    assert r"line 3  malformed_line  garbage \x1b[31m" in said.stdout
     assert "five_minutes: 1 rows" in said.stdout
     told = json.loads(CliRunner().invoke(app, [*asked, "--metric", "minutes", "--json"]).stdout)
     assert told["rejects"] == {"malformed_line": 1, "malformed_json": 1}
-    assert [reject["line"] for reject in told["first_rejects"]] == [2, 4]
+    assert [reject["line"] for reject in told["first_rejects"]] == [3, 5]
     assert told["tables"] == {
         "minutes": [
             {"window_start": datetime.fromtimestamp(0, UTC).isoformat().replace("+00:00", "Z"), "requests": 2,
              "client_errors": 0, "server_errors": 0, "clients": 0}
         ]
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 50])
+def test_a_line_has_its_number_in_the_file(at_once: int) -> None:
+    lines = [b"", b"", log_line(1), b"x", b"", b"", b"y", log_line(2), b"", b"z", b""]
+    trial = try_lines(parse_spec(SPEC, "traffic.yaml"), lines, NOW_MS, at_once=at_once)
+    assert [(each.line, each.value) for each in trial.first_rejects] == [(4, b"x"), (7, b"y"), (10, b"z")]
+    assert (trial.lines, trial.events) == (5, 2)
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+def test_lines_come_without_their_ends_and_empty_ones_too(tmp_path: Path, ends: bytes) -> None:
+    (tmp_path / "lines").write_bytes(ends.join([b"a", b"", b" b", b"c"]))
+    assert list(read_lines(tmp_path / "lines")) == [b"a", b"", b" b", b"c"]
 
 
 def test_chunks_do_not_change_what_a_file_says() -> None:
