@@ -61,8 +61,8 @@ def test_a_page_of_two_hundred_streams_is_asked_for_in_a_few_questions(watched: 
     html = render("fleet.html", Place("/tideline", watched.clock.now), title="Streams", fleet=fleet, etag="x")
     assert {(row.backlog, row.batch) for row in fleet.rows} == {(5 * PARTITIONS, 1)}
     assert html.count("<tr data-key=") == STREAMS
-    # The rows, twice: for the page and for the broker. The slots and the restarts.
-    assert (watched.statements, watched.asked) == (4, 1)
+    # The rows, twice: for the page and for the broker. The keeper's looks, the slots and the restarts.
+    assert (watched.statements, watched.asked) == (5, 1)
 
 
 def test_who_looks_within_a_second_shares_the_look(watched: Watched) -> None:
@@ -76,7 +76,7 @@ def test_who_looks_within_a_second_shares_the_look(watched: Watched) -> None:
 
 def test_a_spec_that_this_version_cannot_read_hides_no_stream(watched: Watched) -> None:
     row = replace(watched.registry.streams()[0], spec="name: old\nno_such_key: 1\n")
-    seen = see(watched.home, {}, row)
+    seen = see(watched.home, {}, {}, row, watched.clock.now)
     assert (seen.backlog, seen.row.name) == (None, row.name)
     (told,) = seen.told
     assert "cannot read its deployed spec: mend and deploy it again" in told and "no_such_key" in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy.exc import OperationalError
 
@@ -15,21 +16,30 @@ from tideline.keeper.deployed import readable, topics_of
 from tideline.keeper.evidence import CheckpointView, backlog_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.keeper.lifecycle import LIVE
+from tideline.registry.fleet_reads import keeper_looks
 from tideline.registry.rows import StreamRow, TransitionRow
 from tideline.registry.store import Registry
 from tideline.settings import Settings
 from tideline.times import iso_ms, iso_watermark
 
+QUIET_MS: Final = 90_000
+"""A keeper looks every minute, and a driver gives its word every two seconds."""
+AWAY_MS: Final = 300_000
+"""How long a driver that gives its word may be without a keeper's look."""
+
 
 @dataclass(frozen=True)
 class StreamSeen:
     """What the registry has of a stream, and how far its data has come; `heartbeat` is of its own driver, while that
-    lives. `backlog` is None while the broker cannot be asked; `unreadable` says why its spec cannot be read."""
+    lives. `backlog` is None while the broker cannot be asked; `unreadable` says why its spec cannot be read. Seen `at`
+    (epoch ms), and by a keeper last at `looked_at`, which is None where none ever looked at a driver of it."""
 
     row: StreamRow
     checkpoint: CheckpointView
     backlog: int | None
     heartbeat: Heartbeat | None
+    at: int
+    looked_at: int | None
     unreadable: str = ""
 
     @property
@@ -44,12 +54,37 @@ class StreamSeen:
         return [{**each, "since": iso_ms(each["since"])} for each in beat.troubles] if beat else []
 
     @property
+    def is_out_of_sight(self) -> bool:
+        """Whether a driver that shall run is silent and no keeper looks: it may be gone, and its state of the past."""
+        return self.row.state in LIVE and self.at - max(self._word_at, self._kept_at) > QUIET_MS
+
+    @property
+    def is_unkept(self) -> bool:
+        """Whether no keeper looks at a driver that shall run."""
+        return self.is_out_of_sight or (self.row.state in LIVE and self.at - self._kept_at > AWAY_MS)
+
+    @property
+    def _word_at(self) -> int:
+        return self.heartbeat.at if self.heartbeat else self.row.state_since
+
+    @property
+    def _kept_at(self) -> int:
+        """When a keeper last looked, or acted."""
+        return max(self.looked_at or 0, self.row.state_since)
+
+    @property
+    def _away(self) -> str:
+        silent = f"its driver has given no word since {_second(self._word_at)}, and " if self.is_out_of_sight else ""
+        return f"{silent}no keeper has looked at it since {_second(self._kept_at)}: does the DAG `keep_streams` run?"
+
+    @property
     def told(self) -> list[str]:
         """A line for each thing that is amiss beside the state."""
         spec = "the keeper cannot look after it, this version cannot read its deployed spec: mend and deploy it again"
         fails = "{part} fails since {since}, the rest goes on: {reason}"
         lost = self.row.losses_told
         return [
+            *([self._away] if self.is_unkept else []),
             *([f"{spec}: {self.unreadable}"] if self.unreadable else []),
             *([lost] if lost else []),
             *(fails.format(**each) for each in self.troubles),
@@ -77,9 +112,9 @@ class StreamSeen:
 def stream_rows(home: Home, settings: Settings) -> list[dict[str, object]]:
     """A row a stream; `backlog` is None while the broker cannot be asked, UserError while the database cannot."""
     with open_registry(settings) as registry:
-        rows = registry.streams()
+        rows, looks, now = registry.streams(), keeper_looks(registry), registry.now()
     ends = ask_log_ends(settings, rows)
-    return [see(home, ends, row).as_dict() for row in rows]
+    return [see(home, ends, looks, row, now).as_dict() for row in rows]
 
 
 def recent_transitions(settings: Settings, stream: str, limit: int = 20) -> list[TransitionRow]:
@@ -105,15 +140,16 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         registry.close()
 
 
-def see(home: Home, ends: LogEnds, row: StreamRow) -> StreamSeen:
-    """One stream, by its files and the offsets that were asked for."""
+def see(home: Home, ends: LogEnds, looks: Mapping[str, int], row: StreamRow, now: int) -> StreamSeen:
+    """One stream, by its files, and by the offsets and keepers' looks (epoch ms) that were asked for."""
     spec, unreadable = readable(row.spec)
     topic = spec.topic if spec else None
     log_ends = None if topic is None else ends.get(topic)
     seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
     beat = read_heartbeat(home.stream(row.name).heartbeat)
     own = beat if beat is not None and beat.epoch == row.epoch and row.state in LIVE else None
-    return StreamSeen(row, seen, None if log_ends is None else backlog_of(seen, log_ends), own, unreadable)
+    backlog = None if log_ends is None else backlog_of(seen, log_ends)
+    return StreamSeen(row, seen, backlog, own, now, looks.get(row.name), unreadable)
 
 
 def ask_log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:
@@ -125,3 +161,8 @@ def ask_log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:
         return end_offsets_of(settings.kafka, topics) if topics else {}
     except UserError:
         return {}
+
+
+def _second(milliseconds: int) -> str:
+    """Without the fraction, which tells nobody anything."""
+    return iso_ms(milliseconds // 1000 * 1000)

@@ -92,7 +92,7 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         name=row.name,
         desired=row.desired.value,
         state=row.state.value,
-        tone=tone_of(row.state, row.losses),
+        tone=_tone(seen),
         reason=row.reason,
         since=row.state_since,
         epoch=row.epoch,
@@ -109,6 +109,12 @@ def row_of(seen: StreamSeen, slots: Sequence[Slot], restarts: int, books: BooksS
         has_ui=bool(seen.ui),
         troubles=tuple(seen.told),
     )
+
+
+def _tone(seen: StreamSeen) -> Tone:
+    """That of its state, unless nobody looks whether it is still so."""
+    unkept = Tone.BAD if seen.is_out_of_sight else Tone.WARN if seen.is_unkept else Tone.OFF
+    return min(tone_of(seen.row.state, seen.row.losses), unkept, key=order_of)
 
 
 def _rests(seen: StreamSeen, now: int) -> bool:

@@ -15,7 +15,7 @@ from tideline.keeper.samples import Slot
 from tideline.page.books_look import BooksLook, open_books_of
 from tideline.page.fleet import SLOT_MS, SLOTS, Fleet, FleetRow, fleet_of, row_of
 from tideline.page.kept import Kept
-from tideline.registry.fleet_reads import restarts_since, slots_since
+from tideline.registry.fleet_reads import keeper_looks, restarts_since, slots_since
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 from tideline.settings import Settings
@@ -57,15 +57,19 @@ class FleetLook:
             return fleet
 
     def _look(self) -> Fleet:
-        rows = self._rows()
+        with self._registry() as registry:
+            rows, looks = registry.streams(), keeper_looks(registry)
         ends = self._ends.value() if rows else {}
         slots, restarts = self._seldom.value() if rows else ({}, {})
-        seen = [see(self._home, ends, row) for row in rows]
-        return fleet_of(seen, slots, restarts, self._books.of(row.name for row in rows), self._clock())
+        now = self._clock()
+        seen = [see(self._home, ends, looks, row, now) for row in rows]
+        return fleet_of(seen, slots, restarts, self._books.of(row.name for row in rows), now)
 
     def seen(self, row: StreamRow) -> StreamSeen:
         """A stream by the row that was read of it, and how far its data has come."""
-        return see(self._home, self._ends.value(), row)
+        with self._registry() as registry:
+            looks = keeper_looks(registry)
+        return see(self._home, self._ends.value(), looks, row, self._clock())
 
     def one(self, row: StreamRow) -> FleetRow:
         seen, (slots, restarts) = self.seen(row), self._seldom.value()

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from tideline.keeper.samples import Slot
 from tideline.registry.store import Registry
-from tideline.registry.tables import attempts, samples
+from tideline.registry.tables import attempts, samples, streams
 
 
 def slots_since(registry: Registry, since: int, slot_ms: int) -> dict[str, list[Slot]]:
@@ -34,3 +34,9 @@ def restarts_since(registry: Registry, since: int) -> dict[str, int]:
     which = (column.submitted_at > since, column.epoch > 1)
     statement = select(column.stream, func.count()).where(*which).group_by(column.stream)
     return {row[0]: row[1] for row in registry.read(statement)}
+
+
+def keeper_looks(registry: Registry) -> dict[str, int]:
+    """By stream, when a keeper last looked at a driver of it (epoch ms). One step in the key's index a stream."""
+    newest = select(func.max(samples.c.at)).where(samples.c.stream == streams.c.name).scalar_subquery()
+    return {row[0]: row[1] for row in registry.read(select(streams.c.name, newest)) if row[1] is not None}

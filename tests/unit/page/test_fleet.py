@@ -9,7 +9,7 @@ import pytest
 
 from tideline.keeper.evidence import CheckpointView
 from tideline.keeper.heartbeat import Heartbeat
-from tideline.keeper.lifecycle import Desired, State
+from tideline.keeper.lifecycle import LIVE, Desired, State
 from tideline.keeper.report import StreamSeen
 from tideline.keeper.samples import Slot
 from tideline.ledger import Books
@@ -50,7 +50,15 @@ BEAT = Heartbeat("orders", 3, "orders-e3", NOW, batch_ms=1_200, ui="http://127.0
 
 
 def seen(state: State = State.STABLE, name: str = "orders", **facts: Any) -> StreamSeen:
-    return StreamSeen(replace(ROW, state=state, name=name, **facts), SEEN, 12, BEAT)
+    return StreamSeen(replace(ROW, state=state, name=name, **facts), SEEN, 12, BEAT, NOW, NOW)
+
+
+def unseen(silent: int, unkept: int, state: State = State.STABLE, beat: Heartbeat | None = BEAT) -> StreamSeen:
+    """A stream of an hour ago whose driver is silent for so many seconds, and which no keeper has looked at for so
+    many."""
+    since = NOW - 3_600_000
+    told = beat and replace(beat, at=NOW - silent * 1000)
+    return replace(seen(state, state_since=since), heartbeat=told, looked_at=NOW - unkept * 1000)
 
 
 def slot(number: int, read: int | None, backlog: int | None = 0) -> Slot:
@@ -104,6 +112,35 @@ def test_a_loss_that_the_reason_tells_is_not_told_twice() -> None:
     assert only(seen(State.STARTING, losses=1, lost="DriverLost: killed", reason=reason)).troubles == ()
     twice = only(seen(State.STARTING, losses=2, lost="DriverLost: killed", reason=reason))
     assert twice.troubles == ("2 drivers were lost and none STABLE since",)
+
+
+def test_a_silent_driver_that_no_keeper_looks_at_is_in_trouble() -> None:
+    row = only(unseen(91, 100))
+    assert (row.state, row.tone, row.sign) == ("STABLE", Tone.BAD, SIGNS[Tone.BAD])
+    silent = "its driver has given no word since 2023-11-14T22:11:49Z"
+    keeper = "no keeper has looked at it since 2023-11-14T22:11:40Z: does the DAG `keep_streams` run?"
+    assert row.troubles == (f"{silent}, and {keeper}",)
+
+
+@pytest.mark.parametrize(("silent", "unkept"), [(89, 3_600), (3_600, 89)], ids=["a driver", "a keeper"])
+def test_a_driver_that_tells_or_a_keeper_that_looks_is_enough(silent: int, unkept: int) -> None:
+    assert not unseen(silent, unkept).is_out_of_sight
+
+
+def test_a_driver_that_was_never_heard_of_is_silent_since_its_stream_is_so() -> None:
+    row = only(replace(unseen(0, 100, State.STARTING, None), looked_at=None))
+    assert (row.tone, row.troubles[0][:54]) == (Tone.BAD, "its driver has given no word since 2023-11-14T21:13:20")
+
+
+@pytest.mark.parametrize(("unkept", "tone"), [(299, Tone.WELL), (301, Tone.WARN)])
+def test_a_keeper_that_is_away_is_told_while_the_driver_goes_on(unkept: int, tone: Tone) -> None:
+    row = only(unseen(1, unkept))
+    assert (row.tone, bool(row.troubles)) == (tone, tone is Tone.WARN)
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - LIVE))
+def test_a_stream_that_shall_have_no_driver_is_not_missed(state: State) -> None:
+    assert only(unseen(3_600, 3_600, state, None)).troubles == ()
 
 
 def test_every_tone_is_counted() -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from support.keeper_world import Clock, World
+from support.keeper_world import STREAM, Clock, World
 from tideline.home import Home
+from tideline.keeper.report import StreamSeen, see
 from tideline.keeper.samples import Sample, Slot
 from tideline.ledger import Books
 from tideline.page.books import BooksSeen
 from tideline.page.books_look import BooksLook, open_books_of
 from tideline.page.kept import Kept
-from tideline.registry.fleet_reads import restarts_since, slots_since
+from tideline.registry.fleet_reads import keeper_looks, restarts_since, slots_since
 
 BALANCED = BooksSeen(0, Books(1, 0, 1, 0, 0))
 LONG_S = 10.0
@@ -107,3 +108,33 @@ def test_the_first_driver_is_no_restart(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.deploy()
     assert restarts_since(world.registry, 0) == {}
+
+
+def test_when_a_keeper_looked_last_is_the_newest_sample_of_each_stream(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.deploy()
+    assert keeper_looks(world.registry) == {}
+    for at in (1_000, 3_000, 2_000):
+        world.registry.add_sample("orders", Sample(at, 1, None, None, None, None, None, None))
+    assert keeper_looks(world.registry) == {"orders": 3_000}
+
+
+def test_a_driver_that_is_killed_while_no_keeper_runs_is_missed_until_one_does(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    def look() -> StreamSeen:
+        return see(world.home, {}, keeper_looks(world.registry), world.row, world.clock.now)
+
+    world.deploy()
+    world.beat()
+    world.tick()
+    world.clock.pass_seconds(40)
+    world.beat()
+    world.tick()
+    world.launcher.kill(STREAM)
+    assert (look().is_out_of_sight, look().told) == (False, [])
+    world.clock.pass_seconds(91)
+    assert look().is_out_of_sight
+    assert "no keeper has looked at it since" in look().told[0]
+    world.tick()
+    assert (look().is_out_of_sight, "no keeper" in str(look().told)) == (False, False)
