@@ -15,7 +15,9 @@ from support.scene import (
     Scene,
     Value,
     ago,
+    driver_backlog,
     ended,
+    keeper_backlog,
     key,
     ledger,
     rising,
@@ -86,8 +88,9 @@ def _verdicts() -> Iterator[Case]:
         name = f"{kind}-{severity}"
         told = {verdict(name, kind, severity): steady(1)}
         yield _of_stream(f"Tideline{kind}", severity, name, told, verdict(name, "Healthy"))
-    name = "hung"
-    yield _of_stream("TidelineHung", "page", name, {key(names.BATCH_COMMITTED, stream=name): ago(3_600)})
+    for name, unseen in (("hung", driver_backlog), ("hung-without-keeper", keeper_backlog)):
+        stands_still = {key(names.BATCH_COMMITTED, stream=name): ago(3_600)}
+        yield _of_stream("TidelineHung", "page", name, stands_still, unseen(name))
     name = "sick"
     failing = {key(names.PART_FAILS, stream=name, part="detector ddos"): steady(1)}
     yield replace(_of_stream("TidelinePartFails", "warn", name, failing), more=(("part", "detector ddos"),))

@@ -84,6 +84,14 @@ def ledger(stream: str, fate: str) -> Key:
     return key(names.LEDGER_EVENTS, stream=stream, fate=fate)
 
 
+def keeper_backlog(stream: str) -> Key:
+    return key(names.STREAM_BACKLOG, stream=stream)
+
+
+def driver_backlog(stream: str) -> Key:
+    return key(names.BACKLOG, stream=stream, partition="0")
+
+
 def platform_side(stream: str) -> dict[Key, Value]:
     """What the platform's exporter tells of a stream that is well."""
     return {
@@ -93,7 +101,7 @@ def platform_side(stream: str) -> dict[Key, Value]:
         **{ended(stream, outcome): steady(0) for outcome in FailureClass},
         key(names.BUDGET_LEFT, stream=stream): steady(4),
         key(names.HEARTBEAT, stream=stream): ago(2),
-        key(names.STREAM_BACKLOG, stream=stream): steady(500),
+        keeper_backlog(stream): steady(500),
         **{ledger(stream, fate): steady(0) for fate in ("pending", "held", "unrecoverable")},
         key(names.BOOKS_BALANCED, stream=stream): steady(1),
         key(names.ANOMALIES, stream=stream, kind="ddos", status="raised"): steady(3),
@@ -108,6 +116,7 @@ def driver_side(stream: str) -> dict[Key, Value]:
         key(names.RECORDS, stream=stream): rising(100),
         key(names.REJECTS, stream=stream, reason="malformed_json"): rising(1),
         key(names.LATE_EVENTS, stream=stream): rising(1),
+        driver_backlog(stream): steady(500),
         key(names.BATCH_COMMITTED, stream=stream): ago(2),
         key(names.BATCH_LAST_DURATION, stream=stream): steady(1),
         window_value(stream, "response_time", "request_count", **shop): steady(50),
@@ -125,7 +134,8 @@ def idle(stream: str) -> dict[Key, Value]:
     """Nothing comes since long ago, and what came last was bad."""
     last_words = {
         key(names.BATCH_COMMITTED, stream=stream): ago(90_000),
-        key(names.STREAM_BACKLOG, stream=stream): steady(0),
+        keeper_backlog(stream): steady(0),
+        driver_backlog(stream): steady(0),
         key(names.RECORDS, stream=stream): steady(1_000),
         key(names.REJECTS, stream=stream, reason="malformed_json"): steady(900),
         key(names.LATE_EVENTS, stream=stream): steady(90),
@@ -140,7 +150,10 @@ def asked_to_end(stream: str, desired: Desired, state: State) -> dict[Key, Value
     """Stopped or suspended with a backlog, by the platform's word alone; its last pushes are still there."""
     silent = {
         key(names.HEARTBEAT, stream=stream): ago(90_000),
-        key(names.STREAM_BACKLOG, stream=stream): steady(5_000),
+        keeper_backlog(stream): steady(5_000),
+        driver_backlog(stream): steady(5_000),
+        key(names.BATCH_COMMITTED, stream=stream): ago(90_000),
+        key(names.BATCH_LAST_DURATION, stream=stream): steady(1),
         Key("push_time_seconds", (("stream", stream),), PUSHED): ago(90_000),
     }
     told = without(platform_side(stream), verdict(stream, "Healthy"))
