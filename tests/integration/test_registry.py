@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from support.keeper_world import SPEC
 from support.platform import Platform
@@ -54,6 +56,13 @@ def how_many(call: Callable[[], object], *refused: type[Exception]) -> int:
 
     with ThreadPoolExecutor(TOGETHER) as pool:
         return sum(pool.map(succeeds, range(TOGETHER)))
+
+
+def test_a_question_that_takes_too_long_is_an_error(url: str) -> None:
+    registry = Registry.connect(url, within_s=1)
+    with pytest.raises(OperationalError, match="statement timeout"):
+        registry.read(select(func.pg_sleep(60)))
+    registry.close()
 
 
 def test_many_upgrade_at_once(url: str) -> None:

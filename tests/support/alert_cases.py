@@ -117,9 +117,9 @@ def _exporters() -> Iterator[Case]:
     up = Key("up", (("instance", "other"),), PLATFORM)
     asked = (("instance", "other"), ("job", PLATFORM))
     yield Case("TidelineExporterDown", "page", "other", {up: steady(1)}, {up: steady(0)}, (), asked, of_stream=False)
-    for part, severity in (("streams", "page"), ("books", "warn")):
-        failures = key(names.LOOK_FAILURES, part=part)
-        before, trouble, more = {failures: steady(2)}, {failures: rising(2)}, (("part", part),)
+    for part, severity, seconds in (("streams", "page", 300), ("books", "warn", 3_600)):
+        looked = key(names.LOOKED_AT, part=part)
+        before, trouble, more = {looked: ago(5)}, {looked: ago(seconds)}, (("part", part),)
         yield Case("TidelineLooksFail", severity, part, before, trouble, (), more, of_stream=False)
     name = "silent"
     up = Key("up", (("stream", name), ("instance", name)), DRIVERS)

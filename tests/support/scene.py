@@ -172,7 +172,7 @@ QUIET: Final[Scene] = {
     **idle("idle"),
     **asked_to_end("stopped", Desired.STOPPED, State.STOPPED),
     **asked_to_end("suspended", Desired.SUSPENDED, State.SUSPENDED),
-    **{key(names.LOOK_FAILURES, part=part): steady(2) for part in ("streams", "books")},
+    **{key(names.LOOKED_AT, part=part): ago(5) for part in ("streams", "books")},
     Key("up", (("instance", "platform"),), PLATFORM): steady(1),
 }
 """Streams that set nothing off, and the exporter that tells of them."""

@@ -181,13 +181,21 @@ LOOK_DURATION: Final = Series(
     "seconds",
     "How long the platform's exporter took for its last look, by part: streams, books.",
 )
+LOOKED_AT: Final = Series(
+    "tideline_exporter_look_timestamp_seconds",
+    Kind.GAUGE,
+    Scope.PLATFORM,
+    ("part",),
+    "seconds",
+    "When the platform's exporter last looked without a failure, by part; before the first time, when it began.",
+)
 LOOK_FAILURES: Final = Series(
     "tideline_exporter_look_failures_total",
     Kind.COUNTER,
     Scope.PLATFORM,
     ("part",),
     "",
-    "Looks that failed, by part: what is told of it then is missing.",
+    "Looks that failed, by part: what is told of it is soon missing then.",
 )
 
 CATALOGUE: Final[tuple[Series, ...]] = tuple(value for value in globals().values() if isinstance(value, Series))

@@ -13,7 +13,7 @@ from tideline.clock import now_ms
 log = logging.getLogger(__name__)
 
 _SHARE: Final = 10
-"""A look that takes long is made less often: of this many seconds it takes one."""
+"""A look that takes long is made less often: of this many seconds it takes one, as long as its answer is kept."""
 
 T = TypeVar("T")
 Start = Callable[[Callable[[], None]], object]
@@ -27,7 +27,8 @@ class Look(Generic[T]):
     """The newest answer of `look`, asked again once it is `every_ms` old.
 
     Who asks waits at most `wait_s` for an answer under way, and gets None where there is none that is younger than
-    `kept_ms`, or where the last look failed.
+    `kept_ms`: looks that fail, or do not come back, leave the last answer as long as that. `succeeded_at` (epoch ms) is
+    when the last answer came; before the first, when this was made.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Look(Generic[T]):
         self._idle.set()
         self._at: int | None = None
         self._value: T | None = None
+        self.succeeded_at = clock_ms()
         self.duration_s: float | None = None
         self.failures = 0
         self._fails = False
@@ -63,20 +65,21 @@ class Look(Generic[T]):
                 self._idle.clear()
                 self._start(self._run)
         self._idle.wait(self._wait_s)
-        fresh = self._at is not None and self._clock_ms() - self._at <= self._kept_ms
-        return self._value if fresh else None
+        return self._value if self._clock_ms() - self.succeeded_at <= self._kept_ms else None
 
     def _is_due(self) -> bool:
-        pause = max(self._every_ms, round((self.duration_s or 0) * 1000 * _SHARE))
-        return self._at is None or self._clock_ms() - self._at >= pause
+        """The pause leaves the next look half the time that the last answer is kept for."""
+        rest_ms = min(round((self.duration_s or 0) * 1000 * _SHARE), self._kept_ms // 2)
+        return self._at is None or self._clock_ms() - self._at >= max(self._every_ms, rest_ms)
 
     def _run(self) -> None:
         begun = time.monotonic()
         try:
-            self._value = self._look()
+            value = self._look()
         except Exception as error:  # whatever it is, it is told as a failure, and looked at again
             self._failed(error)
         else:
+            self._value, self.succeeded_at = value, self._clock_ms()
             if self._fails:
                 log.info("%s can be looked at again", self._name)
             self._fails = False
@@ -87,7 +90,6 @@ class Look(Generic[T]):
     def _failed(self, error: Exception) -> None:
         """Told once, however often it is looked in vain."""
         self.failures += 1
-        self._value = None
         if not self._fails:
             why = next(iter(str(error).splitlines()), "")
             log.warning("%s cannot be looked at: %s: %s", self._name, type(error).__name__, why)

@@ -41,8 +41,8 @@ def look_at_real_books(home: Home, spec: StreamSpec, now: int) -> BooksSeen:
 
 
 class PlatformMetrics:
-    """A collector for Prometheus' client, and the scrape targets. Database and tables may be down: what they would
-    tell is missing then, and counted as a failure."""
+    """A collector for Prometheus' client, and the scrape targets. Database and tables may be down: what they told last
+    is soon missing then, and each look a failure."""
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class PlatformMetrics:
         )  # fmt: skip
         self._books: dict[str, tuple[int, BooksSeen]] = {}
         self._book_failures = 0
+        self._all_books_at = clock_ms()
         self._round: Look[None] = Look(
             "the books of all streams",
             self._look_at_all_books,
@@ -75,13 +76,15 @@ class PlatformMetrics:
         self._round()
         tell_books(exposition, self._books_kept())
         failures = {"streams": self._streams.failures, "books": self._round.failures + self._book_failures}
+        succeeded = {"streams": self._streams.succeeded_at, "books": self._all_books_at}
         for part, look in (("streams", self._streams), ("books", self._round)):
             exposition.tell(series.LOOK_DURATION, look.duration_s, part=part)
+            exposition.tell_seconds(series.LOOKED_AT, succeeded[part], part=part)
             exposition.tell(series.LOOK_FAILURES, failures[part], part=part)
         return exposition.families
 
     def _books_kept(self) -> list[BooksSeen]:
-        """Those that were looked at lately enough: the database may be down, or a round never end."""
+        """Those that were looked at lately enough: the database may be down, a table damaged, or a round never end."""
         oldest = self._clock_ms() - BOOKS_KEPT_MS
         return [seen for _, (at, seen) in sorted(self._books.copy().items()) if at >= oldest]
 
@@ -96,13 +99,18 @@ class PlatformMetrics:
         rows = self._registry.streams()
         for name in self._books.keys() - {row.name for row in rows}:
             del self._books[name]
-        for row in rows:
-            try:
-                self._look_at_one(row)
-            except Exception as error:  # whatever it is, the others are looked at
-                self._book_failures += 1
-                self._books.pop(row.name, None)
-                log.warning("%s: its books cannot be read: %s: %s", row.name, type(error).__name__, error)
+        failed = [row.name for row in rows if not self._could_look_at(row)]
+        self._book_failures += len(failed)
+        if not failed:
+            self._all_books_at = self._clock_ms()
+
+    def _could_look_at(self, row: StreamRow) -> bool:
+        try:
+            self._look_at_one(row)
+        except Exception as error:  # whatever it is, the others are looked at
+            log.warning("%s: its books cannot be read: %s: %s", row.name, type(error).__name__, error)
+            return False
+        return True
 
     def _look_at_one(self, row: StreamRow) -> None:
         spec, now = parse_deployed(row.spec), self._clock_ms()

@@ -14,11 +14,13 @@ from tideline.settings import Ports, Settings
 
 HEALTH = "/healthz"
 TARGETS = "/targets"
+REGISTRY_WITHIN_S = 5
+"""A database that takes longer for a connection or an answer is as good as away: the look is made again."""
 
 
 def new_server(home: Home, settings: Settings) -> Server:
     """The server, bound to its port; UserError where that is taken."""
-    metrics = PlatformMetrics(home, Registry.connect(settings.registry_url))
+    metrics = PlatformMetrics(home, Registry.connect(settings.registry_url, within_s=REGISTRY_WITHIN_S))
     application = pages(
         metrics,
         {TARGETS: lambda: ("application/json", metrics.targets()), HEALTH: lambda: ("text/plain", "well\n")},

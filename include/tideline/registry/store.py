@@ -45,9 +45,14 @@ class Registry:
         self.announced = AnnouncedBook(engine)
 
     @classmethod
-    def connect(cls, url: str) -> Registry:
-        """Connects on first use; a connection that the server has dropped is replaced, not reported."""
-        return cls(create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=2))
+    def connect(cls, url: str, within_s: int | None = None) -> Registry:
+        """Connects on first use; a connection that the server has dropped is replaced, not reported.
+
+        A PostgreSQL that does not connect, or answer a question, `within_s` seconds is an OperationalError; by default
+        it is waited for.
+        """
+        limits = {} if within_s is None else _limits(within_s)
+        return cls(create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=2, connect_args=limits))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -219,6 +224,16 @@ class Registry:
         newest = select(tables.transitions).where(*which).order_by(tables.transitions.c.id.desc()).limit(limit)
         with self._reads.connect() as connection:
             return [transition_row(row) for row in connection.execute(newest)]
+
+
+def _limits(within_s: int) -> dict[str, Any]:
+    """For a server that refuses, is slow, or is cut off."""
+    milliseconds = within_s * 1000
+    return {
+        "connect_timeout": within_s,
+        "options": f"-c statement_timeout={milliseconds}",
+        "tcp_user_timeout": milliseconds,
+    }
 
 
 def _mark_spec(connection: Connection, stream: str, spec: str, **columns: Any) -> None:

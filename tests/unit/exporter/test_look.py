@@ -63,6 +63,31 @@ def test_an_answer_that_is_too_old_is_none() -> None:
     assert look() is None
 
 
+def test_the_last_answer_outlives_a_failure_as_long_as_it_is_kept() -> None:
+    clock, answers = Clock(), iter(["well"])
+
+    def look() -> str:
+        return next(answers)  # StopIteration from the second time on
+
+    looking = Look("it", look, every_ms=5_000, kept_ms=30_000, wait_s=0, clock_ms=clock, start=at_once)
+    found = []
+    for at in (0, 5_000, 30_000, 30_001):
+        clock.now = at
+        found.append(looking())
+    assert (found, looking.failures, looking.succeeded_at) == (["well", "well", "well", None], 2, 0)
+
+
+def test_who_was_never_answered_waits_since_the_look_was_made() -> None:
+    clock, waiting = Clock(), list[Callable[[], None]]()
+    clock.now = 70
+    look, _ = counting(clock, waiting.append)
+    clock.now = 90
+    look()
+    assert look.succeeded_at == 70
+    waiting[0]()
+    assert look.succeeded_at == 90
+
+
 def test_a_failure_is_counted_told_once_and_over_when_it_is(caplog: pytest.LogCaptureFixture) -> None:
     clock, fails = Clock(), [True]
 
@@ -90,13 +115,23 @@ def test_a_look_that_takes_long_is_made_less_often() -> None:
     clock = Clock()
     look, made = counting(clock)
     look()
-    look.duration_s = 2.0
-    clock.now = 19_999
+    look.duration_s = 1.2
+    clock.now = 11_999
     look()
     assert made == [0]
-    clock.now = 20_000
+    clock.now = 12_000
     look()
-    assert made == [0, 20_000]
+    assert made == [0, 12_000]
+
+
+def test_it_is_made_again_before_the_last_answer_is_too_old_however_long_it_takes() -> None:
+    clock = Clock()
+    look, made = counting(clock)
+    look()
+    look.duration_s = 130.0
+    clock.now = 15_000
+    look()
+    assert made == [0, 15_000]
 
 
 def test_who_asks_waits_for_a_look_in_its_own_thread() -> None:

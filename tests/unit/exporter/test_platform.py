@@ -17,7 +17,7 @@ from support.scraped import catalogued, get, names_of, scrape, serving, value, v
 from tideline.bench.player import Player
 from tideline.exporter.books_look import look_at_books
 from tideline.exporter.books_seen import BooksSeen
-from tideline.exporter.catalogue import Scope
+from tideline.exporter.catalogue import LOOK_DURATION, LOOK_FAILURES, LOOKED_AT, Scope
 from tideline.exporter.platform_metrics import (
     BOOKS_EVERY_MS,
     BOOKS_KEPT_MS,
@@ -169,12 +169,20 @@ def test_without_the_database_the_rest_is_told_and_targets_go_by_their_own_word(
     world.beat(metrics=URL)
     metrics = metrics_of(world, no_registry())
     samples = told(metrics)
-    assert names_of(samples) == {"tideline_exporter_look_duration_seconds", "tideline_exporter_look_failures_total"}
+    assert names_of(samples) == {series.name for series in (LOOK_DURATION, LOOKED_AT, LOOK_FAILURES)}
     assert value(samples, "tideline_exporter_look_failures_total", part="streams") == 1
     assert value(samples, "tideline_exporter_look_failures_total", part="books") == 1
+    began = world.clock.now / 1000
+    assert looked_at(samples) == {"streams": began, "books": began}
     assert len(json.loads(metrics.targets())) == 1
     world.clock.pass_seconds(16)
     assert json.loads(metrics.targets()) == []
+    assert looked_at(told(metrics)) == {"streams": began, "books": began}
+
+
+def looked_at(samples: list[Any]) -> dict[str, float]:
+    """By part."""
+    return {sample.labels["part"]: sample.value for sample in samples if sample.name == LOOKED_AT.name}
 
 
 def test_a_scrape_soon_after_another_asks_nobody(world: World) -> None:
@@ -215,16 +223,37 @@ def test_the_books_of_one_stream_that_fail_hide_no_other(world: World) -> None:
             raise OSError("damaged")
         return look_at_books(home, spec, now)
 
+    began = world.clock.now / 1000
     metrics = metrics_of(world, look_at_books=look)
+    world.clock.pass_seconds(5)
     told(metrics)
     samples = told(metrics)
     balanced = [sample.labels["stream"] for sample in samples if sample.name == "tideline_books_balanced"]
     assert balanced == ["small"]
     assert value(samples, "tideline_exporter_look_failures_total", part="books") == 1
+    assert looked_at(samples) == {"streams": began + 5, "books": began}
     fails.clear()
     world.clock.pass_seconds(BOOKS_EVERY_MS / 1000)
     told(metrics)
-    assert len(values(told(metrics), "tideline_books_balanced")) == 2
+    samples = told(metrics)
+    assert len(values(samples, "tideline_books_balanced")) == 2
+    assert looked_at(samples)["books"] == world.clock.now / 1000
+
+
+def test_books_that_cannot_be_read_for_a_moment_are_told_as_they_were(world: World) -> None:
+    world.deploy()
+    answers = iter([True])
+
+    def once(home: Home, spec: StreamSpec, now: int) -> BooksSeen:
+        assert next(answers, False), "damaged"
+        return look_at_books(home, spec, now)
+
+    metrics = metrics_of(world, look_at_books=once)
+    told(metrics)
+    for waited, books in ((BOOKS_EVERY_MS, 1), (BOOKS_KEPT_MS, 0)):
+        world.clock.pass_seconds(waited / 1000)
+        told(metrics)
+        assert len(values(told(metrics), "tideline_books_balanced")) == books
 
 
 def test_books_that_were_not_looked_at_for_long_are_not_told(world: World) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from support.keeper_world import SPEC, STREAM, Clock, sqlite_registry
 from tideline.keeper.lifecycle import Desired, IllegalTransition, State
@@ -49,6 +51,13 @@ def test_who_expects_another_epoch_is_refused(registry: Registry) -> None:
     registry.raise_epoch(STREAM, 0)
     with pytest.raises(StaleEpoch, match="0 was expected, but it is 1"):
         registry.raise_epoch(STREAM, 0)
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        registry = Registry.connect(f"postgresql+psycopg://x@127.0.0.1:{silent.getsockname()[1]}/x", within_s=2)
+        with pytest.raises(OperationalError, match="timeout"):
+            registry.now()
 
 
 def test_an_epoch_is_raised_above_the_floor(registry: Registry) -> None:
