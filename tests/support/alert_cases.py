@@ -9,17 +9,18 @@ from typing import Final
 from support.scene import (
     DRIVERS,
     PLATFORM,
-    PUSHED,
     QUIET,
     Key,
     Scene,
     Value,
     ago,
     driver_backlog,
+    driver_side,
     ended,
     keeper_backlog,
     key,
     ledger,
+    pushed,
     rising,
     state_of,
     steady,
@@ -121,12 +122,23 @@ def _exporters() -> Iterator[Case]:
         looked = key(names.LOOKED_AT, part=part)
         before, trouble, more = {looked: ago(5)}, {looked: ago(seconds)}, (("part", part),)
         yield Case("TidelineLooksFail", severity, part, before, trouble, (), more, of_stream=False)
+    yield from _silent_drivers()
+
+
+def _silent_drivers() -> Iterator[Case]:
+    """Asked in vain; no target, as one without a port or one that pushes nowhere; no push any more; no Pushgateway."""
     name = "silent"
     up = Key("up", (("stream", name), ("instance", name)), DRIVERS)
-    yield Case("TidelineDriverSilent", "warn", name, well(name) | {up: steady(1)}, {up: steady(0)})
+    yield Case(
+        "TidelineDriverSilent", "warn", name, well(name) | {up: steady(1)}, {up: steady(0)}, (*driver_side(name),)
+    )
+    name = "no-target"
+    yield _of_stream("TidelineDriverSilent", "warn", name, {}, *driver_side(name))
     name = "not-pushing"
-    pushed = Key("push_time_seconds", (("stream", name),), PUSHED)
-    yield Case("TidelineDriverSilent", "warn", name, well(name) | {pushed: ago(5)}, {pushed: ago(600)})
+    yield Case("TidelineDriverSilent", "warn", name, well(name) | {pushed(name): ago(5)}, {pushed(name): ago(600)})
+    name = "gateway-away"
+    told = well(name) | {pushed(name): ago(5)}
+    yield Case("TidelineDriverSilent", "warn", name, told, {}, (*driver_side(name), pushed(name)))
 
 
 def _business() -> Iterator[Case]:

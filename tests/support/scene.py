@@ -92,6 +92,11 @@ def driver_backlog(stream: str) -> Key:
     return key(names.BACKLOG, stream=stream, partition="0")
 
 
+def pushed(stream: str) -> Key:
+    """When the driver's numbers came to the Pushgateway, as that tells."""
+    return Key("push_time_seconds", (("stream", stream),), PUSHED)
+
+
 def platform_side(stream: str) -> dict[Key, Value]:
     """What the platform's exporter tells of a stream that is well."""
     return {
@@ -113,6 +118,7 @@ def driver_side(stream: str) -> dict[Key, Value]:
     """What the driver of a stream that is well tells."""
     shop = {"key_service": "shop"}
     return {
+        key(names.DRIVER_STARTED, stream=stream): ago(7_200),
         key(names.RECORDS, stream=stream): rising(100),
         key(names.REJECTS, stream=stream, reason="malformed_json"): rising(1),
         key(names.LATE_EVENTS, stream=stream): rising(1),
@@ -154,7 +160,7 @@ def asked_to_end(stream: str, desired: Desired, state: State) -> dict[Key, Value
         driver_backlog(stream): steady(5_000),
         key(names.BATCH_COMMITTED, stream=stream): ago(90_000),
         key(names.BATCH_LAST_DURATION, stream=stream): steady(1),
-        Key("push_time_seconds", (("stream", stream),), PUSHED): ago(90_000),
+        pushed(stream): ago(90_000),
     }
     told = without(platform_side(stream), verdict(stream, "Healthy"))
     return told | state_of(stream, state) | desired_of(stream, desired) | silent
