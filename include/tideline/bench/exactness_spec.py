@@ -25,6 +25,8 @@ _MEASURES: Final = (
     "stddev(status_code)",
     "count_distinct(user_id)",
     "count_distinct(ip_address)",
+    "approx_count_distinct(user_id)",
+    "approx_count_distinct(ip_address)",
     "set(service)",
     "set(level)",
     "sequence(level)",

@@ -207,12 +207,18 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
 
 
 def _sample_deviation(count: str, total: str, squares: str) -> str:
-    """n*sum(x^2) - sum(x)^2 in whole numbers, so that nothing cancels; null below two values."""
-    exact = f"{count}::hugeint * {squares}::hugeint - {total}::hugeint * {total}::hugeint"
-    floating = f"greatest({count}::double * {squares}::double - {total}::double * {total}::double, 0)"
-    numerator = f"coalesce(try(({exact})::double), {floating})"
+    """The deviation by whole numbers, null below two values.
+
+    n*sum(x^2) - sum(x)^2 is too long for 128 bits where values are large. With sum(x) = q*n + r it is n*s - r^2, where
+    s = sum((x - q)^2) has no more digits than the squares' sum; where n*s is too long r^2 is nothing beside it.
+    """
+    n, t = f"{count}::hugeint", f"{total}::hugeint"
+    q, r = f"({t} // {n})", f"({t} % {n})"
+    s = f"({squares}::hugeint - {q} * {q} * {n} - 2 * {q} * {r})"
+    exact = f"{n} * {s} - {r} * {r}"
+    floating = f"{n}::double * {s}::double - {r}::double * {r}::double"
     pairs = f"({count}::double * ({count} - 1)::double)"
-    return f"(case when {count} > 1 then sqrt({numerator} / {pairs}) / {SCALE} end)"
+    return f"(case when {count} > 1 then sqrt(coalesce(try(({exact})::double), {floating}) / {pairs}) / {SCALE} end)"
 
 
 def plan_metric(metric: Metric, times: frozenset[str] = frozenset()) -> MetricPlan:

@@ -20,6 +20,7 @@ from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.publish import Publisher
 from tideline.engine.slots import merge_sql, slot_columns
+from tideline.spec.measures import MeasureKind
 from tideline.tables.schemas import TIME, correction_schema
 
 SEEDS: Final = 1_000
@@ -41,6 +42,7 @@ SPEC: Final = small_spec(
             "first": "min(timestamp)",
             "last": "max(timestamp)",
             "users": "count_distinct(user_id)",
+            "about": "approx_count_distinct(user_id)",
             "who": "set(user_id)",
             "path": "sequence(message)",
         },
@@ -103,7 +105,8 @@ def in_order(table: pa.Table) -> pa.Table:
     return table.sort_by([("window_end", "ascending"), ("key", "ascending")])
 
 
-def test_every_kind_of_slot_is_there(engine: Engine) -> None:
+def test_every_measure_and_every_kind_of_slot_is_there(engine: Engine) -> None:
+    assert {measure.kind for measure in SPEC.metrics["all"].parsed().values()} == set(MeasureKind)
     assert {merge_sql(slot).partition("(")[0] for slot in engine.slots} == {"sum", "min", "max", "list_sort"}
     assert slot_columns(engine.plans.values()) == engine.slots
 

@@ -43,7 +43,7 @@ def published(
 
 def measured(measure: str, *values: float | None) -> Any:
     spec = small_spec(a={"window": "10 seconds", "measures": {"m": measure}})
-    lines = [log_line(i / 100, response_time=value) for i, value in enumerate(values)]
+    lines = [log_line(i / 10_000, response_time=value) for i, value in enumerate(values)]
     return published(spec, [inputs(spec, 1, *lines)])[0]["m"]
 
 
@@ -139,6 +139,12 @@ def test_a_deviation_needs_two_values() -> None:
 def test_huge_values_give_a_deviation_and_no_overflow() -> None:
     values = [999_999_999.0, 1.0] * 60
     assert math.isclose(measured("stddev(response_time)", *values), statistics.stdev(values), rel_tol=1e-9)
+
+
+@pytest.mark.parametrize(("middle", "half"), [(999_999_000.0, 0.001), (-999_999_000.0, 0.001), (1e6, 1e-6), (0.0, 9e8)])
+def test_a_deviation_is_exact_however_large_the_values_and_many(middle: float, half: float) -> None:
+    values = [middle - half, middle + half] * 10_000
+    assert math.isclose(measured("stddev(response_time)", *values), half * math.sqrt(20_000 / 19_999), rel_tol=1e-14)
 
 
 def test_derived_columns_read_measures() -> None:
