@@ -61,6 +61,8 @@ def _states() -> Iterator[Case]:
     yield _of_stream("TidelineStreamDown", "page", name, {key(names.HEARTBEAT, stream=name): ago(600)})
     name = "never-told"
     yield _of_stream("TidelineStreamDown", "page", name, {}, key(names.HEARTBEAT, stream=name))
+    name = "unkept"
+    yield _of_stream("TidelineKeeperAway", "page", name, {key(names.KEEPER_LOOKED, stream=name): ago(600)})
     name = "unproven"
     yield _of_stream("TidelineStreamNotStable", "warn", name, state_of(name, State.BACKOFF))
     name = "crashing"

@@ -106,6 +106,7 @@ def platform_side(stream: str) -> dict[Key, Value]:
         **{ended(stream, outcome): steady(0) for outcome in FailureClass},
         key(names.BUDGET_LEFT, stream=stream): steady(4),
         key(names.HEARTBEAT, stream=stream): ago(2),
+        key(names.KEEPER_LOOKED, stream=stream): ago(30),
         keeper_backlog(stream): steady(500),
         **{ledger(stream, fate): steady(0) for fate in ("pending", "held", "unrecoverable")},
         key(names.BOOKS_BALANCED, stream=stream): steady(1),
@@ -156,6 +157,7 @@ def asked_to_end(stream: str, desired: Desired, state: State) -> dict[Key, Value
     """Stopped or suspended with a backlog, by the platform's word alone; its last pushes are still there."""
     silent = {
         key(names.HEARTBEAT, stream=stream): ago(90_000),
+        key(names.KEEPER_LOOKED, stream=stream): ago(90_000),
         keeper_backlog(stream): steady(5_000),
         driver_backlog(stream): steady(5_000),
         key(names.BATCH_COMMITTED, stream=stream): ago(90_000),

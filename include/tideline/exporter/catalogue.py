@@ -146,6 +146,11 @@ BUDGET_LEFT: Final = _platform(
 HEARTBEAT: Final = _platform(
     "tideline_heartbeat_timestamp_seconds", "When the newest driver last gave its word.", unit="seconds"
 )
+KEEPER_LOOKED: Final = _platform(
+    "tideline_keeper_look_timestamp_seconds",
+    "When a keeper last looked at a driver of the stream, or changed its state.",
+    unit="seconds",
+)
 STREAM_BACKLOG: Final = _platform(
     "tideline_stream_backlog_offsets", "Offsets in Kafka beyond the last commit, as the keeper saw it last."
 )

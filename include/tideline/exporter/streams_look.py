@@ -11,6 +11,7 @@ from tideline.keeper.deployed import readable
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.keeper.recording import failures_of
 from tideline.keeper.restart_policy import Rules
+from tideline.registry.fleet_reads import keeper_looks
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 
@@ -24,6 +25,7 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
     now = registry.now()
     current, ended = registry.current_attempts(), registry.ended_attempts()
     failed, samples = registry.attempts_ended_since(now - _HOUR_MS), registry.newest_samples(now - _SAMPLED_MS)
+    looks = keeper_looks(registry)
 
     def look(row: StreamRow) -> StreamSeen:
         (spec, _), attempt = readable(row.spec), current.get(row.name)
@@ -31,6 +33,7 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
             row,
             read_heartbeat(home.stream(row.name).heartbeat),
             samples.get(row.name),
+            looks.get(row.name),
             ended.get(row.name, {}),
             failures_of(failed.get(row.name, ())),
             proved=attempt is not None and attempt.stable_at is not None,

@@ -26,13 +26,14 @@ OUTCOMES: Final = (*(kind.value for kind in FailureClass), REPLACED)
 
 @dataclass(frozen=True)
 class StreamSeen:
-    """One stream: its row, its driver's heartbeat, the newest sample, and how its drivers ended; `proved` says whether
-    the present one was STABLE. `rules` are None where the spec cannot be read, and a driver that `pushes` is not
-    scraped: its series would be there twice."""
+    """One stream: its row, its driver's heartbeat, the newest sample if it is of now, when a keeper last looked at a
+    driver (epoch ms), and how its drivers ended; `proved` says whether the present one was STABLE. `rules` are None
+    where the spec cannot be read, and a driver that `pushes` is not scraped: its series would be there twice."""
 
     row: StreamRow
     beat: Heartbeat | None = None
     sample: Sample | None = None
+    looked_at: int | None = None
     ended: Mapping[str, int] = field(default_factory=dict)
     failures: Sequence[Failure] = ()
     proved: bool = False
@@ -63,6 +64,7 @@ def _tell(exposition: Exposition, seen: StreamSeen, now: int) -> None:
         failures = () if seen.proved else seen.failures
         exposition.tell(series.BUDGET_LEFT, budget_left(failures, seen.rules, now), stream=stream)
     exposition.tell_seconds(series.HEARTBEAT, seen.beat.at if seen.beat else None, stream=stream)
+    exposition.tell_seconds(series.KEEPER_LOOKED, max(seen.looked_at or 0, row.state_since), stream=stream)
     exposition.tell(series.STREAM_BACKLOG, seen.sample.backlog if seen.sample else None, stream=stream)
 
 

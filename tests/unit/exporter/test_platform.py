@@ -75,6 +75,21 @@ def test_a_stream_is_told_with_its_state_and_verdict(world: World) -> None:
     assert value(samples, "tideline_stream_backlog_offsets", stream=STREAM) == 0
 
 
+def test_a_keepers_last_look_is_told_however_long_ago_it_was(world: World) -> None:
+    world.deploy()
+    world.prove()
+    looked = world.clock.now / 1000
+    world.clock.pass_seconds(80_000)
+    samples = told(metrics_of(world))
+    assert value(samples, "tideline_keeper_look_timestamp_seconds", stream=STREAM) == looked
+    assert values(samples, "tideline_stream_backlog_offsets", stream=STREAM) == []
+
+
+def test_a_transition_is_a_keepers_look_too(world: World) -> None:
+    world.deploy()
+    assert value(told(metrics_of(world)), "tideline_keeper_look_timestamp_seconds") == world.row.state_since / 1000
+
+
 def test_every_series_of_the_platform_is_told_and_no_other(tmp_path: Path) -> None:
     world, spec = World(tmp_path), with_detector()
     spec_text = json.dumps(json.loads(spec.model_dump_json(exclude_none=True)))

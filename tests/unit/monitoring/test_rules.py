@@ -15,6 +15,7 @@ from support.promtool import Check, alerts_at, promtool, run_rules, written_seri
 from support.rule_files import FOLDER, Rule, alerts, milliseconds, recorded, rule_files, rules_of
 from tideline.exporter.catalogue import CATALOGUE
 from tideline.keeper.failures import FailureClass
+from tideline.keeper.lifecycle import LIVE
 from tideline.keeper.verdict import WARNED, Kind, Severity
 
 BEGIN, END, LAST = 20, 55, 118
@@ -104,6 +105,12 @@ def test_the_series_of_the_dashboards_have_their_names() -> None:
 
 def test_every_warning_of_the_keeper_has_an_alert_of_its_name() -> None:
     assert {f"Tideline{kind}" for kind in WARNED | {Kind.HEARTBEAT_LOST}} <= {rule["alert"] for rule in alerts()}
+
+
+def test_a_keeper_is_missed_where_there_is_a_driver_to_look_at() -> None:
+    (rule,) = (each for each in alerts() if each["alert"] == "TidelineKeeperAway")
+    (states,) = re.findall(r'state=~"([^"]+)"', rule["expr"])
+    assert set(states.split("|")) == LIVE
 
 
 def test_losses_are_all_ends_but_those_that_were_asked_for() -> None:
