@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from tideline.errors import UserError
@@ -13,37 +14,52 @@ from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look
 from tideline.keeper.recording import Caller, Way, instead_of_a_person, record
 from tideline.keeper.tools import Tools
-from tideline.launcher.base import DriverStillThere
+from tideline.launcher.base import DriverStillThere, LauncherUnreachable
 from tideline.registry.rows import Attempt, StreamRow
 
 RETRY_MS = 30_000
+log = logging.getLogger(__name__)
 
 
 def fence_and_submit(tools: Tools, look: Look, by: Caller) -> StreamRow:
-    """Epoch, its file, the end of the older driver, the record of the attempt, and only then the submit."""
-    look = fence(tools, look)
+    """Epoch, its file, the end of the older driver, the record of the attempt, and only then the submit.
+
+    What the machine refuses, such as a full disk or a launcher's error, is tried again after `RETRY_MS`.
+    """
+    try:
+        floor = current_epoch(tools.home.stream(look.row.name).epochs)
+    except OSError as error:
+        return record(tools.registry, look, _later(look, error), by)
+    look = _raise_epoch(tools, look, floor)
     row = look.row
     tag = tag_of(row.name, row.epoch)
     try:
-        write_deployed(tools.home.stream(row.name), row.spec)
-        launch = tools.build(look.spec, row.epoch, row.generation, tag)
+        launch, attempt = _prepare(tools, look, tag, by)
     except UserError as error:
         way = instead_of_a_person(row, Way(State.FAILED, f"{error.message}; {error.fix}"))
         return record(tools.registry, look, way, by)
-    attempt = _attempt(tools, look, tag, by)
+    except Exception as error:  # whatever it is: raised, it would use up an epoch a tick and be told nowhere
+        return record(tools.registry, look, _later(look, error), by)
     row = record(tools.registry, look, Way(State.SUBMITTING, row.reason), by, attempt)
     return _submit(tools, replace(look, row=row), tag, launch, by)
 
 
-def fence(tools: Tools, look: Look) -> Look:
-    """Raises the epoch, for the registry and for drivers, and ends what runs under an older one."""
-    row, folder = look.row, tools.home.stream(look.row.name).epochs
-    generation = row.next_generation
-    epoch = tools.registry.raise_epoch(row.name, row.epoch, floor=current_epoch(folder), generation=generation)
-    told = {"generation": generation, "tag": tag_of(row.name, epoch), "at": look.at, "reason": row.reason}
-    create_epoch(folder, epoch, told)
-    tools.launcher.kill(row.name)
+def _raise_epoch(tools: Tools, look: Look, floor: int) -> Look:
+    """The look with the row as the registry has it then."""
+    row, generation = look.row, look.row.next_generation
+    epoch = tools.registry.raise_epoch(row.name, row.epoch, floor=floor, generation=generation)
     return replace(look, row=replace(row, epoch=epoch, generation=generation))
+
+
+def _prepare(tools: Tools, look: Look, tag: str, by: Caller) -> tuple[Launch, Attempt]:
+    """Fences the older driver off and ends it; then its successor's files, launch and attempt."""
+    row, home = look.row, tools.home.stream(look.row.name)
+    told = {"generation": row.generation, "tag": tag, "at": look.at, "reason": row.reason}
+    create_epoch(home.epochs, row.epoch, told)
+    tools.launcher.kill(row.name)
+    write_deployed(home, row.spec)
+    launch = tools.build(look.spec, row.epoch, row.generation, tag)
+    return launch, _attempt(tools, look, tag, by)
 
 
 def _attempt(tools: Tools, look: Look, tag: str, by: Caller) -> Attempt:
@@ -65,7 +81,17 @@ def _attempt(tools: Tools, look: Look, tag: str, by: Caller) -> Attempt:
 def _submit(tools: Tools, look: Look, tag: str, launch: Launch, by: Caller) -> StreamRow:
     try:
         tools.launcher.submit(look.row.name, tag, launch.command, launch.environment)
-    except DriverStillThere as error:
-        way = Way(State.BACKOFF, str(error), retry_at=look.at + RETRY_MS)
-        return record(tools.registry, look, way, by)
+    except LauncherUnreachable:  # it may have been submitted all the same: then it is adopted
+        raise
+    except Exception as error:
+        return record(tools.registry, look, _later(look, error), by)
     return record(tools.registry, look, Way(State.STARTING, f"submitted as {tag}: {look.row.reason}"), by)
+
+
+def _later(look: Look, error: Exception) -> Way:
+    """Another try, by a new epoch: whatever came of this one is fenced off and ended first."""
+    if isinstance(error, DriverStillThere):
+        return Way(State.BACKOFF, str(error), retry_at=look.at + RETRY_MS)
+    log.error("%s: the submit failed", look.row.name, exc_info=error)
+    what = " ".join(str(error).split())
+    return Way(State.BACKOFF, f"not submitted: {type(error).__name__}: {what}", retry_at=look.at + RETRY_MS)
