@@ -129,6 +129,7 @@ def driver_side(stream: str) -> dict[Key, Value]:
         window_value(stream, "response_time", "request_count", **shop): steady(50),
         window_value(stream, "error_rate", "error_rate", **shop): steady(4),
         window_value(stream, "system_health", "health_score"): steady(80),
+        window_value(stream, "system_health", "total_requests"): steady(200),
         **{key(names.WINDOW_END, stream=stream, metric=each): ago(90) for each in ("error_rate", "system_health")},
     }
 
@@ -153,8 +154,21 @@ def idle(stream: str) -> dict[Key, Value]:
     return without(well(stream), verdict(stream, "Healthy")) | last_words | {verdict(stream, "Idle"): steady(1)}
 
 
+def few_requests(stream: str) -> dict[Key, Value]:
+    """Of the few requests that come, most end in errors."""
+    shop = {"key_service": "shop"}
+    errors = {
+        window_value(stream, "response_time", "request_count", **shop): steady(3),
+        window_value(stream, "error_rate", "error_rate", **shop): steady(70),
+        window_value(stream, "system_health", "health_score"): steady(40),
+        window_value(stream, "system_health", "total_requests"): steady(3),
+    }
+    return well(stream) | errors
+
+
 def asked_to_end(stream: str, desired: Desired, state: State) -> dict[Key, Value]:
-    """Stopped or suspended with a backlog, by the platform's word alone; its last pushes are still there."""
+    """Stopped or suspended with a backlog, by the platform's word alone. Its last pushes are still there: the driver
+    was killed while a part of it failed."""
     silent = {
         key(names.HEARTBEAT, stream=stream): ago(90_000),
         key(names.KEEPER_LOOKED, stream=stream): ago(90_000),
@@ -162,6 +176,7 @@ def asked_to_end(stream: str, desired: Desired, state: State) -> dict[Key, Value
         driver_backlog(stream): steady(5_000),
         key(names.BATCH_COMMITTED, stream=stream): ago(90_000),
         key(names.BATCH_LAST_DURATION, stream=stream): steady(1),
+        key(names.PART_FAILS, stream=stream, part="detector ddos"): steady(1),
         pushed(stream): ago(90_000),
     }
     told = without(platform_side(stream), verdict(stream, "Healthy"))
@@ -177,6 +192,7 @@ DRIVERS: Final = "tideline_drivers"
 PUSHED: Final = "spark_streaming"
 QUIET: Final[Scene] = {
     **well("well"),
+    **few_requests("at-night"),
     **idle("idle"),
     **asked_to_end("stopped", Desired.STOPPED, State.STOPPED),
     **asked_to_end("suspended", Desired.SUSPENDED, State.SUSPENDED),
