@@ -37,7 +37,8 @@ from tideline_airflow.tags import Tag
 )
 def keep_streams() -> None:
     # Limiting runs instead of tasks would let an alarm wait behind the run of the minute.
-    @task(max_active_tis_per_dag=1)
+    # A tick may be cut off anywhere; one that hangs would hold up every stream. A hundred restarts take minutes.
+    @task(max_active_tis_per_dag=1, execution_timeout=timedelta(minutes=10))
     def keep() -> list[dict[str, Any]]:
         tasks.keep(get_current_context())
         return questions_to_ask()

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def test_history_is_not_caught_up_on(file: Path) -> None:
 def test_late_data_is_looked_for_as_often_as_specs_are_told() -> None:
     timetable: Any = dags()["reconcile_late_data"].timetable
     assert timetable.timetable.expression == f"*/{RECONCILE_SCHEDULE_MS // 60_000} * * * *"
+
+
+@pytest.mark.parametrize("task_id", ["keep", "tell"])
+def test_a_task_that_runs_once_at_a_time_cannot_hold_up_the_next_for_ever(task_id: str) -> None:
+    task = dags()["keep_streams"].get_task(task_id)
+    assert task.max_active_tis_per_dag == 1
+    assert task.execution_timeout is not None
+    assert task.execution_timeout <= timedelta(minutes=10)
 
 
 def test_a_failed_reconciliation_fails_its_run() -> None:
