@@ -18,6 +18,9 @@ from tideline.spec.model import StreamSpec
 
 MOST_KEYS: Final = 50
 """Keys of a window that are told: those of the greatest first measure."""
+MOST_KEYS_EVER: Final = 200
+"""Keys of a metric that one driver tells in its life: where each window has others, as users or addresses are, every
+one would be a series more that Prometheus keeps."""
 _MOST_TABLES: Final = 32
 _GROUP: Final = ("window_end", "key")
 
@@ -71,6 +74,12 @@ def told_rows(rows: pa.Table, measures: Sequence[str], at_most: int = MOST_KEYS)
     return rows.take(pc.sort_indices(rows, sort_keys=by)[:at_most])
 
 
+def told_keys(before: frozenset[str], keys: Sequence[str], at_most: int = MOST_KEYS_EVER) -> frozenset[str]:
+    """The keys that a driver tells, with those of one more window, as long as there is room."""
+    new = [key for key in keys if key not in before]
+    return before | frozenset(new[: at_most - len(before)])
+
+
 class LiveWindows:
     """Takes each batch's rows, of threads of the driver, and tells them to those of a scrape."""
 
@@ -78,6 +87,7 @@ class LiveWindows:
         self._spec = spec
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {name: Held() for name in spec.metrics}
+        self._told: dict[str, frozenset[str]] = dict.fromkeys(spec.metrics, frozenset())
         self._passed_us = 0
         self._seen: list[WindowSeen] | None = None
 
@@ -118,8 +128,10 @@ class LiveWindows:
         every = pa.concat_tables(held.tables, promote_options="default")
         rows = latest(every.filter(pc.equal(every["window_end"], end)))
         measures = [column for column in rows.column_names if column not in _GROUP]
-        told = told_rows(rows, measures).to_pylist()
-        return WindowSeen(name, end, len(rows), [self._values(name, measures, row) for row in told])
+        greatest = told_rows(rows, measures).to_pylist()
+        told = self._told[name] = told_keys(self._told[name], [row["key"] for row in greatest])
+        values = [self._values(name, measures, row) for row in greatest if row["key"] in told]
+        return WindowSeen(name, end, len(rows), values)
 
     def _values(
         self, name: str, measures: Sequence[str], row: Mapping[str, object]

@@ -9,7 +9,7 @@ from tideline.exporter.catalogue import CATALOGUE
 from tideline.exporter.document import PAGE, with_tables
 from tideline.exporter.driver_seen import MOST_REASONS
 from tideline.exporter.labels import EMPTY, LONGEST, NULL, OTHER
-from tideline.exporter.live_windows import MOST_KEYS
+from tideline.exporter.live_windows import MOST_KEYS, MOST_KEYS_EVER
 from tideline.exporter.push import JOB, PERIOD_S
 from tideline.settings import Ports
 
@@ -25,6 +25,7 @@ def test_the_tables_are_those_of_the_catalogue() -> None:
     "said",
     [
         f"| keys of a window | {MOST_KEYS} a metric",
+        f"| keys of a metric | {MOST_KEYS_EVER} a driver",
         f"| keys with an anomaly | {MOST_SCORES} a kind",
         f"| reasons of rejects | {MOST_REASONS} |",
         f"| a label's text | {LONGEST} bytes |",

@@ -19,7 +19,7 @@ from tideline.exporter.at_start import windows_at_start
 from tideline.exporter.driver_metrics import DriverMetrics
 from tideline.exporter.driver_seen import DriverSeen
 from tideline.exporter.labels import NULL
-from tideline.exporter.live_windows import MOST_KEYS, LiveWindows, WindowSeen
+from tideline.exporter.live_windows import MOST_KEYS, MOST_KEYS_EVER, LiveWindows, WindowSeen
 from tideline.spec.model import StreamSpec
 from tideline.tables.schemas import TIME
 
@@ -111,6 +111,26 @@ def test_of_many_keys_those_of_the_greatest_first_measure_are_told() -> None:
     again = LiveWindows(small_spec())
     again.take(rows(*reversed(many)), 1)
     assert told(again) == window
+
+
+def test_of_ten_thousand_keys_over_windows_no_more_are_told_than_a_driver_tells() -> None:
+    windows, keys = LiveWindows(small_spec()), set[str]()
+    for number in range(1, 201):
+        new = [(10 * number, f'["u{key}"]', 1) for key in range(50 * number, 50 * number + 50)]
+        windows.take(rows(*new), 10_000 * number)
+        keys |= services(windows)
+    assert len(keys) == MOST_KEYS_EVER
+    last = told(windows)
+    assert last is not None
+    assert (last.end_us, last.groups, len(last.values)) == (2_000 * S, 50, 0)
+    windows.take(rows((2_010, '["u50"]', 1), (2_010, '["new"]', 2)), 2_010_000)
+    assert services(windows) == {"u50"}
+
+
+def services(windows: LiveWindows) -> set[str]:
+    """Whose values are told."""
+    window = told(windows)
+    return {keys["key_service"] for keys, _ in window.values} if window else set()
 
 
 def test_values_that_are_none_are_the_last_and_infinity_is_told() -> None:
