@@ -4,10 +4,11 @@
 Two runs at once do no harm: of a stream, the keeper that holds its lease takes care.
 
 **Who is told:** the task `tell` sends what is to be known to the notifiers of `include/notify.yaml`: troubles and
-their ends, of one reason once in 30 minutes at most. It is a task of its own, so that a slow notifier keeps no stream
-waiting. When it fails, a notifier could not be reached: it is told the next minute.
+their ends, anomalies and late alerts, of one reason once in 30 minutes at most. It is a task of its own, so that a
+slow notifier keeps no stream waiting. When it fails, a notifier could not be reached: it is told the next minute.
 
-**Who is asked:** a stream that does not go on by itself has its question asked once, by `answer_trouble`.
+**Who is asked:** a stream that does not go on by itself has its question asked once, by `answer_trouble`; also where
+another stream cannot be looked after.
 
 **When it fails:** the registry's database or the launcher could not be asked. Nothing was done to a driver that is
 well. Look at `tideline status` and at the task's log; the next minute tries again.
@@ -18,6 +19,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, TriggerRule, dag, get_current_context, task
 
@@ -39,21 +41,26 @@ def keep_streams() -> None:
     # Limiting runs instead of tasks would let an alarm wait behind the run of the minute.
     # A tick may be cut off anywhere; one that hangs would hold up every stream. A hundred restarts take minutes.
     @task(max_active_tis_per_dag=1, execution_timeout=timedelta(minutes=10))
-    def keep() -> list[dict[str, Any]]:
+    def keep() -> None:
         tasks.keep(get_current_context())
-        return questions_to_ask()
 
     # Its own time limit: not every notifier has one.
     @task(trigger_rule=TriggerRule.ALL_DONE, max_active_tis_per_dag=1, execution_timeout=timedelta(minutes=2))
     def tell() -> list[str]:
         return tasks.tell(get_current_context())
 
-    kept = keep()
-    kept >> tell()
+    # One stream that cannot be looked after keeps nobody from being asked about another.
+    @task(trigger_rule=TriggerRule.ALL_DONE, execution_timeout=timedelta(minutes=2))
+    def questions() -> list[dict[str, Any]]:
+        return questions_to_ask()
+
+    asked = questions()
+    # A run ends as its last tasks do, and telling and asking end well whatever came before them.
+    keep() >> [tell(), asked, EmptyOperator(task_id="kept")]
     ask_a_person = TriggerDagRunOperator.partial(
         task_id="ask_a_person", trigger_dag_id=ANSWER_DAG, skip_when_already_exists=True
     )
-    ask_a_person.expand_kwargs(kept)
+    ask_a_person.expand_kwargs(asked)
 
 
 keep_streams()

@@ -103,6 +103,17 @@ def test_a_task_that_runs_once_at_a_time_cannot_hold_up_the_next_for_ever(task_i
     assert task.execution_timeout <= timedelta(minutes=10)
 
 
+def test_a_stream_that_cannot_be_looked_after_keeps_nobody_from_being_told_or_asked_and_fails_the_run() -> None:
+    dag = dags()["keep_streams"]
+    for task_id in ("tell", "questions"):
+        task = dag.get_task(task_id)
+        assert (task.upstream_task_ids, task.trigger_rule) == ({"keep"}, "all_done")
+    assert dag.get_task("ask_a_person").upstream_task_ids == {"questions"}
+    end = dag.get_task("kept")
+    assert end in dag.leaves
+    assert (end.upstream_task_ids, end.trigger_rule) == ({"keep"}, "all_success")
+
+
 def test_a_failed_reconciliation_fails_its_run() -> None:
     dag = dags()["reconcile_late_data"]
     end = dag.get_task("corrected")
