@@ -101,7 +101,9 @@ class Keeper:
             return self._step_of(seen, history, by)
 
     def _step_of(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
-        row, evidence = seen.row, self._witnesses.recall(seen.evidence, seen.spec.topic, history)
+        row = seen.row
+        own = tuple(each for each in history if each.epoch == row.epoch)  # what an older driver did is not this one's
+        evidence = self._witnesses.recall(seen.evidence, seen.spec.topic, own)
         look = conclude(row, seen.spec, evidence, seen.at)
         if look.step is None:
             log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, look.verdict.why)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from support.keeper_world import SPEC, STREAM, World
@@ -172,3 +174,41 @@ def test_the_stable_spec_deployed_again_is_no_failure(world: World) -> None:
     world.tick()
     found = settled(world.row, Desired.RUNNING)
     assert found is None or found.reached
+
+
+def works(world: World, begin: int, until: int, backlog: Callable[[int], int], batch_ms: int = 300) -> None:
+    """The driver commits these batches, one in half a minute and each so long; the keeper looks after each of them."""
+    for batch in range(begin, until):
+        world.clock.pass_seconds(30)
+        world.commit(batch, end=1_000 * batch, watermark=batch)
+        world.beat(batch=batch, batch_at=world.clock.now, batch_ms=batch_ms, rows=1_000)
+        world.log_ends = {0: 1_000 * batch + backlog(batch)}
+        world.tick()
+
+
+def upgraded(world: World) -> None:
+    """The stream is deployed by a spec that changes no number, and the driver before has ended in order."""
+    world.ask(Desired.RUNNING, SLOWER)
+    world.tick()
+    world.launcher.end(0)
+    assert world.tick().state is State.STARTING
+
+
+def test_a_spec_that_mends_slow_batches_is_judged_by_its_own(world: World) -> None:
+    world.deploy()
+    world.prove()
+    works(world, 3, 33, lambda batch: 0, batch_ms=30_000)
+    assert world.row.reason.startswith("BatchSlowerThanTrigger: ")
+    upgraded(world)
+    works(world, 33, 48, lambda batch: 0)
+    assert (world.row.epoch, world.path()[-3:]) == (2, ["STARTING", "DEPLOYED", "STABLE"])
+
+
+def test_a_spec_that_mends_a_rising_backlog_is_judged_by_its_own(world: World) -> None:
+    world.deploy()
+    world.prove()
+    works(world, 3, 63, lambda batch: 5_000 * batch)
+    assert world.row.reason.startswith("BacklogRising (page): ")
+    upgraded(world)
+    works(world, 63, 83, lambda batch: 300_000 - 10_000 * (batch - 62))
+    assert (world.row.epoch, world.path()[-3:]) == (2, ["STARTING", "DEPLOYED", "STABLE"])
