@@ -9,6 +9,7 @@ from tideline.keeper.preflight import Preflight, preflight
 from tideline.registry.rows import UnknownStream
 from tideline.registry.store import Registry
 from tideline.spec.job import JobSpec, Spec
+from tideline.spec.spark_files import require_spark_files
 from tideline.tables.schemas import StreamTables
 
 
@@ -22,11 +23,12 @@ def look_ahead(home: Home, registry: Registry, spec: Spec, text: str, anew: bool
 
 
 def _refusal(home: Home, spec: Spec) -> UserError | None:
-    """What the tables have against the spec: a driver that runs is not ended for one that would be refused."""
-    if isinstance(spec, JobSpec):
-        return None
+    """What its files or the tables have against the spec: a driver that runs is not ended for one that would be
+    refused."""
     try:
-        require_deployable(StreamTables(home.tables(spec.name)), spec)
+        require_spark_files(spec)
+        if not isinstance(spec, JobSpec):
+            require_deployable(StreamTables(home.tables(spec.name)), spec)
     except UserError as error:
         return error
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 _UNITS = {
     "millisecond": 1,
@@ -17,6 +18,9 @@ _UNITS = {
     "day": 86_400_000,
     "d": 86_400_000,
 }
+UNIT: Final = "write a whole number and a unit of ms, s, min, h or d, such as '5 minutes'"
+"""What a duration looks like, for whoever wrote none."""
+
 _DURATION = re.compile(r"(\d+)\s*([a-z]+)", re.IGNORECASE)
 
 
@@ -26,7 +30,7 @@ def parse_duration(text: str) -> int:
     word = found[2].lower() if found else ""
     unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
     if found is None or unit is None:
-        raise ValueError(f"'{text}' is not a duration: write a whole number and a unit, such as '5 minutes'")
+        raise ValueError(f"'{text}' is not a duration: {UNIT}")
     return int(found[1]) * unit
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Final
 
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQuery
@@ -15,6 +16,7 @@ from tideline.exporter.at_start import windows_at_start
 from tideline.home import Home
 from tideline.kafka_io import topic_id
 from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.records import WHOLE_RECORDS
 from tideline.sinks.of_stream import Planned, stream_outlets
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
@@ -37,12 +39,13 @@ from tideline_spark.plan import merge_cells, read_topic, require_watermark, requ
 from tideline_spark.session_start import session_start
 from tideline_spark.sink import BatchSink, Identity
 
-_SETTINGS = {
+SETTINGS: Final = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "250000",
     "spark.sql.streaming.statefulOperator.allowMultiple": "true",
     "spark.sql.execution.useObjectHashAggregateExec": "false",
     "spark.sql.streaming.stopTimeout": "10s",
 }
+"""Of the one query's session; no spec may give them, see `tideline.spec.own_settings`."""
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
@@ -72,7 +75,7 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
     troubles = Troubles(now_ms, tell_troubles)
     begun = begin_stream(home, spec, arguments.generation, arguments.kafka, topic, troubles.attempt)
     spark = new_session(spec, heartbeat)
-    for name, value in _SETTINGS.items():
+    for name, value in SETTINGS.items():
         spark.conf.set(name, value)
     identity = Identity(spec, begun.eras, arguments.epoch, arguments.generation, topic)
     books = new_books(spark.sparkContext)
@@ -93,7 +96,8 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
         metrics.progress(progress)
         return counter_of(progress)
 
-    outlets = stream_outlets(tables, begun.eras, reader(arguments.kafka, spec), arguments.kafka)
+    whole = reader(arguments.kafka, spec, schema=WHOLE_RECORDS)
+    outlets = stream_outlets(tables, begun.eras, whole, arguments.kafka)
     metrics.of_metrics(spec, parts_of(spec, outlets))
     metrics.starts_at(lambda: view_checkpoint(folder, spec.source.topic).ends or begun.cut.starts)
     sink = BatchSink(

@@ -87,15 +87,19 @@ def _new_exporter(arguments: Arguments) -> DriverExporter:
     return DriverExporter(arguments.stream, DriverMetrics(seen, now_ms))
 
 
+def session_settings(spec: Driven) -> dict[str, str]:
+    """Of every driver's session; no spec may give them, see `tideline.spec.own_settings`."""
+    return {
+        "spark.sql.shuffle.partitions": str(spec.spark.shuffle_partitions),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.streaming.minBatchesToRetain": "100",
+        "spark.sql.redaction.options.regex": REDACTED,
+    }
+
+
 def new_session(spec: Driven, heartbeat: Heartbeat) -> SparkSession:
     """The stream's session, in UTC; its UI is told to whoever asks the heartbeat."""
     session_start.wait()
-    spark = (
-        SparkSession.builder.config("spark.sql.shuffle.partitions", spec.spark.shuffle_partitions)
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.streaming.minBatchesToRetain", 100)
-        .config("spark.sql.redaction.options.regex", REDACTED)
-        .getOrCreate()
-    )
+    spark = SparkSession.builder.config(map=session_settings(spec)).getOrCreate()
     heartbeat.tell(ui=spark.sparkContext.uiWebUrl)
     return spark

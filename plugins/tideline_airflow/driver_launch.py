@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, Home
@@ -24,6 +24,7 @@ from tideline.platform.session_environment import WORKER_CONF
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
 from tideline.spec.neighbours import usurpers, wrong_neighbour
+from tideline.spec.spark_files import spark_files
 from tideline_airflow.spark_submit import Application, submit_command
 
 JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
@@ -56,8 +57,8 @@ class DriverLaunch:
             driver_memory=spec.spark.memory,
             arguments=[part for pair in arguments.items() for part in pair],
             conf=driver_conf(spec, self._home, self._home.stream(spec.name).scratch),
-            jars=[*spark_jars(self._home), *_files(spec, "jars")],
-            py_files=_files(spec, "py_files"),
+            jars=[*spark_jars(self._home), *spark_files(spec, "jars")],
+            py_files=spark_files(spec, "py_files"),
         )
         self._kafka.save(self._home.stream(spec.name).kafka)
         about = About(spec.name, generation, epoch)
@@ -114,17 +115,9 @@ def _application_of(spec: Spec) -> Path:
     return file
 
 
-def _files(spec: Spec, key: Literal["jars", "py_files"]) -> list[Path]:
-    """Files that the spec adds, by their paths from the project's root; UserError for one that is not there."""
-    files = [CHECKOUT / name for name in getattr(spec.spark, key)]
-    for file in files:
-        if not file.is_file():
-            raise UserError(f"stream '{spec.name}' names {file} in spark.{key}: there is no such file", "mend the path")
-    return files
-
-
 def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Everything binds the loopback interface; the UI takes any free port and tells it in the heartbeat."""
+    """Everything binds the loopback interface; the UI takes any free port and tells it in the heartbeat. No spec may
+    give what is ours, see `tideline.spec.own_settings`, but Java options, which are added to ours."""
     ours = {
         "spark.driver.host": HOST,
         "spark.driver.bindAddress": HOST,

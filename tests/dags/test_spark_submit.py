@@ -16,6 +16,7 @@ from tideline.platform.session_environment import WORKER_CONF
 from tideline.spec.job import Spec
 from tideline.spec.load import load_spec, validated
 from tideline.spec.model import StreamSpec
+from tideline.spec.own_settings import is_refused
 from tideline_airflow.driver_launch import JAVA_OPTIONS, DriverLaunch, driver_conf, java_options
 from tideline_airflow.spark_submit import Application, submit_command
 
@@ -140,7 +141,7 @@ JOB = {
     "entrypoint": "jobs/basics/word_count.py",
     "spark": {
         "memory": "2g",
-        "configuration": {"spark.sql.ansi.enabled": "false", "spark.ui.enabled": "false"},
+        "configuration": {"spark.sql.ansi.enabled": "false"},
         "py_files": ["jobs/run_stream.py"],
     },
 }
@@ -155,7 +156,19 @@ def test_a_job_is_submitted_with_its_own_file_and_settings(tmp_path: Path) -> No
     entry = command.index(str(CHECKOUT / "jobs" / "basics" / "word_count.py"))
     assert command[entry + 1 : entry + 3] == ["--stream", "words"]
     assert command[command.index("--py-files") + 1] == str(CHECKOUT / "jobs" / "run_stream.py")
-    assert {"spark.sql.ansi.enabled=false", "spark.ui.enabled=true"} <= set(command)  # ours stand above the spec's
+    assert {"spark.sql.ansi.enabled=false", "spark.ui.enabled=true"} <= set(command)
+
+
+def test_what_a_launch_sets_no_spec_may_give(tmp_path: Path) -> None:
+    """But Java options, which are added to ours."""
+    given = driver_conf(job(configuration={}), Home(tmp_path), tmp_path).keys() - {JAVA_OPTIONS}
+    assert [name for name in given if not is_refused(name, of_metrics=False)] == []
+
+
+def test_what_a_launch_names_by_words_of_their_own_no_spec_may_give() -> None:
+    """`--master`, `--driver-memory`, `--name`, `--jars` and `--py-files`, as spark-submit calls them."""
+    named = ["spark.master", "spark.driver.memory", "spark.app.name", "spark.jars", "spark.submit.pyFiles"]
+    assert [name for name in named if not is_refused(name, of_metrics=False)] == []
 
 
 OURS = f'"-Djava.io.tmpdir=/s" {log4j_option(Path("/s/log4j2.properties"))}'

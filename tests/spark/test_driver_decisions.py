@@ -25,6 +25,7 @@ from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
 from tideline.sinks.of_stream import Planned
 from tideline.sinks.outlet import Outlet
+from tideline.spec.own_settings import is_refused
 from tideline.tables.books import read_last_row
 from tideline.tables.delta import Superseded
 from tideline.tables.published import ColumnChanged
@@ -32,10 +33,11 @@ from tideline.troubles import Troubles
 from tideline_spark.attend import stop_requested
 from tideline_spark.begin_stream import require_checkpoint
 from tideline_spark.beside import STUCK_S, Outlets
-from tideline_spark.driver import parse_arguments
+from tideline_spark.driver import SETTINGS, parse_arguments
 from tideline_spark.exits import Exit, StateLost, exit_code, last_words
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
+from tideline_spark.lifetime import session_settings
 from tideline_spark.plan import NoWatermark, starting_offsets
 from tideline_spark.rule_settings import OtherRule
 
@@ -50,6 +52,12 @@ def test_the_command_line_names_the_submit() -> None:
 
 def test_a_partition_that_the_cut_does_not_know_begins_at_its_earliest_offset() -> None:
     assert json.loads(starting_offsets("t", {0: 7, 1: 0}, [0, 1, 2])) == {"t": {"0": 7, "1": 0, "2": -2}}
+
+
+def test_what_a_driver_sets_no_spec_may_give() -> None:
+    of_all = session_settings(small_spec())
+    assert [name for name in of_all if not is_refused(name, of_metrics=False)] == []
+    assert [name for name in SETTINGS if not is_refused(name, of_metrics=True)] == []
 
 
 TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(StateStoreRDD.scala:129)"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from tideline.durations import format_duration
 from tideline.spec.parts import Duration, Model
 
 
@@ -23,11 +24,19 @@ class Files(Model):
     max_files_per_trigger: Annotated[int, Field(ge=1)] = 10
 
 
+def _whole_seconds(milliseconds: int) -> int:
+    """A rate of Spark's ramps up by the second."""
+    if milliseconds % 1000:
+        more = format_duration(-(-milliseconds // 1000) * 1000)
+        raise ValueError(f"a rate ramps up by whole seconds, not {format_duration(milliseconds)}: write {more}")
+    return milliseconds
+
+
 class Rate(Model):
     """Numbered records with the time at which each was due, so many a second; fewer while it ramps up."""
 
     rows_per_second: Annotated[int, Field(ge=1, le=10_000)] = 1
-    ramp_up: Duration = 0
+    ramp_up: Annotated[Duration, AfterValidator(_whole_seconds)] = 0
 
 
 class Socket(Model):

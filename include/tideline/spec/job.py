@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from tideline.home import CHECKOUT
 from tideline.spec.model import Driven, StreamSpec
-from tideline.spec.parts import TOPIC
+from tideline.spec.parts import PYTHON_FILE, TOPIC
 
 ENTRYPOINT: Final = "entrypoint"
 """The key that makes a spec one of a job."""
@@ -33,7 +33,7 @@ class JobSpec(Driven):
     reads one.
     """
 
-    entrypoint: Annotated[str, Field(pattern=r"\.py$")]
+    entrypoint: Annotated[str, Field(pattern=PYTHON_FILE)]
     arguments: dict[str, Annotated[Any, AfterValidator(_is_plain)]] = Field(default={})
     topic: Annotated[str, Field(pattern=TOPIC)] | None = None
 

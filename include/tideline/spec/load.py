@@ -97,6 +97,7 @@ def _of_metrics(spec: Spec) -> StreamSpec:
 
 def _parse(text: str, shown: str, file_stem: str | None) -> Spec:
     """`file_stem` is what the stream must be called, if anything."""
+    from tideline.spec.spark_files import spark_file_problems
     from tideline.spec.yaml_text import read_yaml
 
     read = read_yaml(text)
@@ -104,12 +105,16 @@ def _parse(text: str, shown: str, file_stem: str | None) -> Spec:
         raise SpecError(shown, text, [read])
     if not isinstance(read.data, dict):
         raise SpecError(shown, text, [read.at_value((), "a spec is keys with values", "such as `name: log-metrics`")])
+    if pieces := list(read.pieces()):
+        raise SpecError(shown, text, pieces)
     spec, problems = _validate_job(read) if "entrypoint" in read.data else _validate(read)
     problems += read.doubled_keys()
     stream = read.data.get("name")
     if file_stem and isinstance(stream, str) and stream != file_stem:
         hint = f"call the stream '{file_stem}', or the file {stream}{SUFFIX}"
         problems.append(read.at_value(("name",), f"stream '{stream}' stands in a file of another name", hint))
+    if file_stem and spec is not None:  # of one that was deployed the books are read without its jars
+        problems += spark_file_problems(spec, read)
     if spec is None or problems:
         raise SpecError(shown, text, problems)
     return spec

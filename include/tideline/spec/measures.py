@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-_CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
+_CALL = re.compile(r"([A-Za-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
 
 
 class MeasureKind(StrEnum):
@@ -43,7 +43,7 @@ def parse_measure(text: str) -> Measure:
     found = _CALL.fullmatch(text.strip())
     name, argument = (found[1], found[2]) if found else (text, None)
     if name not in set(MeasureKind):
-        near = get_close_matches(name, list(MeasureKind), 1)
+        near = get_close_matches(name.lower(), list(MeasureKind), 1)
         hint = f"did you mean '{near[0]}'?" if near else "known are " + ", ".join(MeasureKind)
         raise ValueError(f"'{name}' is not a measure: {hint}")
     kind = MeasureKind(name)

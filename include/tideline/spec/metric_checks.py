@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tideline.durations import parse_duration
+from tideline.durations import format_duration, parse_duration
 from tideline.spec.duckdb_trial import is_a_word_of_sql
 from tideline.spec.expressions import check_expression
 from tideline.spec.measures import LISTS, Measure, MeasureKind, parse_measure
@@ -29,6 +29,9 @@ _WHOLE: Final = {
 }
 _NUMBERS: Final = {kind for kind in ColumnType if kind.is_numeric}
 _ORDERED: Final = {kind for kind in ColumnType if kind.is_ordered}
+MOST_WINDOWS: Final = 10_000
+"""That an event is in: its cell leaves the task once for each, and each has a row of its own in state and table. A day
+that slides by ten seconds has 8,640."""
 _STORABLE: Final = re.compile(
     r"(BIG|HUGE|U?SMALL|U?TINY)INT|U?INTEGER|BOOLEAN|DOUBLE|FLOAT|DECIMAL\(.*\)|VARCHAR(\[\])?|TIMESTAMP.*|DATE|\"NULL\""
 )
@@ -68,6 +71,18 @@ def _slide_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterat
             (*path, "slide"),
             f"the slide is longer than the window, {metric['window']}: events between two windows would be in none",
         )
+    elif slide and (windows := -(-window // slide)) > MOST_WINDOWS:
+        yield text.at_value(
+            (*path, "slide"),
+            f"each event would be in {windows:,} windows: at most {MOST_WINDOWS:,} are allowed",
+            f"write a slide of {_least_slide(window)} or more",
+        )
+
+
+def _least_slide(window: int) -> str:
+    """In whole seconds where it is longer than one."""
+    least = -(-window // MOST_WINDOWS)
+    return format_duration(least if least < 1000 else -(-least // 1000) * 1000)
 
 
 def _name_problems(text: Text, path: Path, metric: Mapping[str, Any]) -> Iterator[Problem]:
@@ -113,6 +128,10 @@ def _measure_problems(text: Text, path: Path, measure: Measure | str, columns: C
 
 def _column_problems(text: Text, path: Path, kind: MeasureKind, column: str, columns: Columns) -> Iterator[Problem]:
     offset, length = argument_offset(text, path, column), len(column)
+    if not re.fullmatch(r"\w+", column):
+        message = f"a measure takes one column, '{column}' is none"
+        yield text.at_word(path, offset, length, message, "put the expression under source.derived, and its name here")
+        return
     fits = _NUMBERS if kind in _NUMERIC else _ORDERED if kind in _EXTREME else None
     if column not in columns:
         hint = did_you_mean(column, columns, "columns are")

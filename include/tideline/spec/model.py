@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from math import gcd
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tideline.durations import format_duration
 from tideline.isolation import Isolation
@@ -15,6 +16,7 @@ from tideline.spec.detectors import Detector
 from tideline.spec.exporter import Exporter
 from tideline.spec.feeds import Feed, Files, Rate, Socket
 from tideline.spec.measures import Measure, parse_measure
+from tideline.spec.own_settings import MetricsSetting, Setting, SettingValue
 from tideline.spec.parts import TOPIC, Column, Duration, Model, Name
 from tideline.spec.schema import JSON, RATE, ColumnType, Format, format_of
 from tideline.spec.sinks import Sink
@@ -33,23 +35,6 @@ SPARK_ABOVE: Final = 1_000_000
 
 FEEDS: Final = frozenset({"files", "rate", "socket"})
 """The keys of a source that say where the driver takes the topic's records from; at most one of them."""
-
-OWN_SETTINGS: Final = frozenset(
-    {
-        "spark.app.name",
-        "spark.driver.bindAddress",
-        "spark.driver.host",
-        "spark.driver.memory",
-        "spark.jars",
-        "spark.master",
-        "spark.sql.session.timeZone",
-        "spark.sql.shuffle.partitions",
-        "spark.ui.port",
-    }
-)
-"""Settings that a spec may not change: they have a key of their own, or the stream stands on them."""
-
-SparkSetting = Annotated[str, Field(pattern=r"^spark\.[A-Za-z0-9_.-]+$")]
 
 
 class Source(Model):
@@ -198,22 +183,28 @@ class Restart(Model):
     failures_in_an_hour: Annotated[int, Field(ge=1)] = 5
 
 
-def _none_of_ours(configuration: dict[str, str]) -> dict[str, str]:
-    ours = sorted(name for name in configuration if name in OWN_SETTINGS)
-    if ours:
-        raise ValueError(f"{', '.join(ours)} is set by Tideline: leave it out")
-    return configuration
+def _memory(value: object) -> str:
+    """In lower case, as it goes to the JVM."""
+    if not re.fullmatch(r"[0-9]+[mg]", text := str(value).lower()):
+        raise ValueError(f"'{value}' is no amount of memory: write a whole number with m or g, such as 4g or 512m")
+    return text
 
 
 class Spark(Model):
     """What the driver is given: its memory and cores, Spark's settings, and files that its code needs."""
 
-    memory: Annotated[str, Field(pattern=r"^\d+[mg]$")] = "1g"
+    memory: Annotated[str, BeforeValidator(_memory)] = "1g"
     cores: Annotated[int, Field(ge=1)] = 2
     shuffle_partitions: Annotated[int, Field(ge=1)] = 2
-    configuration: Annotated[dict[SparkSetting, str], AfterValidator(_none_of_ours)] = Field(default={})
+    configuration: dict[Setting, SettingValue] = Field(default={})
     jars: tuple[str, ...] = ()
     py_files: tuple[str, ...] = ()
+
+
+class MetricsSpark(Spark):
+    """What the driver of a stream of metrics is given: its query stands on more settings than a job's."""
+
+    configuration: dict[MetricsSetting, SettingValue] = Field(default={})
 
 
 class Driven(Model):
@@ -252,6 +243,7 @@ class StreamSpec(Driven):
     late_data: LateData = LateData()
     keep: Annotated[Duration, Field(gt=0)] | None = None
     sinks: tuple[Sink, ...] = ()
+    spark: MetricsSpark = MetricsSpark()
 
     @field_validator("keep")
     @classmethod

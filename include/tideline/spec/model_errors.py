@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +15,9 @@ from pydantic_core import ErrorDetails
 from tideline.spec.detectors import AnyDetector
 from tideline.spec.model import StreamSpec
 from tideline.spec.not_exact_yet import REFUSED, is_replaced
-from tideline.spec.notifiers import AnyNotifier
+from tideline.spec.notifiers import IMPORT_PATH, AnyNotifier
+from tideline.spec.own_settings import SETTING
+from tideline.spec.parts import COLUMN, NAME, PYTHON_FILE, TOPIC
 from tideline.spec.problems import Problem, did_you_mean, nearest
 from tideline.spec.sinks import AnySink
 from tideline.spec.yaml_text import Text
@@ -27,19 +31,45 @@ _KINDS: Final[Mapping[str | int, tuple[Any, str]]] = {
 """Parts of which there are several kinds, and the key that tells which."""
 
 
+FORMS: Final[Mapping[str, tuple[str, str]]] = {
+    COLUMN: ("not a name", "use a letter, then letters, digits and _, all lower-case, 63 at most"),
+    NAME: ("not a name", "use a letter, then letters, digits, - and _, all lower-case, 63 at most"),
+    TOPIC: ("no name for a topic", "use letters, digits, '.', - and _, 249 at most, such as my-logs"),
+    SETTING: ("no setting of Spark", "they begin with spark., such as spark.sql.ansi.enabled"),
+    PYTHON_FILE: ("no Python file", "write its path from the project's root, such as jobs/examples/server_errors.py"),
+    IMPORT_PATH: (
+        "no import path",
+        "write module and class, such as airflow.providers.smtp.notifications.smtp.Notifier",
+    ),
+}
+"""The patterns of a spec's texts: what a text of another form is, and the hint."""
+
+
 def model_problems(
     error: ValidationError, text: Text, told: bool, model: type[BaseModel] = StreamSpec
 ) -> Iterator[Problem]:
     """The verdict of `model`; with `told` its words on the source or a metric as a whole are left out: others say
     more."""
     unknown = [detail["loc"] for detail in error.errors() if detail["type"] == "extra_forbidden"]
+    for path in dict.fromkeys(map(_above, filter(_is_key_of_no_text, error.errors()))):
+        yield from text.keys_of_no_text(path)
     for detail in error.errors():
         place = detail["loc"]
         about_a_whole = detail["type"] == "value_error" and (place == ("source",) or place[:-1] == _METRICS)
         replaced = detail["type"] == "missing" and is_replaced(detail["loc"], unknown)
         misspelt = detail["type"] == "missing" and _is_misspelt(_place(place), unknown, model)
-        if not ((told and about_a_whole) or replaced or misspelt):
+        if not ((told and about_a_whole) or replaced or misspelt or _is_key_of_no_text(detail)):
             yield _problem(detail, text, model)
+
+
+def _is_key_of_no_text(detail: ErrorDetails) -> bool:
+    return detail["type"] == "invalid_key" or (detail["type"] == "string_type" and detail["loc"][-1] == "[key]")
+
+
+def _above(detail: ErrorDetails) -> tuple[int | str, ...]:
+    """Where the mapping of a key is."""
+    path = _place(detail["loc"])
+    return path[:-2] if path[-1] == "[key]" else path[:-1]
 
 
 def _is_misspelt(missing: tuple[int | str, ...], unknown: Iterable[tuple[int | str, ...]], model: Any) -> bool:
@@ -61,11 +91,8 @@ def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Proble
             )
         case "missing":
             return text.at_key(path[:-1], f"key '{path[-1]}' is missing{where}", _example(str(path[-1])))
-        case "invalid_key" | "string_pattern_mismatch" if path[-1] == "[key]" or kind == "invalid_key":
-            name = path[-2] if path[-1] == "[key]" else path[-1]
-            return text.at_key(
-                path, f"'{name}' is not a name", "use a letter, then letters, digits and _, all lower-case"
-            )
+        case "string_pattern_mismatch" if path[-1] == "[key]":
+            return text.at_key(path[:-1], *_of_form(path[-2], detail["ctx"]["pattern"]))
         case "value_error":
             message, _, hint = detail["msg"].removeprefix("Value error, ").partition(": ")
             is_key = path[-1:] == ("[key]",)
@@ -73,32 +100,28 @@ def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Proble
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         kinds, tag = _KINDS[path[0]]
         known = [typing.get_args(each.model_fields[tag].annotation)[0] for each in typing.get_args(kinds)]
-        return text.at_value(
-            (*path, tag), f"this is no kind of {str(path[0])[:-1]}", f"write {tag}: {', '.join(map(repr, known))}"
-        )
+        hint = _choice(detail["input"].get(tag), known, f"{tag}: {', '.join(map(repr, known))}")
+        return text.at_value((*path, tag), f"this is no kind of {str(path[0])[:-1]}", hint)
     message, hint = _message(kind, detail["input"], detail.get("ctx", {}))
     return text.at_value(path, message, hint)
 
 
 def _place(path: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Where an error stands in the text: pydantic puts a detector's or a sink's kind in between."""
-    return (*path[:2], *path[3:]) if path[0] in _KINDS and len(path) > 2 else path
+    return (*path[:2], *path[3:]) if path[0] in _KINDS and path[2:] not in ((), ("[key]",)) else path
 
 
 def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str]:
     """The message and the hint for a value of the wrong kind."""
-    shown = (
-        "nothing"
-        if value is None
-        else repr(value)
-        if isinstance(value, str | int | float | bool)
-        else "what stands here"
-    )
+    shown = _shown(value)
     match kind:
-        case "literal_error":
-            return f"{shown} is not known here", f"write {context['expected']}"
+        case "literal_error" | "enum":
+            known = re.findall(r"'([^']*)'", context["expected"])
+            return f"{shown} is not known here", _choice(value, known, context["expected"])
         case "string_pattern_mismatch":
-            return f"{shown} is not allowed here", f"it must look like {context['pattern']}"
+            return _of_form(value, context["pattern"])
+        case "string_type" if isinstance(value, bool | int | float | date):
+            return f"this must be a text, not {shown}", "put it in quotes"
         case "greater_than":
             return f"this must be more than {context['gt']}", ""
         case "greater_than_equal" | "less_than_equal":
@@ -119,6 +142,27 @@ def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, st
         "tuple_type": "a list, as in [service]",
     }.get(kind)
     return (f"this must be {wanted}, not {shown}", "") if wanted else (f"{shown} is not allowed here: {kind}", "")
+
+
+def _shown(value: Any) -> str:
+    """A value as the spec has it, in so far as it is short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str | int | float) else "what stands here"
+
+
+def _choice(word: object, known: Iterable[str], shown: str) -> str:
+    """A hint that names the known words, `shown` together, and the nearest one first."""
+    near = nearest(word, known) if isinstance(word, str) else None
+    return f"did you mean '{near}'? or write {shown}" if near else f"write {shown}"
+
+
+def _of_form(value: object, pattern: str) -> tuple[str, str]:
+    """What a text that does not match a pattern is not, and what it would have to look like."""
+    what, hint = FORMS.get(pattern, ("not allowed here", f"it must look like {pattern}"))
+    return f"'{value}' is {what}", hint
 
 
 def _dotted(path: tuple[int | str, ...]) -> str:

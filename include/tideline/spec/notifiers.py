@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from tideline.keeper.verdict import Severity
 from tideline.spec.parts import Model, Name
 
-ImportPath = Annotated[str, Field(pattern=r"^\w+(\.\w+)+$")]
+IMPORT_PATH: Final = r"^\w+(\.\w+)+$"
+ImportPath = Annotated[str, Field(pattern=IMPORT_PATH)]
 
 
 class ToldOf(Model):

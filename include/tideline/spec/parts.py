@@ -6,11 +6,12 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
 
-from tideline.durations import format_duration, parse_duration
+from tideline.durations import UNIT, format_duration, parse_duration
 
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 COLUMN = r"^[a-z][a-z0-9_]{0,62}$"
 TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+PYTHON_FILE = r"\.py$"
 
 FROM_A_FILE: Final = {"from_a_file": True}
 """The validation context of values that a person wrote: there a bare number is no duration."""
@@ -22,7 +23,7 @@ def checked_duration(value: object, info: ValidationInfo) -> object:
         return parse_duration(value)
     if info.context == FROM_A_FILE:
         shown = value if isinstance(value, int | float) else "this"
-        raise ValueError(f"{shown} is not a duration: write a whole number and a unit, such as '5 minutes'")
+        raise ValueError(f"{shown} is not a duration: {UNIT}")
     return value
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tideline.spec.problems import Problem, did_you_mean
 from tideline.spec.yaml_text import Path, Text, mapping
 
 
 def sink_problems(text: Text) -> Iterator[Problem]:
-    """Metrics that there are not, topics that the stream would read again, and rows that a topic would get twice.
+    """Metrics that there are not, topics that the stream would read again, and rows that would come twice.
 
     Wrong shapes are left to the model.
     """
@@ -18,31 +19,48 @@ def sink_problems(text: Text) -> Iterator[Problem]:
     sent: set[tuple[str, str]] = set()
     metrics = mapping(text.data, "metrics")
     sinks = text.data.get("sinks")
-    for place, sink in enumerate(sinks if isinstance(sinks, list) else []):
+    for number, sink in enumerate(sinks if isinstance(sinks, list) else []):
         if not isinstance(sink, dict):
             continue
-        topic, named = sink.get("topic"), sink.get("metrics")
-        yield from _own_topic(text, ("sinks", place, "topic"), topic)
-        if isinstance(topic, str):
-            here = {
-                (topic, metric) for metric in (named if isinstance(named, list) else metrics) if isinstance(metric, str)
-            }
-            yield from _sent_twice(text, ("sinks", place, "topic"), sorted(here & sent))
+        path, topic = ("sinks", number), sink.get("topic")
+        yield from _own_topic(text, (*path, "topic"), topic)
+        if isinstance(topic, str) and topic == on_time:
+            message = f"'{topic}' is the topic of on-time events: readers could not tell rows from events"
+            yield text.at_value((*path, "topic"), message, "name another topic")
+        named = sink.get("metrics")
+        named = named if isinstance(named, list) else []
+        yield from _named_problems(text, (*path, "metrics"), named, metrics)
+        for key, place in _place(sink):
+            here = {(place, metric) for metric in named or metrics if isinstance(metric, str)}
+            yield from _sent_twice(text, (*path, key), sorted(here & sent))
             sent |= here
-            if topic == on_time:
-                message = f"'{topic}' is the topic of on-time events: readers could not tell rows from events"
-                yield text.at_value(("sinks", place, "topic"), message, "name another topic")
-        for number, metric in enumerate(named if isinstance(named, list) else []):
-            if isinstance(metric, str) and metric not in metrics:
-                hint = did_you_mean(metric, metrics, "metrics are")
-                yield text.at_value(("sinks", place, "metrics", number), f"there is no metric '{metric}'", hint)
+
+
+def _place(sink: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where a sink's rows go, with the key that says so, as far as it can be told."""
+    if sink.get("to") == "console":
+        yield "to", "the console"
+    elif isinstance(sink.get("topic"), str):
+        yield "topic", f"'{sink['topic']}'"
+
+
+def _named_problems(text: Text, path: Path, named: list[Any], metrics: Mapping[str, Any]) -> Iterator[Problem]:
+    """`named` are the metrics of one sink."""
+    for place, metric in enumerate(named):
+        if isinstance(metric, str) and metric not in metrics:
+            hint = did_you_mean(metric, metrics, "metrics are")
+            yield text.at_value((*path, place), f"there is no metric '{metric}'", hint)
+        elif isinstance(metric, str) and metric in named[:place]:
+            message = f"'{metric}' stands twice in this sink: readers would have its rows twice"
+            yield text.at_value((*path, place), message, "name it once")
 
 
 def _sent_twice(text: Text, path: Path, twice: list[tuple[str, str]]) -> Iterator[Problem]:
     if twice:
-        topic, metric = twice[0]
-        message = f"'{topic}' gets the rows of '{metric}' from another sink already: readers would have them twice"
-        yield text.at_value(path, message, "name another topic, or other metrics")
+        place, metric = twice[0]
+        message = f"{place} gets the rows of '{metric}' from another sink already: readers would have them twice"
+        hint = "name other metrics" if path[-1] == "to" else "name another topic, or other metrics"
+        yield text.at_value(path, message, hint)
 
 
 def _own_topic(text: Text, path: Path, topic: object) -> Iterator[Problem]:

@@ -13,13 +13,26 @@ from tideline.spec.problems import Problem
 
 Path = tuple[str | int, ...]
 
+_COLON: Final = "a key is followed by a colon and a space"
+_COMMA: Final = "a comma ends a value here: put quotes around one that holds a comma"
+
 # Part of what PyYAML says, what we say instead, and the hint.
 _PLAINER: Final = (
     ("'\\t'", "a tab cannot indent", "indent with spaces"),
-    ("could not find expected ':'", "", "a key is followed by a colon and a space"),
+    ("could not find expected ':'", "", _COLON),
     ("mapping values are not allowed", "a second colon in one line", "put quotes around a value that holds ': '"),
+    ("expected ',' or", "", "put quotes around a value that holds a comma, and close what is opened"),
     ("found another document", "a second document begins here", "a file holds one stream"),
 )
+
+# The tag of a key that is no text, what it is, and the hint.
+_NO_TEXT: Final = {
+    "tag:yaml.org,2002:bool": ("true or false to YAML", "put quotes around it, or choose another name"),
+    "tag:yaml.org,2002:int": ("a number", "begin a name with a letter"),
+    "tag:yaml.org,2002:float": ("a number", "begin a name with a letter"),
+    "tag:yaml.org,2002:null": ("nothing to YAML", "choose another name"),
+    "tag:yaml.org,2002:timestamp": ("a date", "begin a name with a letter"),
+}
 
 _LONGEST_NUMBER: Final = 1_000
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -80,6 +93,24 @@ class Text:
         line = self.text.count("\n", 0, index) + 1
         return Problem(line, index - (self.text.rfind("\n", 0, index) + 1) + 1, message, len(word), hint)
 
+    def pieces(self) -> Iterator[Problem]:
+        """Keys without a value, which nobody means: pieces of a value that holds a comma or a colon."""
+        for key, value in _pairs(self.root):
+            if value.start_mark.index == value.end_mark.index and ":" not in self._between(key, value):
+                hint = _COLON if ":" in key.value else _COMMA
+                yield self._problem(key, f"'{key.value}' is a key without a value", hint)
+
+    def keys_of_no_text(self, path: Path) -> Iterator[Problem]:
+        """Keys of the mapping at `path` that YAML reads as something other than a text."""
+        node = self._find(path)[1]
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else []:
+            if key.tag in _NO_TEXT:
+                what, hint = _NO_TEXT[key.tag]
+                yield self._problem(key, f"the key {key.value} is {what}, not a text", hint)
+
+    def _between(self, key: yaml.Node, value: yaml.Node) -> str:
+        return self.text[key.end_mark.index : value.start_mark.index]
+
     def doubled_keys(self) -> Iterator[Problem]:
         yield from self._doubled_keys(self.root)
 
@@ -137,6 +168,17 @@ def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node | None, yaml.Nod
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return None, node.value[part]
     return None
+
+
+def _pairs(node: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """The keys and values of a node and of all below it, in their order."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key, value
+            yield from _pairs(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _pairs(item)
 
 
 def _starts(word: str, text: str) -> Sequence[int]:

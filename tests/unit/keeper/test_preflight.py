@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from support.keeper_world import SPEC, World
+from support.keeper_world import SPEC, STREAM, World
+from tideline.deploy import look_ahead
 from tideline.errors import UserError
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.preflight import Preflight, Way, changes, preflight
 
+JOB = f"name: {STREAM}\nentrypoint: jobs/basics/word_count.py\n"
 WIDER = SPEC.replace("1 minute", "2 minutes")
 SLOWER = SPEC.replace("trigger: 2 seconds", "trigger: 3 seconds")
 
@@ -44,6 +46,16 @@ def test_what_the_tables_refuse_is_refused_whatever_else_holds(world: World) -> 
     found = ahead(world, WIDER, UserError("its topic changed", "name another"), anew=True)
     assert found.way is Way.REFUSED
     assert found.reasons == ("its topic changed: name another", "metrics.volume.window: 1 minute is 2 minutes now")
+
+
+@pytest.mark.parametrize("spec", [SPEC, JOB])
+def test_a_jar_that_is_not_there_is_refused_before_anything_is_ended(world: World, spec: str) -> None:
+    world.deploy()
+    text = f"{spec}spark: {{jars: [lib/gone.jar]}}\n"
+    found = look_ahead(world.home, world.registry, parse_deployed(text), text)
+    assert found.way is Way.REFUSED
+    assert "lib/gone.jar in spark.jars: there is no such file" in found.reasons[0]
+    assert look_ahead(world.home, world.registry, parse_deployed(spec), spec).way is not Way.REFUSED
 
 
 @pytest.mark.parametrize("end", [Desired.STOPPED, Desired.SUSPENDED])

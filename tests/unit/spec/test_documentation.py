@@ -15,6 +15,7 @@ from tideline.spec.feeds import Feed, Files
 from tideline.spec.load import parse_spec
 from tideline.spec.measures import MeasureKind
 from tideline.spec.model import FEEDS, LateAlert, LateData, Metric, Source, StreamSpec
+from tideline.spec.own_settings import OF_EVERY_DRIVER, OF_METRICS
 from tideline.spec.parts import Model
 from tideline.spec.schema import DECLARED_TYPES, FORMATS, JSON
 from tideline.spec.sinks import AnySink
@@ -73,6 +74,11 @@ def test_every_feed_and_sink_is_told_with_its_own_keys() -> None:
         assert f"| `{get_args(kind.model_fields['to'].annotation)[0]}` |" in sections["Sinks"]
         assert set(kind.model_fields) - {"to"} <= set(re.findall(r"`(\w+)`", sections["Sinks"]))
         assert set(get_args(kind.model_fields["mode"].annotation)) <= set(re.findall(r"`(\w+)`", sections["Sinks"]))
+
+
+def test_every_setting_that_is_refused_is_told() -> None:
+    told = set(re.findall(r"`(spark\.[\w.]+)`", (CHECKOUT / "docs/jobs.md").read_text()))
+    assert told >= OF_EVERY_DRIVER | OF_METRICS
 
 
 def test_every_measure_is_told() -> None:

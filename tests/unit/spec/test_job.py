@@ -11,6 +11,7 @@ from tideline.home import CHECKOUT
 from tideline.spec.job import JobSpec, entrypoints
 from tideline.spec.load import SpecError, load_any_spec, load_spec
 from tideline.spec.neighbours import usurpers
+from tideline.spec.own_settings import OF_METRICS
 
 GOOD = """\
 name: words
@@ -44,13 +45,14 @@ def test_a_right_spec_loads(tmp_path: Path) -> None:
     ("right", "wrong", "message", "hint"),
     [
         ("word_count.py", "word_cuont.py", "there is no file jobs/basics/word_cuont.py", "jobs/basics/word_count.py"),
-        ("word_count.py", "word_count.sh", "'jobs/basics/word_count.sh' is not allowed here", "\\.py$"),
+        ("word_count.py", "word_count.sh", "'jobs/basics/word_count.sh' is no Python file", "such as jobs/"),
         ("trigger: 5 seconds", "triger: 5 seconds", "unknown key 'triger'", "'trigger'"),
         ("trigger: 5 seconds", "metrics: {}", "unknown key 'metrics'", ""),
         ("port: 9999", "port: [1]", "an argument is a text, a number, true or false", "write it as one"),
-        ("memory: 2g", "memory: much", "'much' is not allowed here", ""),
-        ("spark.sql.streaming.metricsEnabled", "spark.master", "spark.master is set by Tideline", "leave it out"),
-        ("spark.sql.streaming.metricsEnabled", "metricsEnabled", "'metricsEnabled' is not a name", ""),
+        ("memory: 2g", "memory: much", "'much' is no amount of memory", "such as 4g or 512m"),
+        ("spark.sql.streaming.metricsEnabled", "spark.master", "spark.master is set by Tideline", "write `cores:`"),
+        ("spark.sql.streaming.metricsEnabled", "spark.ui.port", "spark.ui.port is set by Tideline", "leave it out"),
+        ("spark.sql.streaming.metricsEnabled", "metricsEnabled", "'metricsEnabled' is no setting of Spark", ""),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, right: str, wrong: str, message: str, hint: str) -> None:
@@ -61,6 +63,20 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, right: str, wrong:
     assert message in problem.message
     assert hint in problem.hint
     assert wrong.split(":")[0] in GOOD.replace(right, wrong, 1).splitlines()[problem.line - 1]
+
+
+@pytest.mark.parametrize("name", sorted(OF_METRICS))
+def test_what_only_a_query_of_metrics_stands_on_is_a_jobs_own(tmp_path: Path, name: str) -> None:
+    spec = load_any_spec(written(tmp_path, GOOD.replace("spark.sql.streaming.metricsEnabled", name)))
+    assert spec.spark.configuration == {name: "true"}
+
+
+def test_a_jar_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        load_any_spec(written(tmp_path, f"{GOOD}  jars: [lib/gone.jar]\n"))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.message) == (8, "there is no file lib/gone.jar")
+    assert problem.hint == "write its path from the project's root"
 
 
 @pytest.mark.parametrize("neighbour", ["platform.py", "yaml.py", "pyarrow/__init__.py", "tideline/__init__.py"])

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT
+from tideline.spec.job import JobSpec
 from tideline.spec.load import SpecError, find_spec, load_any_spec, load_spec, parse_spec, spec_names
+from tideline.spec.model import StreamSpec
+from tideline.spec.model_errors import FORMS
+from tideline.spec.notifiers import Notify
+from tideline.spec.own_settings import OF_EVERY_DRIVER, OF_METRICS
 from tideline.spec.problems import Problem
 
 GOOD = """\
@@ -186,7 +194,82 @@ def test_the_bundled_specs_load() -> None:
         ),
         ("watermark:", "name: shop\nwatermark:", "name", "key 'name' stands twice", "the first is in line 1"),
         ("  traffic:", "  Traffic:", "Traffic", "'Traffic' is not a name", "lower-case"),
-        ("topic: logs", "topic: a b", "a b", "'a b' is not allowed here", "it must look like"),
+        ("topic: logs", "topic: a b", "a b", "'a b' is no name for a topic", "use letters, digits, '.', - and _"),
+        ("name: shop", "name: My Shop", "My Shop", "'My Shop' is not a name", "letters, digits, - and _, all lower"),
+        ("partitions: 3", "event_time: createdAt", "createdAt", "'createdAt' is not a name", "all lower-case"),
+        ("partitions: 3", "format: nginxx", "nginxx", "'nginxx' is not known here", "did you mean 'nginx'?"),
+        ("name: shop", "name: shop\ndescription: no", "no", "this must be a text, not false", "put it in quotes"),
+        ("1 minute", "1m30s", "1m30s", "'1m30s' is not a duration", "a unit of ms, s, min, h or d"),
+        ("requests: count\n", "requests: COUNT\n", "COUNT", "'COUNT' is not a measure", "did you mean 'count'?"),
+        ("avg(response_time)", "AVG(response_time)", "AVG(response_time)", "'AVG' is not", "did you mean 'avg'?"),
+        (
+            "avg(response_time)",
+            "avg(response_time * 1000)",
+            "response_time * 1000",
+            "a measure takes one column",
+            "put the expression under source.derived",
+        ),
+        ("count_distinct(user_id)", "count_distinct(user_id, level)", "user_id, level", "takes one column", "derived"),
+        (
+            "requests: count\n",
+            "200: count\n      requests: count\n",
+            "200",
+            "the key 200 is a number, not a text",
+            "begin a name with",
+        ),
+        (
+            "requests: count\n",
+            "on: count\n      requests: count\n",
+            "on",
+            "the key on is true or false to YAML",
+            "put quotes around it",
+        ),
+        ("topic: logs", "topic: logs\n  5: logs", "5", "the key 5 is a number", "begin a name with a letter"),
+        (
+            "    derived:\n      rate: 100.0 * errors / requests",
+            "    derived: {rate: round(errors / requests, 2)}",
+            "2)",
+            "'2)' is a key without a value",
+            "put quotes around one that holds a comma",
+        ),
+        (
+            "  topic: logs\n  partitions: 3",
+            "  {topic:logs}",
+            "topic:logs",
+            "a key without a value",
+            "a colon and a space",
+        ),
+        (
+            "1 minute",
+            "1 day\n    slide: 1 ms",
+            "1 ms",
+            "each event would be in 86,400,000 windows: at most 10,000 are allowed",
+            "write a slide of 9 seconds or more",
+        ),
+        ("1 minute", "100001 ms\n    slide: 10 ms", "10 ms", "in 10,001 windows", "write a slide of 11 milliseconds"),
+        ("name: shop", "name: shop\nspark: {memory: 4gb}", "4gb", "'4gb' is no amount of memory", "4g or 512m"),
+        ("name: shop", "name: shop\nspark: {memory: 4}", "4", "'4' is no amount of memory", "4g or 512m"),
+        (
+            "name: shop",
+            "name: shop\nspark: {configuration: {sql.ansi.enabled: false}}",
+            "sql.ansi.enabled",
+            "'sql.ansi.enabled' is no setting of Spark",
+            "they begin with spark.",
+        ),
+        (
+            "name: shop",
+            "name: shop\nspark: {configuration: {spark.jars.packages: 'a:b:1'}}",
+            "spark.jars.packages",
+            "a driver's start fetches nothing",
+            "put files under `jars:`",
+        ),
+        (
+            "name: shop",
+            "name: shop\nspark: {configuration: {spark.submit.pyFiles: a.py}}",
+            "spark.submit.pyFiles",
+            "spark.submit.pyFiles is set by Tideline",
+            "write `py_files:` under spark",
+        ),
         ("name: shop", "name: shop\nlauncher: moon", "moon", "'moon' is not known here", "write 'local'"),
         ("name: shop", "name: shop\nspark: {cores: two}", "two", "this must be a whole number, not 'two'", ""),
         ("name: shop", "name: shop\nspark: {cores: 0}", "0", "0 is out of bounds", "write at least 1"),
@@ -208,6 +291,7 @@ def test_one_fault_is_one_problem_at_its_place(
         ("name: shop: x\n", 1, "a second colon in one line"),
         ("name: shop\nsource\n", 2, "could not find expected ':'"),
         ("name: shop\nx: [a\n", 2, "expected ',' or ']'"),
+        ("name: shop\nx: {a: b in ('c', 'd')}\n", 2, "expected ',' or '}'"),
         ("name: shop\n---\nname: b\n", 2, "a second document begins here"),
         ("name: shop\nx: &a [*a]\n", 2, "aliases are not read here"),
         ("name: shop\nx: \x00\n", 2, "has no place in YAML"),
@@ -217,6 +301,61 @@ def test_one_fault_is_one_problem_at_its_place(
 def test_bad_yaml_is_told_by_line(text: str, line: int, message: str) -> None:
     (problem,) = problems_of(text)
     assert (problem.line, message in problem.message) == (line, True)
+
+
+def test_a_comma_that_ends_a_value_is_told_to_be_quoted() -> None:
+    (problem,) = problems_of("name: shop\nx: {warns: count_if(level in ('WARN', 'ERROR'))}\n")
+    assert "put quotes around a value that holds a comma" in problem.hint
+
+
+@pytest.mark.parametrize("slide", ["100 ms", "9 seconds"])
+def test_as_many_windows_as_are_allowed_load(slide: str) -> None:
+    window = "1000 seconds" if slide == "100 ms" else "1 day"
+    assert parse_spec(GOOD.replace("1 minute", f"{window}\n    slide: {slide}"), "shop.yaml").metrics["traffic"].slide
+
+
+@pytest.mark.parametrize("memory", ["4g", "4G", "512M"])
+def test_memory_is_of_either_case(memory: str) -> None:
+    assert parse_spec(f"{GOOD}spark: {{memory: {memory}}}\n", "shop.yaml").spark.memory == memory.lower()
+
+
+@pytest.mark.parametrize(("written", "read"), [("false", "false"), ("'False'", "False"), ("12", "12"), ("0.5", "0.5")])
+def test_a_setting_is_written_as_spark_reads_it(written: str, read: str) -> None:
+    spec = parse_spec(f"{GOOD}spark: {{configuration: {{spark.x: {written}}}}}\n", "shop.yaml")
+    assert spec.spark.configuration == {"spark.x": read}
+
+
+@pytest.mark.parametrize("name", sorted(OF_EVERY_DRIVER | OF_METRICS))
+def test_what_a_stream_of_metrics_stands_on_is_refused(name: str) -> None:
+    (problem,) = problems_of(f"{GOOD}spark: {{configuration: {{{name}: x}}}}\n")
+    assert (problem.message, problem.column) == (f"{name} is set by Tideline", 25)
+
+
+@pytest.mark.parametrize("key", ["jars", "py_files"])
+def test_a_file_that_a_driver_would_miss_is_told_at_its_place(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(f"{GOOD}spark: {{{key}: [jobs/run_stream.py, jobs/run_streem.py]}}\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.hint) == (
+        "there is no file jobs/run_streem.py",
+        "did you mean 'jobs/run_stream.py'?",
+    )
+    assert marked(path.read_text(), problem) == "jobs/run_streem.py"
+
+
+def test_the_books_of_a_deployed_stream_are_read_without_its_jars(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(f"{GOOD}spark: {{jars: [lib/gone.jar]}}\n")
+    assert load_spec(path).spark.jars == ("lib/gone.jar",)
+
+
+@pytest.mark.parametrize("model", [StreamSpec, JobSpec, Notify])
+def test_each_form_of_a_text_is_told_in_words(model: type[BaseModel]) -> None:
+    patterns = set(re.findall(r"'pattern': ('.*?'|\".*?\")", str(model.model_json_schema())))
+    assert patterns
+    assert {ast.literal_eval(pattern) for pattern in patterns} <= FORMS.keys()
 
 
 def test_all_problems_of_a_file_are_shown_from_top_to_bottom() -> None:
@@ -332,7 +471,8 @@ metrics:
 @pytest.mark.parametrize(
     ("right", "wrong", "underlined", "message", "hint"),
     [
-        ("at: timestamp", "at: time", "time", "'time' is not known here", "write 'text'"),
+        ("at: timestamp", "at: time", "time", "'time' is not known here", "did you mean 'timestamp'?"),
+        ("id: text", "id: json", "json", "'json' is not known here", "write 'text'"),
         ("  format: json\n", "", "columns", "format log has columns of its own", "they go with `format: json`"),
         ("event_time: at", "event_time: id", "id", "'id' is no timestamp of the format", "timestamps are at"),
         ("event_time: at", "event_time: att", "att", "there is no column 'att'", "did you mean 'at'?"),
@@ -406,11 +546,23 @@ late_data: {on_time_topic: on-time}
             "what rate sends is whole only once",
             "leave",
         ),
-        ("to: console", "to: consol", "consol", "this is no kind of sink", "write to: 'console', 'kafka'"),
+        ("to: console", "to: consol", "consol", "this is no kind of sink", "did you mean 'console'?"),
+        ("to: console", "to: postgres", "postgres", "this is no kind of sink", "write to: 'console', 'kafka'"),
         ("rows: 3", "row: 3", "row", "unknown key 'row' in sinks.0", "did you mean 'rows'?"),
-        ("rows: 3", "mode: appended", "appended", "'appended' is not known here", "'append', 'update' or 'complete'"),
+        ("rows: 3", "mode: appended", "appended", "'appended' is not known here", "did you mean 'append'?"),
+        ("rows: 3", "mode: delta", "delta", "'delta' is not known here", "write 'append', 'update' or 'complete'"),
         ("[numbers]", "[number]", "number", "there is no metric 'number'", "did you mean 'numbers'?"),
         ("[numbers]", "numbers", "numbers", "this must be a list", ""),
+        ("{to: console, rows: 3}", "{to: console, metrics: [numbers, numbers]}", "numbers", "stands twice", "once"),
+        ("rows: 3}", "rows: 3}\n  - {to: console, mode: append}", "console", "the console gets the rows of", "other m"),
+        (
+            "{to: console, rows: 3}",
+            "{to: kafka, topic: numbers, metrics: []}",
+            "numbers",
+            "'numbers' gets the rows of 'numbers' from another sink already",
+            "name another topic, or other metrics",
+        ),
+        ("rows_per_second: 5", "ramp_up: 900 ms", "900 ms", "a rate ramps up by whole seconds", "write 1 second"),
         ("topic: numbers", "topic: fed", "fed", "the stream reads 'fed'", "name another topic"),
         ("topic: numbers", "mode: update", "{", "key 'topic' is missing in sinks.1", "such as `topic: logs`"),
         ("on-time}", "fed}", "fed", "the stream reads 'fed'", "name another topic"),
