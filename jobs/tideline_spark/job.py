@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import DataStreamWriter
 from pyspark.streaming import StreamingContext
 
+from tideline.durations import format_duration
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
@@ -125,11 +126,13 @@ class Job:
     def run_dstreams(self, define: Callable[[StreamingContext], None]) -> None:
         """Runs DStreams by the trigger's interval: as `define` makes them, or as the checkpoint has kept them.
 
-        What they call is kept in the checkpoint with them, so it must hold no job: it asks `current_job`.
+        What they call is kept in the checkpoint with them, so it must hold no job: it asks `current_job`. UserError for
+        a trigger that is no whole number of seconds.
         """
+        seconds = interval_s(self.spec)
 
         def new_context() -> StreamingContext:
-            context = StreamingContext(self.spark.sparkContext, self.spec.trigger / 1000)
+            context = StreamingContext(self.spark.sparkContext, seconds)
             define(context)
             return context
 
@@ -157,6 +160,16 @@ class Job:
         path = self.tables / name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+
+def interval_s(spec: JobSpec) -> int:
+    """The seconds from one batch of its DStreams to the next; UserError where they are not whole: a batch of DStreams
+    has no number but the second at which it ends, and of two in one second the tables would take one."""
+    seconds, rest = divmod(spec.trigger, 1000)
+    if rest or not seconds:
+        message = f"the trigger of stream '{spec.name}' is {format_duration(spec.trigger)}: DStreams need whole seconds"
+        raise UserError(message, "write a `trigger:` such as 1 second, or use Structured Streaming")
+    return seconds
 
 
 def current_job() -> Job:

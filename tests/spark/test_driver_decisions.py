@@ -25,6 +25,7 @@ from tideline.keeper.epochs import create_epoch
 from tideline.ledger import TopicChanged
 from tideline.sinks.of_stream import Planned
 from tideline.sinks.outlet import Outlet
+from tideline.spec.job import JobSpec
 from tideline.spec.own_settings import is_refused
 from tideline.tables.books import read_last_row
 from tideline.tables.delta import Superseded
@@ -37,6 +38,7 @@ from tideline_spark.driver import SETTINGS, parse_arguments
 from tideline_spark.exits import Exit, StateLost, exit_code, last_words
 from tideline_spark.fence import Fence
 from tideline_spark.heartbeat import Heartbeat
+from tideline_spark.job import interval_s
 from tideline_spark.lifetime import session_settings
 from tideline_spark.plan import NoWatermark, starting_offsets
 from tideline_spark.rule_settings import OtherRule
@@ -58,6 +60,20 @@ def test_what_a_driver_sets_no_spec_may_give() -> None:
     of_all = session_settings(small_spec())
     assert [name for name in of_all if not is_refused(name, of_metrics=False)] == []
     assert [name for name in SETTINGS if not is_refused(name, of_metrics=True)] == []
+
+
+@pytest.mark.parametrize("trigger", ["500 ms", "1500 ms", "0 s"])
+def test_dstreams_need_whole_seconds(trigger: str) -> None:
+    with pytest.raises(UserError, match="DStreams need whole seconds"):
+        interval_s(job_spec(trigger))
+
+
+def test_the_interval_of_dstreams_is_the_trigger() -> None:
+    assert (interval_s(job_spec("1 second")), interval_s(job_spec("2 minutes"))) == (1, 120)
+
+
+def job_spec(trigger: str) -> JobSpec:
+    return JobSpec.model_validate({"name": "words", "entrypoint": "jobs/basics/word_count.py", "trigger": trigger})
 
 
 TRACE = "org.apache.spark.sql.execution.streaming.state.StateStoreRDD.compute(StateStoreRDD.scala:129)"
