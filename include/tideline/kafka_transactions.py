@@ -20,7 +20,7 @@ from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import CONNECT_MS, admin, reached
 
 LARGEST: Final = 1_000_000
-"""Bytes of a record that every broker takes by default; a longer one is the source's to cut."""
+"""Bytes of a record that every broker takes by default, with room to spare; a longer one is not sent."""
 
 _COORDINATOR_S: Final = 30.0
 _BLOCK_MS: Final = 20_000

@@ -14,3 +14,6 @@ RECORDS: Final = pa.schema(
         ("value", pa.binary()),
     ]
 )
+
+LONGEST: Final = 1_000_000
+"""Bytes of a record's value that are read; a longer one is a reject, and nothing looks at what it holds."""

@@ -55,5 +55,5 @@ def require_reason(home: Home, stream: str, reason: str | None) -> None:
 def reasons_of(source: Source) -> set[str]:
     """All that a record of the source can be rejected for."""
     of_columns = {f"bad_{column}" for column in source.read_as.columns}
-    malformed = {"null_value", "not_utf8", "malformed_json", "malformed_line", f"missing_{source.event_time}"}
-    return {*malformed, *of_columns, "bad_timestamp", "future_event", QUARANTINED}
+    whole = {"null_value", "too_long", "not_utf8", "malformed_json", "malformed_line", f"missing_{source.event_time}"}
+    return {*whole, *of_columns, "bad_timestamp", "future_event", QUARANTINED}

@@ -22,7 +22,8 @@ from pyspark.sql.streaming import DataStreamReader, StreamingQuery
 
 from tideline.home import CHECKOUT
 from tideline.kafka_access import KafkaAccess
-from tideline.kafka_transactions import LARGEST, Cursor, Record, TransactionalSender
+from tideline.kafka_transactions import Cursor, Record, TransactionalSender
+from tideline.records import LONGEST
 from tideline.spec.feeds import Feed, Files, Rate, Socket
 from tideline.spec.model import StreamSpec
 
@@ -131,8 +132,10 @@ def feed_records(rows: pa.Table, partitions: int) -> Iterator[Record]:
 
 
 def _record(value: bytes | None, partition: int) -> Record:
-    """A record that no broker would take is cut, and says from how many bytes: it is a reject of the stream then."""
+    """A longer record than is read is cut to one byte more, which every broker takes and the stream rejects, and says
+    from how many bytes."""
     value = value or b""
-    if len(value) <= LARGEST:
+    if len(value) <= LONGEST:
         return Record(value, partition=partition)
-    return Record(value[:LARGEST], partition=partition, headers=(("cut-from-bytes", str(len(value)).encode()),))
+    headers = (("cut-from-bytes", b"%d" % len(value)),)
+    return Record(value[: LONGEST + 1], partition=partition, headers=headers)

@@ -9,6 +9,7 @@ from oracle.events import Event, Reject, Rejected
 from oracle.json_line import parse_json
 
 HOUR_MS = 3_600_000
+LONGEST = 1_000_000
 
 
 def parse(value: bytes | None, kafka_ms: int, max_future_ms: int = HOUR_MS) -> Event | Reject:
@@ -27,6 +28,8 @@ def parse(value: bytes | None, kafka_ms: int, max_future_ms: int = HOUR_MS) -> E
 def text_of_value(value: bytes | None) -> str:
     if value is None:
         raise Rejected("null_value")
+    if len(value) > LONGEST:
+        raise Rejected("too_long")
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:

@@ -14,13 +14,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from support.drivers import DriverProcess
 from support.platform import Platform
-from support.records import log_line
+from support.records import log_line, small_spec
+from tideline.bench.player import records
+from tideline.engine.cells import Engine
 from tideline.home import Home
 from tideline.kafka_io import end_offsets, ensure_topic, read_ranges
-from tideline.kafka_transactions import LARGEST, TransactionalSender
+from tideline.kafka_transactions import TransactionalSender
 from tideline.platform.waiting import wait_until
 from tideline.produce.line_server import LineServer
 from tideline.reconcile import reconcile_stream
+from tideline.records import LONGEST
 from tideline.spec.feeds import Feed
 from tideline.spec.model import StreamSpec
 from tideline.tables.published import read_published
@@ -133,10 +136,20 @@ def test_the_lines_of_a_file_stay_together_in_their_order() -> None:
     assert len({record.partition for record in records[:2]}) == len({record.partition for record in records[2:]}) == 1
 
 
-def test_a_line_that_no_broker_takes_is_cut_and_says_so() -> None:
-    (record,) = feed_records(pa.table({"value": [b"x" * (LARGEST + 7)]}), 3)
-    assert record.value == b"x" * LARGEST
-    assert record.headers == (("cut-from-bytes", b"%d" % (LARGEST + 7)),)
+def test_a_longer_line_than_is_read_is_cut_and_says_so() -> None:
+    fits, cut = feed_records(pa.table({"value": [b"x" * LONGEST, b"x" * (LONGEST + 7)]}), 3)
+    assert (len(fits.value or b""), fits.headers) == (LONGEST, ())
+    assert (len(cut.value or b""), cut.headers) == (LONGEST + 1, (("cut-from-bytes", b"%d" % (LONGEST + 7)),))
+
+
+@pytest.mark.parametrize("form", ["log", "apache-common", "apache-combined", "nginx"])
+def test_what_is_left_of_a_cut_line_is_no_event(form: str) -> None:
+    line = b'1.2.3.4 - - [31/Jan/2026:10:00:00 +0000] "GET / HTTP/1.0" 200 1 "-" "' + b"x" * LONGEST + b'"'
+    (cut,) = feed_records(pa.table({"value": [line]}), 1)
+    spec = small_spec()
+    engine = Engine(spec.model_copy(update={"source": spec.source.model_copy(update={"format": form})}))
+    engine.load(records([cut.value]))
+    assert engine.rejects()["reason"].to_pylist() == ["too_long"]
 
 
 def test_files_killed_and_late(platform: Platform, topic: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from tideline.engine.access_format import access_events
 from tideline.engine.json_format import LARGEST, json_events
+from tideline.records import LONGEST
 from tideline.spec.model import Source
 
 _BEGINS_WITH_BRACE: Final = (
@@ -34,7 +35,8 @@ def events_sql(source: Source, used: Container[str] | None = None) -> str:
     nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in form.columns.items())
     branches = [
         f"""select _partition, _offset, _recorded, _value,
-              case when _value is null then 'null_value' else 'not_utf8' end as _reason, null::bigint as _t, {nulls}
+              case when _value is null then 'null_value' when octet_length(_value) > {LONGEST} then 'too_long'
+                else 'not_utf8' end as _reason, null::bigint as _t, {nulls}
             from texts where text is null"""
     ]
     if form.reads_json:
@@ -47,7 +49,7 @@ def events_sql(source: Source, used: Container[str] | None = None) -> str:
       with texts as materialized (
         select *, text is not null and {is_json} as is_json
         from (select partition as _partition, "offset" as _offset, epoch_us("timestamp") as _recorded, value as _value,
-                try(decode(value)) as text
+                case when octet_length(value) <= {LONGEST} then try(decode(value)) end as text
               from records)),
       rows as ({" union all by name ".join(branches)})
       select * replace (case when _reason is not null then _value end as _value){derived}

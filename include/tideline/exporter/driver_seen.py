@@ -17,7 +17,7 @@ from tideline.exporter.labels import added, encode
 BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, inf)
 """Of the histogram of a batch's duration, in seconds."""
 MOST_REASONS: Final = 50
-REASONS: Final = ("null_value", "not_utf8", "future_event", "quarantined")
+REASONS: Final = ("null_value", "too_long", "not_utf8", "future_event", "quarantined")
 """Reasons of rejects that every format has: told from the start, so that the first one is seen to come."""
 
 

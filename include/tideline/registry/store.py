@@ -16,6 +16,7 @@ from tideline.registry.clock import Clock, database_clock
 from tideline.registry.convert import attempt_row, stream_row, transition_row, transition_values
 from tideline.registry.lease import Leases
 from tideline.registry.notices import NoticeBook
+from tideline.registry.raised import RaisedBook
 from tideline.registry.requests import Request, write_request
 from tideline.registry.rows import (
     Attempt,
@@ -43,6 +44,7 @@ class Registry:
         self.leases = Leases(engine, clock)
         self.notices = NoticeBook(engine, clock)
         self.announced = AnnouncedBook(engine)
+        self.raised = RaisedBook(engine, clock)
 
     @classmethod
     def connect(cls, url: str, within_s: int | None = None) -> Registry:

@@ -145,3 +145,40 @@ announced = Table(
     Column("told", BigInteger, nullable=False),
     PrimaryKeyConstraint("stream", "table_name"),
 )
+
+# What a stream's tables of late alerts and anomalies raised of a kind: how many, the newest (us) and what it says. See
+# `tideline.notify.raised`.
+raised = Table(
+    "raised",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("table_name", String(16), nullable=False),
+    Column("kind", String(63), nullable=False),
+    Column("counted", BigInteger, nullable=False),
+    Column("newest", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    PrimaryKeyConstraint("stream", "table_name", "kind"),
+)
+
+# The version of each of these tables that was looked at last.
+raised_looks = Table(
+    "raised_looks",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("table_name", String(16), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream", "table_name"),
+)
+
+# Up to which count each notifier was told of it.
+raised_told = Table(
+    "raised_told",
+    metadata,
+    Column("stream", String(63), ForeignKey("streams.name"), nullable=False),
+    Column("table_name", String(16), nullable=False),
+    Column("kind", String(63), nullable=False),
+    Column("notifier", String(63), nullable=False),
+    Column("counted", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("stream", "notifier", "table_name", "kind"),
+)

@@ -71,6 +71,11 @@ def test_edge_cases_are_parsed_alike() -> None:
     assert differing(EDGES) == []
 
 
+def test_records_at_the_greatest_length_are_parsed_alike() -> None:
+    shapes = [b'{"timestamp": 1}', b'1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 1', b"\xff"]
+    assert differing([shape.ljust(size) for shape in shapes for size in (1_000_000, 1_000_001)]) == []
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_traffic_is_parsed_alike(seed: int) -> None:
     assert differing(traffic(seed, 2_000)) == []

@@ -15,8 +15,10 @@ from support.records import CHECKOUT
 from tideline.bench.player import records
 from tideline.engine.cells import Engine
 from tideline.engine.late_pairs import late_pairs
+from tideline.records import LONGEST
 from tideline.spec.load import load_any_spec
 from tideline.spec.model import StreamSpec
+from tideline.spec.schema import FORMATS, JSON
 
 COUNT = {"n": {"window": "1 minute", "measures": {"n": "count"}}}
 ORDERS = {
@@ -121,6 +123,31 @@ def test_a_format_takes_its_own_lines_alone(form: str, reasons: list[str | None]
         row["service"] for row, line in zip(rows, lines, strict=True) if row["_reason"] is None and line[:1] != b"{"
     }
     assert services <= {"shop"}
+
+
+EVENTS = {
+    "log": LINE,
+    "apache-common": LINE,
+    "apache-combined": LINE + AGENT,
+    "nginx": LINE + AGENT,
+    "json-log": b'{"timestamp": 1}',
+    "user-event": b'{"timestamp": 1}',
+    "rate": b'{"timestamp": 1}',
+    "json": b'{"at": 1}',
+}
+
+
+@pytest.mark.parametrize("form", EVENTS)
+def test_a_longer_record_than_is_read_is_rejected(form: str) -> None:
+    longest = EVENTS[form].ljust(LONGEST)
+    values = [longest, longest + b" ", b"\xff" * (LONGEST + 1), EVENTS[form]]
+    rows = parsed(ORDERS if form == "json" else {"format": form}, *values)
+    assert [row["_reason"] for row in rows] == [None, "too_long", "too_long", None]
+    assert [row["_value"] for row in rows] == [None, *values[1:3], None]
+
+
+def test_every_format_has_a_longest_record() -> None:
+    assert EVENTS.keys() == {*FORMATS, JSON}
 
 
 def test_nginx_may_tell_the_time_a_request_took() -> None:

@@ -193,6 +193,20 @@ def test_what_is_no_event(value: bytes | None, why: str) -> None:
     assert reason(value) == why
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (b"x" * 1_000_000, "malformed_line"),
+        (b"x" * 1_000_001, "too_long"),
+        (b"\xff" * 1_000_001, "too_long"),
+        ("\u00e9".encode() * 500_001, "too_long"),
+    ],
+    ids=["the longest", "a byte more", "no text either", "fewer characters"],
+)
+def test_a_record_above_a_million_bytes_is_not_read(value: bytes, why: str) -> None:
+    assert reason(value) == why
+
+
 def test_the_first_fault_is_the_reason() -> None:
     bad = '"response_time": "x", "status_code": "x", "level": []'
     assert reason(f'{{"timestamp": "x", {bad}}}') == "bad_timestamp"

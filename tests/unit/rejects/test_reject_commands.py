@@ -14,6 +14,7 @@ from support.records import log_line, small_spec
 from tideline.bench.player import Player, records
 from tideline.cli import quarantine_commands, reject_commands
 from tideline.errors import UserError
+from tideline.exporter.driver_seen import REASONS
 from tideline.home import Home
 from tideline.produce.malformed import BAD_LOGS
 from tideline.quarantine import Entry, Quarantine, load_quarantine
@@ -168,7 +169,7 @@ def test_a_reason_that_is_none_is_refused_with_those_there_are(tmp_path: Path, p
 
 
 def test_every_reason_of_malformed_records_is_one_to_ask_for() -> None:
-    assert {reason for reason, _ in BAD_LOGS} <= reasons_of(small_spec().source)
+    assert {"too_long", *REASONS, *(reason for reason, _ in BAD_LOGS)} <= reasons_of(small_spec().source)
 
 
 def test_a_replay_has_no_limit(tmp_path: Path, player: Player) -> None:
