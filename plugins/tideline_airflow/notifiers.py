@@ -16,8 +16,7 @@ from tideline.logs.context import about
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from tideline.notify.notice import Notice
-    from tideline.notify.tell import Channel, Notifier
+    from tideline.notify.tell import AnyNotice, Channel, Notifier
     from tideline.spec.notifiers import AnyNotifier, Notify
 
 SECONDS: Final = 10.0
@@ -29,9 +28,9 @@ log = logging.getLogger(__name__)
 class LogNotifier:
     """Writes pages as errors and the rest as warnings; an end is information."""
 
-    def send(self, notice: Notice) -> None:
-        level = logging.ERROR if notice.trouble.severity == "page" else logging.WARNING
-        with about(stream=notice.happened.stream):
+    def send(self, notice: AnyNotice) -> None:
+        level = logging.ERROR if notice.severity == "page" else logging.WARNING
+        with about(stream=notice.stream):
             log.log(logging.INFO if notice.ended else level, "notice: %s", notice.text)
 
 
@@ -52,7 +51,7 @@ class WebhookNotifier:
         login = (connection.login, connection.password or "") if connection.login else None
         return cls(_address(connection, conn_id) + path, headers, login)
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: AnyNotice) -> None:
         import httpx
 
         answer = httpx.post(
@@ -80,7 +79,7 @@ class AirflowNotifier:
     arguments: Mapping[str, Any]
     context: Context
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: AnyNotice) -> None:
         notifier = _class_at(self.import_path)(**self.arguments)  # anew: rendering its templates changes it
         context: Any = {**self.context, "notice": notice.as_dict()}
         notifier(context)
@@ -116,7 +115,7 @@ class _Made:
     spec: AnyNotifier
     context: Context
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: AnyNotice) -> None:
         notifier_of(self.spec, self.context).send(notice)
 
 

@@ -140,13 +140,14 @@ def keep(context: Context) -> None:
 
 def tell(context: Context) -> list[str]:
     """Sends the notices that are due, of all streams; what was sent, in words."""
+    from tideline.notify.collect import collect
     from tideline.notify.load import load_notify, notify_file
     from tideline.notify.tell import tell as send_due
     from tideline_airflow.notifiers import channels
 
-    notify = load_notify(notify_file())
-    with Installation.from_env().registry() as registry:
-        return send_due(registry, channels(notify, context))
+    notify, installation = load_notify(notify_file()), Installation.from_env()
+    with installation.registry() as registry:
+        return send_due(registry, channels(notify, context), partial(collect, installation.home, registry))
 
 
 def alarmed_streams(events: Mapping[Any, Iterable[Any]]) -> set[str] | None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -14,11 +15,14 @@ import httpx
 import pytest
 from airflow.sdk import BaseNotifier
 
+from support.keeper_world import STREAM
+from support.raising import Shop
 from tideline.errors import UserError
 from tideline.keeper.lifecycle import State
 from tideline.keeper.verdict import Severity
 from tideline.notify.load import parse_notify
 from tideline.notify.notice import Happened, Notice, Trouble
+from tideline.notify.tell import Channel
 from tideline_airflow.notifiers import AirflowNotifier, LogNotifier, WebhookNotifier, channels
 
 NO_CONTEXT: Any = {}
@@ -83,6 +87,23 @@ def test_a_webhook_is_posted_the_notice_as_json(hook: Hook, monkeypatch: pytest.
     assert (path, headers["X-Key"], headers["Authorization"][:6]) == ("/hooks/7", "k", "Basic ")
     assert body == PAGE.as_dict()
     assert body["text"] == "[page] orders is FAILED: a spec is wrong"
+
+
+def test_late_alerts_and_anomalies_reach_a_webhook_once(hook: Hook, tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.judge("hot_users", '["ann"]')
+    shop.alert("bob")
+    hook.status = 503
+    with pytest.raises(ExceptionGroup):
+        shop.tell(Channel("ops", WebhookNotifier(hook.url)))
+    hook.status, hook.heard = 204, []
+    for _ in range(2):
+        shop.tell(Channel("ops", WebhookNotifier(hook.url)))
+    bodies = [body for _, _, body in hook.heard]
+    told = {(each["stream"], each["reason"], each["severity"], each["over"]) for each in bodies}
+    assert told == {(STREAM, "Anomaly hot_users", "warn", False), (STREAM, "LateAlert user_id", "warn", False)}
+    assert len(bodies) == 2
+    assert all(body.keys() == PAGE.as_dict().keys() for body in bodies)
 
 
 def test_any_answer_but_a_good_one_is_a_failure(hook: Hook) -> None:

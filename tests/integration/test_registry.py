@@ -14,10 +14,13 @@ from support.keeper_world import SPEC
 from support.platform import Platform
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.report import stream_rows
+from tideline.keeper.samples import Sample
 from tideline.keeper.verdict import Severity
 from tideline.notify.notice import Notice, Trouble
-from tideline.notify.tell import Channel, tell
+from tideline.notify.raised import Kind, Raised, RaisedIn
+from tideline.notify.tell import AnyNotice, Channel, tell
 from tideline.platform.waiting import wait_until
+from tideline.registry.fleet_reads import keeper_looks
 from tideline.registry.migrate import upgrade
 from tideline.registry.requests import Request
 from tideline.registry.rows import Move, StaleEpoch, StaleState
@@ -114,7 +117,8 @@ def test_notices_are_told_by_recorded_evidence_and_noted_once(registry: Registry
     told: list[Notice] = []
 
     class Keep:
-        def send(self, notice: Notice) -> None:
+        def send(self, notice: AnyNotice) -> None:
+            assert isinstance(notice, Notice)
             told.append(notice)
 
     warned = {"verdict": "RetentionRisk", "warnings": [{"kind": "RetentionRisk", "severity": "page"}], "driver_log": []}
@@ -128,6 +132,30 @@ def test_notices_are_told_by_recorded_evidence_and_noted_once(registry: Registry
     for _ in range(2):
         tell(registry, [only])
     assert [notice.ended for notice in told] == [(), ("RetentionRisk",)]
+
+
+def test_what_was_raised_is_counted_by_kind_and_told_once(registry: Registry, stream: str) -> None:
+    told: list[str] = []
+
+    class Keep:
+        def send(self, notice: AnyNotice) -> None:
+            told.append(notice.text)
+
+    kind, newest = Kind(stream, RaisedIn.ANOMALIES, "hot"), registry.now() * 1000
+    only = Channel("ops", Keep(), streams=frozenset({stream}))
+    for version in range(2):
+        registry.raised.add(stream, kind.table, version, [Raised(kind, 2, newest + version, "why")])
+        tell(registry, [only])
+    assert told == [f"[warn] {stream} raised anomaly hot, 2 times, the newest: why"]
+    assert registry.raised.since(newest)[stream] == [Raised(kind, 4, newest + 1, "why")]
+    assert registry.raised.newest(stream, kind.table) == {"hot": newest + 1}
+    assert registry.raised.looked()[stream, "anomalies"] == 1
+
+
+def test_when_a_keeper_looked_last_is_one_question(registry: Registry, stream: str) -> None:
+    for at in (3_000, 2_000):
+        registry.add_sample(stream, Sample(at, 1, None, None, None, None, None, None))
+    assert keeper_looks(registry)[stream] == 3_000
 
 
 def test_a_status_row_has_the_keys_that_scripts_rely_on(platform: Platform, registry: Registry, stream: str) -> None:

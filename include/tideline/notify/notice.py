@@ -61,12 +61,20 @@ class Notice:
     ended: tuple[str, ...] = ()
 
     @property
+    def stream(self) -> str:
+        return self.happened.stream
+
+    @property
+    def severity(self) -> Severity:
+        return self.trouble.severity
+
+    @property
     def text(self) -> str:
         """The notice in one line."""
         said = self.happened
         if self.ended:
             return f"{said.stream} is {said.to} again after {', '.join(self.ended)}: {said.why}"
-        return f"[{self.trouble.severity}] {said.stream} is {said.to}: {said.why}"
+        return f"[{self.severity}] {said.stream} is {said.to}: {said.why}"
 
     def as_dict(self) -> dict[str, Any]:
         """What notifiers send, and what their templates know."""
@@ -75,7 +83,7 @@ class Notice:
             "text": self.text,
             "stream": said.stream,
             "reason": self.trouble.reason,
-            "severity": self.trouble.severity.value,
+            "severity": self.severity.value,
             "over": bool(self.ended),
             "ended": list(self.ended),
             "state": said.to.value,

@@ -10,8 +10,7 @@ import pytest
 from support.keeper_world import BY, STREAM, World
 from tideline.keeper.lifecycle import State
 from tideline.keeper.verdict import Severity
-from tideline.notify.notice import Notice
-from tideline.notify.tell import Channel, tell
+from tideline.notify.tell import AnyNotice, Channel, tell
 
 
 @dataclass
@@ -21,7 +20,7 @@ class Heard:
     texts: list[str] = field(default_factory=list)
     deaf: bool = False
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: AnyNotice) -> None:
         if self.deaf:
             raise ConnectionError("nobody there")
         self.texts.append(notice.text)
@@ -86,7 +85,7 @@ def test_a_page_is_told_with_all_that_is_known(world: World) -> None:
     found: list[dict[str, object]] = []
 
     class Keep:
-        def send(self, notice: Notice) -> None:
+        def send(self, notice: AnyNotice) -> None:
             found.append(notice.as_dict())
 
     tell(world.registry, [Channel("ops", Keep(), Severity.PAGE)])
