@@ -19,7 +19,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
 from tideline_airflow import answer_tasks
-from tideline_airflow.policy import ON_REQUEST, WAITS_AGAIN, stream_param
+from tideline_airflow.policy import ASKS_AGAIN, ON_REQUEST, WAITS_AGAIN, stream_param
 
 _PLACE: dict[str, Any] = {"type": ["null", "integer"], "minimum": 0}
 
@@ -32,7 +32,7 @@ _PLACE: dict[str, Any] = {"type": ["null", "integer"], "minimum": 0}
     **ON_REQUEST,
 )
 def answer_trouble() -> None:
-    @task
+    @task(**ASKS_AGAIN)
     def question() -> dict[str, str]:
         context = get_current_context()
         return answer_tasks.question_of(context["params"]["stream"], context)

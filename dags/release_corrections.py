@@ -16,7 +16,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, get_current_context, task
 
 from tideline_airflow import table_tasks
-from tideline_airflow.policy import ON_REQUEST, RECONCILE_POOL, WAITS_AGAIN, hold_param, stream_param
+from tideline_airflow.policy import ASKS_AGAIN, ON_REQUEST, RECONCILE_POOL, WAITS_AGAIN, hold_param, stream_param
 
 
 @dag(
@@ -27,7 +27,7 @@ from tideline_airflow.policy import ON_REQUEST, RECONCILE_POOL, WAITS_AGAIN, hol
     **ON_REQUEST,
 )
 def release_corrections() -> None:
-    @task
+    @task(**ASKS_AGAIN)
     def question() -> dict[str, str]:
         context = get_current_context()
         params = context["params"]

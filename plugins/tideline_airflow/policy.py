@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from airflow.sdk import Param
 
@@ -34,6 +34,19 @@ WAITS_AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=2)
 """For tasks that only wait, for an event or for a person: a busy scheduler may learn that one waits after it was queued
 again, and takes that for a lost task. What the wait itself decides fails at once, without a retry; a person is asked
 again."""
+
+
+class Retries(TypedDict):
+    """How often a task is tried again, and after what waits: the first one, and the factor to the next."""
+
+    retries: int
+    retry_delay: timedelta
+    retry_exponential_backoff: float
+
+
+ASKS_AGAIN: Retries = {"retries": 5, "retry_delay": timedelta(seconds=2), "retry_exponential_backoff": 4}
+"""For tasks that put a question together, which Airflow starts once for each: ten minutes without a registry or a table
+lose none."""
 
 
 def spec_param() -> Param:

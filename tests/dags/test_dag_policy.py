@@ -114,6 +114,13 @@ def test_a_stream_that_cannot_be_looked_after_keeps_nobody_from_being_told_or_as
     assert (end.upstream_task_ids, end.trigger_rule) == ({"keep"}, "all_success")
 
 
+@pytest.mark.parametrize("dag_id", ["answer_trouble", "release_corrections"])
+def test_no_question_is_lost_in_ten_minutes_without_a_registry(dag_id: str) -> None:
+    task = dags()[dag_id].get_task("question")
+    delay, factor = task.retry_delay.total_seconds(), task.retry_exponential_backoff
+    assert sum(delay * factor**retry for retry in range(task.retries or 0)) > 600
+
+
 def test_a_failed_reconciliation_fails_its_run() -> None:
     dag = dags()["reconcile_late_data"]
     end = dag.get_task("corrected")
