@@ -128,7 +128,7 @@ STREAM_SINCE: Final = _platform(
 )
 STREAM_VERDICT: Final = _platform(
     "tideline_stream_verdict",
-    "1 for what is said of the running driver; severity is page, warn or none.",
+    "1 for what is said of the running driver, of several things the gravest; severity is page, warn or none.",
     "verdict",
     "severity",
 )
@@ -152,7 +152,8 @@ KEEPER_LOOKED: Final = _platform(
     unit="seconds",
 )
 STREAM_BACKLOG: Final = _platform(
-    "tideline_stream_backlog_offsets", "Offsets in Kafka beyond the last commit, as the keeper saw it last."
+    "tideline_stream_backlog_offsets",
+    "Offsets in Kafka beyond the last commit, by the keeper's last look at a driver; absent after 5 minutes without one.",
 )
 LEDGER_EVENTS: Final = _platform(
     "tideline_ledger_events",
