@@ -153,7 +153,7 @@ KEEPER_LOOKED: Final = _platform(
 )
 STREAM_BACKLOG: Final = _platform(
     "tideline_stream_backlog_offsets",
-    "Offsets in Kafka beyond the last commit, by the keeper's last look at a driver; absent after 5 minutes without one.",
+    "Offsets in Kafka beyond the last commit, by the keeper's last look at a driver; absent 5 minutes after that.",
 )
 LEDGER_EVENTS: Final = _platform(
     "tideline_ledger_events",
