@@ -18,6 +18,7 @@ from tideline.exporter.streams_look import all_heartbeats, look_at_streams
 from tideline.exporter.streams_seen import StreamSeen, targets, targets_by_heartbeat, tell_streams
 from tideline.home import Home
 from tideline.keeper.deployed import parse_deployed
+from tideline.logs.context import about
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 from tideline.spec.model import StreamSpec
@@ -105,12 +106,13 @@ class PlatformMetrics:
             self._all_books_at = self._clock_ms()
 
     def _could_look_at(self, row: StreamRow) -> bool:
-        try:
-            self._look_at_one(row)
-        except Exception as error:  # whatever it is, the others are looked at
-            log.warning("%s: its books cannot be read: %s: %s", row.name, type(error).__name__, error)
-            return False
-        return True
+        with about(stream=row.name):
+            try:
+                self._look_at_one(row)
+            except Exception as error:  # whatever it is, the others are looked at
+                log.warning("%s: its books cannot be read: %s: %s", row.name, type(error).__name__, error)
+                return False
+            return True
 
     def _look_at_one(self, row: StreamRow) -> None:
         spec, now = parse_deployed(row.spec), self._clock_ms()

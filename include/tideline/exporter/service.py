@@ -9,6 +9,7 @@ from tideline.errors import UserError
 from tideline.exporter.platform_metrics import PlatformMetrics
 from tideline.exporter.web import Server, pages
 from tideline.home import Home
+from tideline.logs.format import log_as_json
 from tideline.registry.store import Registry
 from tideline.settings import Ports, Settings
 
@@ -33,7 +34,7 @@ def new_server(home: Home, settings: Settings) -> Server:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    log_as_json()
     home = Home.from_env()
     try:
         server = new_server(home, Settings.load(home))

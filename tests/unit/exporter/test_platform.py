@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from tideline.exporter.service import new_server
 from tideline.home import Home
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.recording import REPLACED
+from tideline.logs.format import JsonLines
 from tideline.registry.requests import Request
 from tideline.registry.rows import Attempt
 from tideline.registry.store import Registry
@@ -134,6 +137,9 @@ def test_the_drivers_that_ended_are_counted_and_use_up_the_budget(world: World) 
     }
     assert ended_by == {"transient": 1, "hung": 1, REPLACED: 1, "infrastructure": 1}
     assert value(samples, "tideline_restart_budget_left") == before - 2
+    world.registry.raise_epoch(row.name, row.epoch, floor=13)
+    world.registry.request(Request(row.name, Desired.RUNNING, "ann", again=True))
+    assert value(told(metrics_of(world)), "tideline_restart_budget_left") == before
 
 
 def test_a_stream_whose_spec_cannot_be_read_is_told_as_far_as_it_goes(world: World) -> None:
@@ -269,6 +275,24 @@ def test_books_that_cannot_be_read_for_a_moment_are_told_as_they_were(world: Wor
         world.clock.pass_seconds(waited / 1000)
         told(metrics)
         assert len(values(told(metrics), "tideline_books_balanced")) == books
+
+
+def test_what_is_logged_of_a_streams_books_says_the_stream(world: World) -> None:
+    world.deploy()
+    handler = logging.StreamHandler(StringIO())
+    handler.setFormatter(JsonLines())
+    logger = logging.getLogger("tideline.exporter.platform_metrics")
+    logger.addHandler(handler)
+    try:
+        told(metrics_of(world, look_at_books=damaged))
+    finally:
+        logger.removeHandler(handler)
+    (said,) = [json.loads(line) for line in handler.stream.getvalue().splitlines()]
+    assert (said["level"], said["stream"], "damaged" in said["message"]) == ("WARNING", STREAM, True)
+
+
+def damaged(home: Home, spec: StreamSpec, now: int) -> BooksSeen:
+    raise OSError("damaged")
 
 
 def test_books_that_were_not_looked_at_for_long_are_not_told(world: World) -> None:
