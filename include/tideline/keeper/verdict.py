@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from tideline.spec.job import JobSpec
 from tideline.spec.model import Driven
 
 
@@ -74,6 +75,8 @@ class Thresholds:
     backlog_from: int = 1_000
     backlog_rise: int = 10
     watermark_stalled_after_ms: int = 900_000
+    # A job may do without one, and only its checkpoint can tell; Spark writes 0 there.
+    declares_watermark: bool = True
     slow_batch_ms: int = 5_000
     # How much of the time that Kafka keeps a record may have passed before it is read, in percent.
     retention_warn: int = 50
@@ -90,6 +93,7 @@ class Thresholds:
             backlog_from=health.backlog_from,
             backlog_rise=health.backlog_rise,
             watermark_stalled_after_ms=health.watermark_stalled_after,
+            declares_watermark=not isinstance(spec, JobSpec),
             slow_batch_ms=health.slow_batch,
             retention_warn=health.retention_warn,
             retention_page=health.retention_page,

@@ -58,6 +58,8 @@ def _watermark_stands(evidence: Evidence, thresholds: Thresholds, now: int) -> W
     still_ms, read = stood_still(evidence.history)
     if still_ms < thresholds.watermark_stalled_after_ms or read <= 0 or not evidence.reads_topic:
         return None
+    if not thresholds.declares_watermark and not evidence.history[-1].watermark:
+        return None
     since = format_duration(still_ms // 60_000 * 60_000)
     why = f"the watermark has not moved for {since}, and {read} offsets were read meanwhile: do newer events come?"
     return Warned(Kind.WATERMARK_STALLED, why)

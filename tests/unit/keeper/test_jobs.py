@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from support.keeper_world import STREAM, World
+import pytest
+
+from support.keeper_world import STREAM, TOPIC, World
 from tideline.keeper.late_watch import LateWatch
 from tideline.keeper.lifecycle import Desired, State
 
@@ -12,10 +14,11 @@ entrypoint: jobs/basics/word_count.py
 arguments: {{host: 127.0.0.1, port: 9999}}
 trigger: 2 seconds
 """
+READER = f"{JOB}topic: {TOPIC}\n"
 
 
-def running(world: World) -> World:
-    world.ask(Desired.RUNNING, JOB)
+def running(world: World, job: str = JOB) -> World:
+    world.ask(Desired.RUNNING, job)
     world.tick()
     return world
 
@@ -59,3 +62,16 @@ def test_a_job_that_began_a_new_epoch_has_its_batches_counted_anew(world: World)
 def test_a_job_has_no_late_alert(world: World) -> None:
     running(world).beat(late_version=7)
     assert LateWatch(world.registry, world.home, world.clock).fresh_notices() == []
+
+
+@pytest.mark.parametrize(("watermark", "state"), [(0, State.STABLE), (5_000, State.DEGRADED)])
+def test_a_job_may_do_without_a_watermark(world: World, watermark: int, state: State) -> None:
+    """Spark writes 0 for none; of one that a job has, it is told that it stands."""
+    running(world, READER)
+    for batch in range(60):
+        world.clock.pass_seconds(30)
+        world.commit(batch, end=10 * batch, watermark=watermark)
+        world.log_ends = {0: 10 * batch}
+        world.beat(batch=batch, batch_at=world.clock.now, rows=10)
+        world.tick()
+    assert world.row.state is state
