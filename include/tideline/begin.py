@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from tideline.clock import now_ms
@@ -45,13 +45,17 @@ class SpecChanged(UserError):
 
 @dataclass(frozen=True)
 class Start:
-    """What a generation begins with: its number and spec, the topic's id and earliest offsets, and the time."""
+    """What a generation begins with: its number and spec, the topic's id and earliest offsets, and the time.
+
+    `first` are the offsets that the stream's first generation reads from, where they are not the earliest.
+    """
 
     generation: int
     spec: StreamSpec
     topic_id: str
     earliest: Mapping[int, int]
     at_ms: int
+    first: Mapping[int, int] = field(default_factory=dict)
 
 
 def begin_generation(
@@ -176,14 +180,14 @@ def _rebuild_ranges(tables: StreamTables, era: Era, cut: Cut) -> OffsetRanges:
 
 
 def plan_cut(start: Start, cuts: Sequence[Cut], last: LedgerRow | None) -> Cut:
-    """Where the generation begins: at the end of the last ledgered batch, or at the earliest offsets there are.
+    """Where the generation begins: at the end of the last ledgered batch, or of the first one where the stream does.
 
     A changed spec owns what was open: every window that ends after the last one which all its metrics had closed.
     """
     before = cuts[-1] if cuts else None
     ends = {} if last is None else {part.partition: part.end for part in last.ranges}
-    begun = before.starts if before is not None and last is None else {}
-    starts = {part: ends.get(part, begun.get(part, first)) for part, first in start.earliest.items()}
+    begun = start.first if before is None else before.starts if last is None else {}
+    starts = {part: ends.get(part, begun.get(part, earliest)) for part, earliest in start.earliest.items()}
     changed = before is not None and before.spec.fingerprint() != start.spec.fingerprint()
     closed_ms = _closed_ms(before, last)
     return Cut(

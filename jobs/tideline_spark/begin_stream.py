@@ -14,11 +14,12 @@ from tideline.generations import Cut, Era, eras_of
 from tideline.home import Home
 from tideline.isolation import require_isolation
 from tideline.kafka_access import KafkaAccess
-from tideline.kafka_io import earliest_offsets
+from tideline.kafka_io import earliest_offsets, end_offsets
 from tideline.ledger import LedgerRow, require_same_topic
 from tideline.quarantine import Quarantine, load_quarantine
 from tideline.rejects import quarantine_at_start
 from tideline.spec.model import StreamSpec
+from tideline.starting_offsets import first_offsets
 from tideline.stream_books import StreamBooks, close_gaps, reader
 from tideline.tables.books import read_cuts, read_last_row, read_parts
 from tideline.tables.schemas import StreamTables
@@ -59,7 +60,9 @@ def begin_stream(
     cuts = read_cuts(tables)
     if cuts:  # a cut, and what it takes over, are made from the ledger
         close_gaps(home, StreamBooks(spec, tables, eras_of(cuts), read), topic_id, only_between=True)
-    start = Start(generation, spec, topic_id, earliest_offsets(kafka, spec.source.topic), now_ms())
+    earliest = earliest_offsets(kafka, spec.source.topic)
+    first = {} if cuts else first_offsets(spec.source, earliest, end_offsets(kafka, spec.source.topic))
+    start = Start(generation, spec, topic_id, earliest, now_ms(), first)
     cut, eras = begin_generation(tables, start, read, quarantine, attempt=attempt)
     gaps = close_gaps(home, StreamBooks(spec, tables, eras, read), topic_id)
     if gaps:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from support.faults import Point
 from support.records import log_line, small_spec
 from support.stream_run import StreamRun, counts, require_exact
-from tideline.spec.model import StreamSpec
+from tideline.spec.model import Source, StreamSpec
 from tideline.tables.books import read_cuts, read_ledger
 from tideline.tables.delta import Superseded, last_version
 from tideline.tables.published import read_published
@@ -86,3 +87,25 @@ def test_a_changed_window_and_measure_with_late_events_in_both_generations(start
     assert found == {
         (10, 5, None), (90, 1, None), (100, 3, 2.5), (120, 1, None), (320, 2, None),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("starting", "counted"), [("latest", {}), ({0: 2}, {(20, "a"): 1})])
+def test_a_stream_begins_at_its_starting_offsets_and_its_books_with_it(
+    start: Start, starting: Any, counted: dict[tuple[int, str], int]
+) -> None:
+    spec = small_spec()
+    source = Source.model_validate({**spec.source.model_dump(exclude_none=True), "starting_offsets": starting})
+    run = start(spec.model_copy(update={"source": source}))
+    run.send(log_line(1), log_line(2), log_line(20))
+    with run.driver() as query:
+        query.processAllAvailable()
+        assert counts(run) == counted
+        run.feed(query, log_line(21), log_line(100))
+        run.feed(query, log_line(3), log_line(22))
+    report = require_exact(run)
+    assert (report.books.late, counts(run)[0, "a"], counts(run)[20, "a"]) == (2, 1, len(counted) + 2)
+    run.generation += 1
+    with run.driver() as query:
+        run.feed(query, log_line(101))
+    assert counts(run)[100, "a"] == 2
+    require_exact(run)

@@ -28,7 +28,7 @@ class Way(StrEnum):
 
 
 SAYS: Final = {
-    Way.FIRST: "begins with all that the topic holds",
+    Way.FIRST: "begins with a new checkpoint, at its starting offsets",
     Way.NOTHING: "runs by this spec already: nothing is to be done",
     Way.RESUME: "goes on from its checkpoint",
     Way.REBUILD: "begins a new generation where the ledger ends: closed windows stay, open ones are computed anew",

@@ -36,6 +36,9 @@ SPARK_ABOVE: Final = 1_000_000
 FEEDS: Final = frozenset({"files", "rate", "socket"})
 """The keys of a source that say where the driver takes the topic's records from; at most one of them."""
 
+_PACE: Final = frozenset({"partitions", "max_offsets_per_trigger", "starting_offsets"})
+"""The keys of a source by which no number of a generation that has begun changes."""
+
 
 class Source(Model):
     """The Kafka topic a stream reads, and how its records are to be read.
@@ -55,6 +58,9 @@ class Source(Model):
     partitions: Annotated[int, Field(ge=1, le=1000)] = 3
     max_future: Duration = 3_600_000
     max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
+    starting_offsets: Literal["earliest", "latest"] | dict[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (
+        "earliest"
+    )
     files: Files | None = None
     rate: Rate | None = None
     socket: Socket | None = None
@@ -76,6 +82,8 @@ class Source(Model):
             raise ValueError(f"{' and '.join(feeds)} feed one topic: leave all but one out")
         if feeds and self.isolation != "read_committed":
             raise ValueError(f"what {feeds[0]} sends is whole only once it is committed: leave the isolation out")
+        if feeds and self.starting_offsets != "earliest":
+            raise ValueError(f"what {feeds[0]} sends is all read: leave starting_offsets out")
         if self.rate is not None and self.format != RATE:
             raise ValueError(f"a rate is not of the format {self.format}: write `format: rate`")
         return self
@@ -275,5 +283,5 @@ class StreamSpec(Driven):
 
     def fingerprint(self) -> str:
         """Changes when the numbers could: source, watermark and metrics, in 16 hex digits."""
-        what = self.model_dump_json(include={"source", "watermark", "metrics"}, exclude={"source": set(FEEDS)})
+        what = self.model_dump_json(include={"source", "watermark", "metrics"}, exclude={"source": {*FEEDS, *_PACE}})
         return hashlib.sha256(what.encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from tideline.keeper.preflight import Preflight, Way, changes, preflight
 
 JOB = f"name: {STREAM}\nentrypoint: jobs/basics/word_count.py\n"
 WIDER = SPEC.replace("1 minute", "2 minutes")
+PACED = SPEC.replace("}\nwatermark", ", partitions: 6, max_offsets_per_trigger: 100}\nwatermark")
 SLOWER = SPEC.replace("trigger: 2 seconds", "trigger: 3 seconds")
 
 
@@ -31,6 +32,11 @@ def test_the_first_deploy_of_all() -> None:
     [
         (SPEC, False, Preflight(Way.NOTHING, ())),
         (SLOWER, False, Preflight(Way.RESUME, ("trigger: 2 seconds is 3 seconds now",))),
+        (
+            PACED,
+            False,
+            Preflight(Way.RESUME, ("source.max_offsets_per_trigger: 100 is new", "source.partitions: 6 is new")),
+        ),
         (WIDER, False, Preflight(Way.REBUILD, ("metrics.volume.window: 1 minute is 2 minutes now",))),
         (SPEC, True, Preflight(Way.REBUILD, ("it is asked for",))),
     ],
