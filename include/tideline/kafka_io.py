@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from kafka import TopicPartition
@@ -23,7 +23,7 @@ from tideline.isolation import Isolation
 from tideline.kafka_access import KafkaAccess
 from tideline.kafka_client import POLL_RECORDS, admin, consumer
 from tideline.offset_ranges import OffsetRanges, Ranges, merged, outside, ranges_text
-from tideline.records import RECORDS
+from tideline.records import RECORDS, WHOLE_RECORDS
 
 STALL_S: Final = 30.0
 
@@ -108,8 +108,10 @@ def read_ranges(
     *,
     isolation: Isolation,
     stall_s: float = STALL_S,
+    schema: pa.Schema = RECORDS,
 ) -> Iterator[pa.Table]:
-    """The records of half-open offset ranges, in tables (`RECORDS`) of at most `max_records`, in order by partition.
+    """The records of half-open offset ranges, in tables (`RECORDS`, or `WHOLE_RECORDS`) of at most `max_records`, in
+    order by partition.
 
     Offsets without a record (control markers, aborted or compacted records) are passed over. OffsetsGone if a range
     reaches out of the log, ReadStalled after `stall_s` seconds without progress.
@@ -119,7 +121,7 @@ def read_ranges(
         return
     require_held(kafka, topic, wanted)
     with consumer(kafka, isolation) as client:
-        yield from _tables(walk(client, topic, wanted, max_records, stall_s), max_records)
+        yield from _tables(walk(client, topic, wanted, max_records, stall_s), max_records, schema)
 
 
 def require_held(kafka: KafkaAccess, topic: str, ranges: OffsetRanges) -> None:
@@ -131,7 +133,15 @@ def require_held(kafka: KafkaAccess, topic: str, ranges: OffsetRanges) -> None:
         raise OffsetsGone(topic, missing)
 
 
-Row = tuple[int, int, int, bytes | None]
+class Row(NamedTuple):
+    """A record as a consumer has it; the timestamp in ms."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes | None
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 def walk(
@@ -165,7 +175,9 @@ def walk(
 
 
 def _rows(records: Iterable[Any], start: int, end: int) -> list[Row]:
-    return [(r.partition, r.offset, r.timestamp, r.value) for r in records if start <= r.offset < end]
+    return [
+        Row(r.partition, r.offset, r.timestamp, r.value, r.key, r.headers) for r in records if start <= r.offset < end
+    ]
 
 
 def _next_range(client: Any, partition: TopicPartition, left: dict[TopicPartition, list[tuple[int, int]]]) -> None:
@@ -187,24 +199,29 @@ def _stalled(
     )
 
 
-def _tables(batches: Iterable[list[Row]], max_records: int) -> Iterator[pa.Table]:
+def _tables(batches: Iterable[list[Row]], max_records: int, schema: pa.Schema) -> Iterator[pa.Table]:
     rows: list[Row] = []
     for batch in batches:
         rows += batch
         while len(rows) >= max_records:
-            yield _table(rows[:max_records])
+            yield _table(rows[:max_records], schema)
             rows = rows[max_records:]
     if rows:
-        yield _table(rows)
+        yield _table(rows, schema)
 
 
-def _table(rows: list[Row]) -> pa.Table:
-    partitions, offsets, milliseconds, values = zip(*rows, strict=True)
+def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    partitions, offsets, milliseconds, values, keys, headers = zip(*rows, strict=True)
     stamps = pa.array([ms * 1000 for ms in milliseconds], pa.int64()).cast(RECORDS.field("timestamp").type)
-    return pa.Table.from_arrays(
-        [pa.array(partitions, pa.int32()), pa.array(offsets, pa.int64()), stamps, pa.array(values, pa.binary())],
-        schema=RECORDS,
-    )
+    columns = [pa.array(partitions, pa.int32()), pa.array(offsets, pa.int64()), stamps, pa.array(values, pa.binary())]
+    if schema == WHOLE_RECORDS:
+        columns += [pa.array(keys, pa.binary()), _header_lists(headers)]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _header_lists(headers: Iterable[Sequence[tuple[str, bytes | None]]]) -> pa.Array:
+    lists = [[{"name": name, "value": value} for name, value in each] for each in headers]
+    return pa.array(lists, WHOLE_RECORDS.field("headers").type)
 
 
 def _described(client: Any, topic: str) -> dict[str, Any]:

@@ -119,8 +119,8 @@ def oldest_by(client: Any, topic: str, needed: OffsetRanges) -> dict[int, int]:
     """The same by a consumer that is there already: to make one takes longer than to look."""
     oldest: dict[int, int] = {}
     for rows in walk(client, topic, _starts(needed), LOOKED_AT, STALL_S):
-        for partition, _, stamp, _ in rows:
-            oldest[partition] = min(stamp, oldest.get(partition, stamp))
+        for row in rows:
+            oldest[row.partition] = min(row.timestamp, oldest.get(row.partition, row.timestamp))
     return oldest
 
 

@@ -42,12 +42,12 @@ class Record(NamedTuple):
     value: bytes | None
     key: bytes | None = None
     partition: int | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes of value, key and headers."""
-        told = sum(len(name) + len(text) for name, text in self.headers)
+        told = sum(len(name) + len(text or b"") for name, text in self.headers)
         return len(self.value or b"") + len(self.key or b"") + told
 
 

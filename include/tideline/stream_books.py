@@ -22,6 +22,7 @@ from tideline.ledger import LedgerRow, require_same_topic
 from tideline.offset_ranges import OffsetRanges
 from tideline.quarantine import NOTHING, Quarantine, load_quarantine
 from tideline.recompute import ReadRanges
+from tideline.records import RECORDS
 from tideline.rejects import rejected_in
 from tideline.retention import next_offsets
 from tideline.retention_guard import Guard, look, unwatched
@@ -84,11 +85,13 @@ class StreamBooks:
         return tuple(row for row in read_ledger(self.tables, late_only=True) if row.version in versions)
 
 
-def reader(kafka: KafkaAccess, spec: StreamSpec, quarantine: Quarantine = NOTHING) -> ReadRanges:
+def reader(
+    kafka: KafkaAccess, spec: StreamSpec, quarantine: Quarantine = NOTHING, schema: pa.Schema = RECORDS
+) -> ReadRanges:
     """Reads the topic of a stream as the stream reads it, and marks what its list holds."""
 
     def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
-        chunks = read_ranges(kafka, spec.source.topic, ranges, isolation=spec.source.isolation)
+        chunks = read_ranges(kafka, spec.source.topic, ranges, isolation=spec.source.isolation, schema=schema)
         return map(quarantine.mark, chunks)
 
     return read

@@ -16,6 +16,7 @@ from tideline.exporter.at_start import windows_at_start
 from tideline.home import Home
 from tideline.kafka_io import topic_id
 from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.records import WHOLE_RECORDS
 from tideline.sinks.of_stream import Planned, stream_outlets
 from tideline.spec.load import load_spec
 from tideline.spec.model import StreamSpec
@@ -95,7 +96,8 @@ def _run(arguments: Arguments, home: Home, heartbeat: Heartbeat, fence: Fence, e
         metrics.progress(progress)
         return counter_of(progress)
 
-    outlets = stream_outlets(tables, begun.eras, reader(arguments.kafka, spec), arguments.kafka)
+    whole = reader(arguments.kafka, spec, schema=WHOLE_RECORDS)
+    outlets = stream_outlets(tables, begun.eras, whole, arguments.kafka)
     metrics.of_metrics(spec, parts_of(spec, outlets))
     metrics.starts_at(lambda: view_checkpoint(folder, spec.source.topic).ends or begun.cut.starts)
     sink = BatchSink(

@@ -111,7 +111,7 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     def feed(*values: bytes) -> None:
         with Sender(address, name, 1) as sender:
             for value in values:
-                sender.send(value)
+                sender.send(value, "sent", key=value[:4])
 
     first = DriverProcess(home, spec, kafka=address)
     try:
@@ -152,7 +152,9 @@ def test_topics_follow_the_table_through_a_kill_and_a_correction(
     assert "counts (complete): 4 rows" in second.log.read_text()
     late = read_late_events(tables)
     assert late is not None and late["offset"].to_pylist() == [4]
-    assert [dict(record.headers)["offset"] for record in messages(address, on_time)] == [b"0", b"1", b"3", b"5", b"6"]
+    passed_on = messages(address, on_time)
+    assert [dict(record.headers)["offset"] for record in passed_on] == [b"0", b"1", b"3", b"5", b"6"]
+    assert all(record.key == record.value[:4] and dict(record.headers)["tag"] == b"sent" for record in passed_on)
     assert said_without_json(second.log, About(name, 1, 2)) == set()
     (late_batch,) = (row.batch for row in read_ledger(tables) if row.late_events)
     told = told_of_batch(home, name, late_batch, second.log)

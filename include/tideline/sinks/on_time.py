@@ -33,6 +33,7 @@ from tideline.tables.schemas import StreamTables
 log = logging.getLogger(__name__)
 
 _PLACE: Final = ["partition", "offset"]
+_PASSED_ON: Final = ("value", "key", "headers")
 
 
 def begin_at(tables: StreamTables, topic: str) -> int:
@@ -58,7 +59,8 @@ def _note(tables: StreamTables, topic: str) -> Path:
 class OnTimeOutlet:
     """Sends each batch's on-time events to a topic, one transaction a batch; at first from the batch `begin` on.
 
-    An event goes to the partition it came from, by number, with the headers `topic`, `partition` and `offset`.
+    `read` gives whole records (`WHOLE_RECORDS`). An event goes to the partition it came from, by number, with its key
+    and headers, and after these the headers `topic`, `partition` and `offset`.
     """
 
     def __init__(
@@ -111,9 +113,12 @@ class OnTimeOutlet:
 
     def _as_records(self, events: pa.Table, partitions: int) -> Iterator[Record]:
         source = self._spec.source.topic.encode()
-        for partition, offset, value in zip(*(events[name].to_pylist() for name in (*_PLACE, "value")), strict=True):
+        for partition, offset, value, key, headers in zip(
+            *(events[name].to_pylist() for name in (*_PLACE, *_PASSED_ON)), strict=True
+        ):
+            own = ((header["name"], header["value"]) for header in headers)
             where = (("topic", source), ("partition", b"%d" % partition), ("offset", b"%d" % offset))
-            record = Record(value, partition=partition % partitions, headers=where)
+            record = Record(value, key, partition % partitions, (*own, *where))
             if record.size <= LARGEST:
                 yield record
             else:
@@ -121,12 +126,13 @@ class OnTimeOutlet:
 
 
 def on_time_events(eras: Sequence[Era], row: LedgerRow, records: pa.Table) -> pa.Table:
-    """Of a batch's records (`RECORDS`, rejects marked) the events that lost no window: partition, offset, value."""
+    """Of a batch's records (`WHOLE_RECORDS`, rejects marked) the events that lost no window: partition, offset, value,
+    key, headers."""
     ran = next((era.spec for era in eras if era.ran(row.generation)), eras[-1].spec)  # all read records alike
     engine = Engine(ran, every_column=True)
     engine.load(records)
     places = engine.query('select _partition as partition, _offset as "offset" from parsed where _reason is null')
-    events = restrict(records.select([*_PLACE, "value"]), places, _PLACE)
+    events = restrict(records.select([*_PLACE, *_PASSED_ON]), places, _PLACE)
     if row.late_events or row.doubt_ms is not None:
         events = restrict(events, late_places(eras, row, records), _PLACE, present=False)
     return events.sort_by([(name, "ascending") for name in _PLACE])

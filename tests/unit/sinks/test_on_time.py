@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from oracle.lateness import late_by_rule
@@ -13,6 +14,8 @@ from support.late_player import batches_of, log_of
 from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.kafka_transactions import Cursor, Record, SendRefused
+from tideline.offset_ranges import OffsetRanges
+from tideline.records import WHOLE_RECORDS
 from tideline.sinks.on_time import OnTimeOutlet, begin_at
 from tideline.tables.late_events import read_late_events
 
@@ -29,12 +32,27 @@ def new_player(folder: Path) -> Player:
 def outlet(player: Player, log: Log) -> OnTimeOutlet:
     """As a driver makes it, before its query starts."""
     begin_at(player.tables, "on-time")
-    return OnTimeOutlet(player.tables, player.eras, player.read, "on-time", log)
+
+    def read(ranges: OffsetRanges) -> Iterator[pa.Table]:
+        return map(with_keys, player.read(ranges))
+
+    return OnTimeOutlet(player.tables, player.eras, read, "on-time", log)
+
+
+def with_keys(records: pa.Table) -> pa.Table:
+    """Each record has its offset as its key, the odd ones have none, and a header of its own."""
+    offsets = records["offset"].to_pylist()
+    keys = [None if offset % 2 else b"key %d" % offset for offset in offsets]
+    headers = [[{"name": "trace", "value": b"%d" % offset}, {"name": "none", "value": None}] for offset in offsets]
+    more = {"key": keys, "headers": headers}
+    for name, values in more.items():
+        records = records.append_column(WHOLE_RECORDS.field(name), pa.array(values, WHOLE_RECORDS.field(name).type))
+    return records
 
 
 def places(log: Log) -> list[tuple[int, int]]:
     found = [dict(record.headers) for record in log.sent]
-    return [(int(each["partition"]), int(each["offset"])) for each in found]
+    return [(int(each["partition"] or b""), int(each["offset"] or b"")) for each in found]
 
 
 def test_what_lost_no_window_is_sent_once_and_as_it_came(tmp_path: Path) -> None:
@@ -57,7 +75,10 @@ def test_what_lost_no_window_is_sent_once_and_as_it_came(tmp_path: Path) -> None
     expected = [(0, offset) for offset in events if (0, offset) not in late]
     assert late and places(log) == expected
     assert [record.value for record in log.sent] == [player.log[offset] for _, offset in expected]
-    assert {record.headers[0] for record in log.sent} == {("topic", b"small")}
+    assert [record.key for record in log.sent] == [None if offset % 2 else b"key %d" % offset for _, offset in expected]
+    assert [record.headers[:3] for record in log.sent] == [
+        (("trace", b"%d" % offset), ("none", None), ("topic", b"small")) for _, offset in expected
+    ]
     from support.late_player import reconcile
 
     reconcile(player)
