@@ -210,6 +210,16 @@ def test_a_press_before_the_page_has_come_whole_is_not_lost(streams: StreamsPage
     streams.around.unroute(address)
 
 
+def test_charts_whose_numbers_do_not_come_are_told(streams: StreamsPage) -> None:
+    address = re.compile(r"/samples$")
+    streams.around.route(address, lambda route: route.abort())
+    streams.open_stream()
+    told = streams.inside.locator("#status")
+    expect(told).to_have_text("The server does not answer: what is shown is old.")
+    streams.around.unroute(address)
+    expect(told).to_have_text("")
+
+
 def test_a_stop_is_asked_about_and_done(streams: StreamsPage, registry: Registry) -> None:
     streams.open_stream()
     page = streams.inside

@@ -1,5 +1,6 @@
 // Draws what was seen of a stream in the last day: <div class="chart" data-series="backlog" data-unit="">.
 import { now } from "./ages.js";
+import { ask } from "./told.js";
 
 const drawn = new Map();
 let seen;
@@ -9,9 +10,9 @@ export async function drawCharts() {
   if (!area) return;
   const load = async () => {
     if (document.hidden) return;
-    const answer = await fetch(area.dataset.samples, { cache: "no-store", credentials: "same-origin" });
-    if (!answer.ok) return;
-    seen = await answer.json();
+    const found = await ask(area, area.dataset.samples, (answer) => answer.json());
+    if (!found) return;
+    seen = found;
     for (const chart of area.querySelectorAll("[data-series]")) draw(chart);
   };
   document.addEventListener("themed", () => {
@@ -21,8 +22,8 @@ export async function drawCharts() {
   window.addEventListener("resize", () => {
     for (const [chart, plot] of drawn) plot.setSize({ width: chart.clientWidth, height: 150 });
   });
-  setInterval(() => load().catch(() => {}), 15_000);
-  await load().catch(() => {});
+  setInterval(load, 15_000);
+  await load();
 }
 
 function draw(chart) {

@@ -1,9 +1,7 @@
 // Keeps regions fresh: <div data-fresh="address" data-every="seconds" data-tag="ETag">, while somebody sees the page.
 // A region's children have a data-key, and a data-tag that tells whether they changed: only those are replaced.
 import { tellAges } from "./ages.js";
-
-const status = document.getElementById("status");
-const problems = new Map(); // by region: what is told until the region is fresh again
+import { ask } from "./told.js";
 
 export function keepFresh(region) {
   const every = Number(region.dataset.every) * 1000;
@@ -15,9 +13,12 @@ export function keepFresh(region) {
     atOnce = looking;
     if (looking || document.hidden) return; // visibilitychange begins anew
     looking = true;
-    await look(region);
-    looking = false;
-    timer = setTimeout(again, atOnce ? 0 : every);
+    try {
+      await look(region);
+    } finally {
+      looking = false;
+      timer = setTimeout(again, atOnce ? 0 : every);
+    }
   };
   for (const event of ["visibilitychange", "acted"]) document.addEventListener(event, again);
   region.addEventListener("turned", again);
@@ -37,36 +38,15 @@ export function turnRegions() {
 }
 
 async function look(region) {
-  const asked = region.dataset.fresh;
-  try {
-    const headers = region.dataset.tag ? { "If-None-Match": region.dataset.tag } : {};
-    const answer = await fetch(asked, { headers, cache: "no-store", credentials: "same-origin" });
-    if (region.dataset.fresh !== asked) return; // turned meanwhile
-    if (answer.status === 200) {
-      merge(region, await answer.text());
-      region.dataset.tag = answer.headers.get("ETag") ?? "";
-      document.dispatchEvent(new Event("refreshed"));
-    }
-    tell(region, answer.ok || answer.status === 304 ? "" : await problem(answer));
-  } catch {
-    tell(region, "The server does not answer: what is shown is old.");
-  }
-}
-
-async function problem(answer) {
-  if (answer.status === 401) return "You are signed out: sign in again.";
-  const text = await answer.text();
-  try {
-    return JSON.parse(text).detail ?? text;
-  } catch {
-    return text;
-  }
-}
-
-function tell(region, text) {
-  problems.set(region, text);
-  const told = [...problems.values()].find(Boolean) ?? "";
-  if (status.textContent !== told) status.textContent = told;
+  const { fresh, tag, every } = region.dataset;
+  const headers = tag ? { "If-None-Match": tag } : {};
+  const patience = Math.max(10_000, Number(every) * 3000); // tables take longer than states
+  const read = async (answer) => [answer, answer.status === 200 ? await answer.text() : ""];
+  const [answer, html] = (await ask(region, fresh, read, { headers, patience })) ?? [];
+  if (answer?.status !== 200 || region.dataset.fresh !== fresh) return; // nothing new, or turned meanwhile
+  merge(region, html);
+  region.dataset.tag = answer.headers.get("ETag") ?? "";
+  document.dispatchEvent(new Event("refreshed"));
 }
 
 function merge(region, html) {
