@@ -195,6 +195,13 @@ def test_who_may_trigger_nothing_is_told() -> None:
     assert len(re.findall(r"<button[^>]* disabled", pages()["stream"])) == len(VIEW.buttons)
 
 
+def test_evidence_of_days_ago_is_told_as_such() -> None:
+    later = Place(PLACE.app, NOW + 3 * 86_400_000)
+    section = render("stream_head.html", later, view=VIEW).partition('data-key="verdict"')[2]
+    assert "<h2>Evidence of the last change</h2>" in section
+    assert re.search(rf'data-age="{NOW}">3 d</time> ago</p>', section)
+
+
 def test_a_page_under_a_sub_path_knows_where_it_is() -> None:
     page, airflow = FastAPI(), FastAPI(root_path="/air")
 

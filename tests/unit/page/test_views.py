@@ -1,4 +1,4 @@
-"""A stream's page: its states in a bar, its last verdict, its specs, its series, its buttons."""
+"""A stream's page: its states in a bar, the evidence of its last change, its specs, its series, its buttons."""
 
 from __future__ import annotations
 
