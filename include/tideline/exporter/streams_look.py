@@ -35,7 +35,7 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
             samples.get(row.name),
             looks.get(row.name),
             ended.get(row.name, {}),
-            failures_of(failed.get(row.name, ())),
+            failures_of(failed.get(row.name, ()), after=row.budget_after),
             proved=attempt is not None and attempt.stable_at is not None,
             rules=Rules.of(spec) if spec else None,
             pushes=spec is not None and spec.exporter.pushgateway is not None,

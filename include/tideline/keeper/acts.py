@@ -71,6 +71,7 @@ def _last_stable(row: StreamRow) -> dict[str, Any]:
         "next_generation": row.next_generation + begins,
         "prove_by": None,
         "refused": row.reason,
+        "budget_after": row.epoch,
     } | _NO_LOSSES
 
 
@@ -95,16 +96,16 @@ def _deployed_text(tools: Tools, row: StreamRow) -> str:
 
 
 def _answer(tools: Tools, look: Look) -> Way:
-    failures = _failures(tools, look)
+    failures = _failures(tools, look, look.row.budget_after)
     if not failures:
         return Way(State.FENCING, look.row.reason)
     answer = decide(failures, Rules.of(look.spec), look.at, tools.jitter(), look.row.probes)
     return _way(answer, look.row.reason, look.at)
 
 
-def _failures(tools: Tools, look: Look) -> list[Failure]:
+def _failures(tools: Tools, look: Look, after: int = 0) -> list[Failure]:
     name = look.row.name
-    return failures_of(tools.registry.attempts(name), tools.registry.transitions(name, to=State.UNHEALTHY))
+    return failures_of(tools.registry.attempts(name), tools.registry.transitions(name, to=State.UNHEALTHY), after)
 
 
 def _loss(tools: Tools, look: Look) -> Loss:

@@ -78,8 +78,9 @@ def close_attempt(
         registry.update_attempt(attempt.stream, attempt.epoch, **ended)
 
 
-def failures_of(attempts: Iterable[Attempt], losses: Iterable[TransitionRow] = ()) -> list[Failure]:
-    """The attempts that failed, in the order given; those that were stopped or replaced are none.
+def failures_of(attempts: Iterable[Attempt], losses: Iterable[TransitionRow] = (), after: int = 0) -> list[Failure]:
+    """The attempts of epochs above `after` that failed, in the order given; those that were stopped or replaced are
+    none.
 
     `losses` are the transitions that gave them up: their evidence has the batch that one failed in.
     """
@@ -92,5 +93,5 @@ def failures_of(attempts: Iterable[Attempt], losses: Iterable[TransitionRow] = (
             FailedBatch.parse(batch) if (batch := batches.get(attempt.epoch)) else None,
         )
         for attempt in attempts
-        if attempt.ended_at and attempt.outcome not in (None, REPLACED)
+        if attempt.epoch > after and attempt.ended_at and attempt.outcome not in (None, REPLACED)
     ]

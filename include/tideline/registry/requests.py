@@ -54,7 +54,7 @@ def write_request(connection: Connection, request: Request, now: int) -> None:
         _keep_spec(connection, request, now)
     if request.again or begins or spec_changes or request.desired != row.desired or State(row.state) not in _ON_ITS_WAY:
         values |= {"requested": row.requested + 1, "asked_by": request.actor, "asked_for": request.asked_for}
-        values |= {"probes": 0, "losses": 0, "lost": None}
+        values |= {"probes": 0, "budget_after": row.epoch, "losses": 0, "lost": None}
         unproven = row.stable_spec is not None and (request.spec or row.spec) != row.stable_spec
         values["prove_by"] = now + request.prove_within_ms if unproven else None
     connection.execute(update(streams).where(which).values(**values))
@@ -85,6 +85,7 @@ def _new(request: Request, now: int) -> dict[str, object]:
         "spec": request.spec,
         "fingerprint": request.fingerprint,
         "probes": 0,
+        "budget_after": 0,
         "losses": 0,
         "state_since": now,
         "updated_at": now,

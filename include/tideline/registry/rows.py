@@ -30,6 +30,7 @@ class StreamRow:
 
     A spec that is not proved STABLE by `prove_by` (epoch ms) gives way to `stable_spec`; `refused` says why one did.
     `losses` counts the drivers lost since it was last STABLE or asked for, `lost` says how the last of them was.
+    Only failures of epochs above `budget_after` use up the budget of restarts.
     """
 
     name: str
@@ -50,6 +51,7 @@ class StreamRow:
     refused: str | None
     retry_at: int | None
     probes: int
+    budget_after: int
     losses: int
     lost: str | None
     state_since: int

@@ -29,7 +29,7 @@ from tideline.registry.rows import (
     UnknownStream,
 )
 
-_OF_A_REQUEST = frozenset({"prove_by", "probes", "losses", "lost"})
+_OF_A_REQUEST = frozenset({"prove_by", "probes", "budget_after", "losses", "lost"})
 _STREAM_COLUMNS = [tables.streams.c[name] for name in StreamRow.__dataclass_fields__]
 
 

@@ -48,6 +48,9 @@ streams = Table(
     Column("retry_at", BigInteger),
     # How often a crash loop was tried since it began; a stream that is in none has 0.
     Column("probes", Integer, nullable=False),
+    # Failures of this epoch and of older ones use up no budget: another start was asked for since, or another spec put
+    # back.
+    Column("budget_after", Integer, nullable=False),
     # How many drivers were lost since the stream was last STABLE or asked for, and how the last of them was.
     Column("losses", Integer, nullable=False),
     Column("lost", Text),

@@ -6,6 +6,7 @@ import pytest
 
 from support.keeper_world import BY, SPEC, STREAM, World
 from tideline.errors import UserError
+from tideline.keeper.asking import ask_to_restart
 from tideline.keeper.epochs import current_epoch
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.plan import DRAIN_MS
@@ -364,6 +365,21 @@ def test_a_probe_whose_machine_fails_is_tried_again_at_once(world: World) -> Non
     world.tick()
     world.launcher.end(-1)
     assert world.tick().state is State.STARTING
+
+
+@pytest.mark.parametrize("wanted", ["another start", "another spec"])
+def test_who_asks_gives_a_new_budget_of_restarts(world: World, wanted: str) -> None:
+    crash_looping(world)
+    if wanted == "another start":
+        ask_to_restart(world.registry, STREAM, "ann")
+    else:
+        world.ask(Desired.RUNNING, f"{SPEC}description: mended\n")
+    world.tick()
+    for answer in (State.BACKOFF, State.BACKOFF, State.BACKOFF, State.CRASH_LOOP):
+        world.launcher.end(70)
+        assert world.tick().state is answer
+        world.clock.pass_seconds(25)
+        world.tick()
 
 
 def test_who_asks_ends_the_crash_loop(world: World) -> None:

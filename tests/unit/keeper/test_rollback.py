@@ -91,6 +91,12 @@ def test_a_crash_loop_gives_way_to_the_last_stable_spec(world: World) -> None:
     assert world.row.spec == SPEC
 
 
+def test_the_spec_that_is_put_back_has_a_budget_of_its_own(world: World) -> None:
+    test_a_crash_loop_gives_way_to_the_last_stable_spec(world)
+    world.launcher.end(70)
+    assert world.tick().state is State.BACKOFF
+
+
 def test_a_driver_that_waits_for_its_next_try_gives_way_in_time(world: World) -> None:
     replaced(world, WIDER)
     world.clock.pass_seconds(WITHIN_S - 1)

@@ -40,6 +40,7 @@ ROW = StreamRow(
     refused=None,
     retry_at=None,
     probes=0,
+    budget_after=0,
     losses=0,
     lost=None,
     state_since=NOW - 60_000,
