@@ -11,6 +11,7 @@ from support.scene import (
     PLATFORM,
     QUIET,
     Key,
+    Moment,
     Scene,
     Value,
     ago,
@@ -30,6 +31,7 @@ from support.scene import (
     without,
 )
 from tideline.exporter import catalogue as names
+from tideline.exporter.catalogue import CATALOGUE, Scope
 from tideline.keeper.lifecycle import State
 
 
@@ -157,6 +159,32 @@ def _business() -> Iterator[Case]:
     name = "first-anomaly"
     first = {key(names.ANOMALY_SCORE, stream=name, kind="error_rate_spike", key_service="shop"): steady(14)}
     yield replace(_of_stream("TidelineAnomaliesRaised", "warn", name, first), more=(("kind", "error_rate_spike"),))
+
+
+def replaced(stream: str, gone: int, back: int) -> tuple[Scene, Scene]:
+    """A stream whose driver is replaced: before and after, and between the minutes `gone` and `back`, when nobody tells
+    for it. What the new driver counts begins at 0, and the keeper counts one driver more that ended."""
+
+    def anew(moment: Moment) -> float:
+        return 100 * (moment.at if moment.at < gone * 60 else max(0.0, moment.at - back * 60))
+
+    def started(moment: Moment) -> float:
+        return moment.now - 7_200 if moment.at < gone * 60 else moment.now - moment.at + back * 60
+
+    own = {
+        key(names.RECORDS, stream=stream): anew,
+        key(names.DRIVER_STARTED, stream=stream): started,
+        ended(stream, "infrastructure"): lambda moment: float(moment.at >= gone * 60),
+    }
+    scene = {**QUIET, **well(stream), **own}
+    return scene, without(scene, *driver_side(stream)) | state_of(stream, State.STARTING)
+
+
+def nobody_asks() -> tuple[Scene, Scene]:
+    """Streams whose drivers are asked still, before and after the platform's exporter is no target any more."""
+    platform = {each.name for each in CATALOGUE if each.scope is Scope.PLATFORM}
+    told = [each for each in QUIET if each.name in platform or each.job == PLATFORM]
+    return QUIET, without(QUIET, *told)
 
 
 CASES: Final = (*_states(), *_verdicts(), *_books(), *_exporters(), *_business())

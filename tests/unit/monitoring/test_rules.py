@@ -9,10 +9,11 @@ from typing import Final
 
 import pytest
 
-from support.alert_cases import CASES, TROUBLE, WELL, Case
+from support.alert_cases import CASES, TROUBLE, WELL, Case, nobody_asks, replaced
 from support.dashboards import series_in
 from support.promtool import Check, alerts_at, promtool, run_rules, written_series
 from support.rule_files import FOLDER, Rule, alerts, milliseconds, recorded, rule_files, rules_of
+from support.scene import PLATFORM
 from tideline.exporter.catalogue import CATALOGUE
 from tideline.keeper.failures import FailureClass
 from tideline.keeper.lifecycle import LIVE
@@ -20,6 +21,8 @@ from tideline.keeper.verdict import WARNED, Kind, Severity
 
 BEGIN, END, LAST = 20, 55, 118
 """Minutes: trouble lasts longer than any `for`, and after it comes more than the longest range."""
+LOOKBACK: Final = 5
+"""Minutes for which Prometheus takes the last sample of a series that is not told any more, where no scrape fails."""
 FOREIGN: Final = {"up", "push_time_seconds"}
 CASE_NAMES: Final = [f"{case.alert}-{case.stream}" for case in CASES]
 FIRING: Final = 'ALERTS{alertstate="firing"}'
@@ -73,6 +76,23 @@ def test_an_alert_fires_after_its_time_and_is_over_with_its_cause(case: Case, fo
 
 def test_nothing_fires_without_a_case(found: str) -> None:
     assert found == ""
+
+
+def test_an_exporter_that_is_asked_no_more_is_missed_and_nothing_else_is_said(tmp_path: Path) -> None:
+    before, trouble = nobody_asks()
+    labels = {"alertname": "TidelineExporterDown", "severity": "page", "job": PLATFORM}
+    (down,) = (each for each in alerts() if each["alert"] == "TidelineExporterDown")
+    early = BEGIN + LOOKBACK + milliseconds(down["for"]) // 60_000 - 1
+    checks = [alerts_at(BEGIN - 1, FIRING), alerts_at(early, FIRING), alerts_at(END - 1, FIRING, labels)]
+    checks.append(alerts_at(LAST - 1, FIRING))
+    assert run_rules(tmp_path, written_series(before, trouble, BEGIN, END, LAST), checks) == ""
+
+
+def test_a_driver_that_is_replaced_sets_nothing_off(tmp_path: Path) -> None:
+    back = BEGIN + 3
+    series = written_series(*replaced("renewed", BEGIN, back), BEGIN, back, LAST)
+    every = [alerts_at(minute, FIRING) for minute in range(LAST)]
+    assert run_rules(tmp_path, series, every) == ""
 
 
 def test_promtool_notices_an_alert_that_does_not_fire(tmp_path: Path) -> None:
