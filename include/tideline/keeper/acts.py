@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 from tideline.keeper.deployed import parse_deployed
@@ -28,6 +30,7 @@ from tideline.registry.rows import Attempt, StreamRow
 KILL_GRACE_MS = 10_000
 _GIVES_UP = frozenset({State.UNHEALTHY, State.ROLLING_BACK})
 _NO_LOSSES: dict[str, Any] = {"losses": 0, "lost": None}
+log = logging.getLogger(__name__)
 
 
 def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: Caller) -> StreamRow | None:
@@ -36,7 +39,9 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
         case Act.FENCE_AND_SUBMIT:
             return fence_and_submit(tools, look, by)
         case Act.ANSWER_FAILURE:
-            return record(tools.registry, look, instead_of_a_person(look.row, _answer(tools, look)), by)
+            way = _answer(tools, look)
+            way = replace(way, reason=f"{way.reason}{_end_given_up(tools, look)}")
+            return record(tools.registry, look, instead_of_a_person(look.row, way), by)
         case Act.END if not _end(tools, look.row.name):
             return None
         case Act.ASK_TO_STOP:
@@ -78,6 +83,19 @@ def _last_stable(row: StreamRow) -> dict[str, Any]:
 def _end(tools: Tools, stream: str) -> bool:
     tools.launcher.stop(stream, KILL_GRACE_MS)
     return not tools.launcher.observe(stream).alive
+
+
+def _end_given_up(tools: Tools, look: Look) -> str:
+    """Ends a driver that hangs or never started: nobody judges it while its successor waits, or a person is asked. What
+    is to be said when it cannot be ended; the next submit tries again."""
+    if look.evidence.launcher is None or not look.evidence.launcher.alive:
+        return ""
+    try:
+        tools.launcher.kill(look.row.name)
+        return "; its driver could not be ended" if tools.launcher.observe(look.row.name).alive else ""
+    except Exception as error:
+        log.exception("%s: the driver that was given up could not be ended", look.row.name)
+        return f"; its driver could not be ended: {type(error).__name__}"
 
 
 def _ask_to_stop(tools: Tools, row: StreamRow) -> None:
