@@ -3,66 +3,33 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from support.real_logs import real_log
+from support.real_logs import TRAFFIC, counted, real_log, told
 from support.records import log_line
 from tideline.cli.main import app
 from tideline.spec.load import parse_spec
 from tideline.trial import read_lines, try_lines
 
 NOW_MS = 1_900_000_000_000
-MEASURES = """
-    measures:
-      requests: count
-      client_errors: count_if(status_code between 400 and 499)
-      server_errors: count_if(status_code between 500 and 599)
-      clients: count_distinct(ip_address)"""
-SPEC = f"""
-name: traffic
-source: {{topic: logs, format: log}}
-watermark: 5 minutes
-metrics:
-  minutes:
-    window: 60 seconds{MEASURES}
-  five_minutes:
-    window: 300 seconds{MEASURES}
-"""
-
-
-def counted(lines: list[bytes], seconds: int) -> dict[int, tuple[int, int, int, int]]:
-    """Requests, 4xx, 5xx and distinct clients of each window, by its start in seconds."""
-    counts: dict[int, Counter[str]] = defaultdict(Counter)
-    clients: dict[int, set[str]] = defaultdict(set)
-    for line in (raw.decode() for raw in lines):
-        at = datetime.strptime(re.search(r"\[([^]]+)\]", line)[1], "%d/%b/%Y:%H:%M:%S %z")  # type: ignore[index]
-        status = re.search(r'" (\d{3}|-) ', line)[1]  # type: ignore[index]
-        window = int(at.timestamp()) // seconds * seconds
-        counts[window].update(["all", status[0]])
-        clients[window].add(line.split()[0])
-    return {at: (found["all"], found["4"], found["5"], len(clients[at])) for at, found in counts.items()}
 
 
 @pytest.mark.parametrize(("metric", "seconds"), [("minutes", 60), ("five_minutes", 300)])
 @pytest.mark.parametrize("name", ["apache_access.log", "nasa_access.log"])
 def test_a_real_log_has_the_counts_that_a_script_finds(name: str, metric: str, seconds: int) -> None:
     lines = real_log(name)
-    rows = try_lines(parse_spec(SPEC, "traffic.yaml"), lines, NOW_MS).tables[metric].to_pylist()
-    columns = ("requests", "client_errors", "server_errors", "clients")
-    found = {round(row["window_start"].timestamp()): tuple(row[column] for column in columns) for row in rows}
-    assert found == counted(lines, seconds)
+    tables = try_lines(parse_spec(TRAFFIC, "traffic.yaml"), lines, NOW_MS).tables
+    assert told(tables[metric]) == counted(lines, seconds)
 
 
 def test_what_is_no_event_is_told_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "lines"
     file.write_bytes(b"\n".join([log_line(1), b"", b"garbage \x1b[31m", log_line(2, "b"), b'{"timestamp": 1']))
-    (tmp_path / "traffic.yaml").write_text(SPEC)
+    (tmp_path / "traffic.yaml").write_text(TRAFFIC)
     asked = ["try", str(tmp_path / "traffic.yaml"), str(file)]
     said = CliRunner().invoke(app, asked)
     assert said.exit_code == 0
@@ -83,7 +50,7 @@ def test_what_is_no_event_is_told_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at_once", [1, 2, 50])
 def test_a_line_has_its_number_in_the_file(at_once: int) -> None:
     lines = [b"", b"", log_line(1), b"x", b"", b"", b"y", log_line(2), b"", b"z", b""]
-    trial = try_lines(parse_spec(SPEC, "traffic.yaml"), lines, NOW_MS, at_once=at_once)
+    trial = try_lines(parse_spec(TRAFFIC, "traffic.yaml"), lines, NOW_MS, at_once=at_once)
     assert [(each.line, each.value) for each in trial.first_rejects] == [(4, b"x"), (7, b"y"), (10, b"z")]
     assert (trial.lines, trial.events) == (5, 2)
 
@@ -95,7 +62,7 @@ def test_lines_come_without_their_ends_and_empty_ones_too(tmp_path: Path, ends: 
 
 
 def test_chunks_do_not_change_what_a_file_says() -> None:
-    spec = parse_spec(SPEC, "traffic.yaml")
+    spec = parse_spec(TRAFFIC, "traffic.yaml")
     lines = [log_line(number, ip_address=f"10.0.0.{number % 7}") for number in range(200)]
     whole = try_lines(spec, lines, NOW_MS)
     read: list[int] = []
@@ -104,6 +71,6 @@ def test_chunks_do_not_change_what_a_file_says() -> None:
 
 
 def test_a_file_without_any_event_is_no_success(tmp_path: Path) -> None:
-    (tmp_path / "traffic.yaml").write_text(SPEC)
+    (tmp_path / "traffic.yaml").write_text(TRAFFIC)
     (tmp_path / "lines").write_text("x\n")
     assert CliRunner().invoke(app, ["try", str(tmp_path / "traffic.yaml"), str(tmp_path / "lines")]).exit_code == 1
