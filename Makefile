@@ -61,8 +61,9 @@ up: archive  ## start the platform: PostgreSQL, Kafka and Airflow
 down:  ## end it
 	@if test -x $(BIN)/tideline; then $(BIN)/tideline down; fi
 
-# By BuildKit, whichever compose there is. Ports are looked at unless the containers are up already.
+# By BuildKit, whichever compose there is. The ports that it binds are looked at, but for those its containers have.
 COMPOSE ?= $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
+HELD := {{range .NetworkSettings.Ports}}{{range .}}{{.HostPort}} {{end}}{{end}}
 export DOCKER_BUILDKIT = 1
 export COMPOSE_DOCKER_CLI_BUILD = 1
 
@@ -70,7 +71,8 @@ env: setup  ## make the .env of compose, with passwords of its own
 	@$(BIN)/tideline env
 
 compose-up: env  ## start all of it in containers
-	@test -n "$$($(COMPOSE) ps -q 2>/dev/null)" || $(BIN)/tideline env --ports >/dev/null
+	@ours=$$($(COMPOSE) ps -q 2>/dev/null | xargs -r docker inspect --format '$(HELD)' 2>/dev/null); \
+	  $(BIN)/tideline env --ports --ours "$$ours" >/dev/null
 	@$(COMPOSE) build init
 	@$(COMPOSE) up -d
 

@@ -9,7 +9,7 @@ import pytest
 
 from support.box import Box
 from support.docker_engine import Engine
-from support.rule_files import alerts
+from support.rule_files import alerts, rule_files, rules_of
 from support.stand_ins import TIDELINE
 from tideline.platform.waiting import wait_until
 
@@ -121,9 +121,13 @@ def test_prometheus_scrapes_the_platform_and_the_driver(deployed: Box) -> None:
     assert wait_until(is_scraped, 120, 2), deployed.get("TIDELINE_PROMETHEUS_PORT", "/api/v1/targets").text
 
 
-def test_every_rule_is_loaded(deployed: Box) -> None:
-    groups = deployed.get("TIDELINE_PROMETHEUS_PORT", "/api/v1/rules").json()["data"]["groups"]
-    assert groups and all(rule["health"] != "err" for group in groups for rule in group["rules"])
+def test_every_rule_is_loaded_and_can_be_evaluated(deployed: Box) -> None:
+    def rules() -> set[tuple[str, str]]:
+        groups = deployed.get("TIDELINE_PROMETHEUS_PORT", "/api/v1/rules").json()["data"]["groups"]
+        return {(rule["name"], rule["health"]) for group in groups for rule in group["rules"]}
+
+    wanted = {(rule.get("alert") or rule["record"], "ok") for rule in rules_of(rule_files())}
+    assert wait_until(lambda: rules() == wanted, 180, 2), rules() ^ wanted
 
 
 def test_the_page_of_all_streams_is_there(deployed: Box) -> None:

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 def env(
     file: Annotated[Path, typer.Option(help="The file that compose reads.")] = CHECKOUT / ".env",
     ports: Annotated[bool, typer.Option("--ports", help="Also say who holds a port that compose binds.")] = False,
+    ours: Annotated[str, typer.Option(help="Ports that compose's own containers hold, with blanks between.")] = "",
 ) -> None:
     """Make the `.env` of docker-compose.yaml: passwords made once, ports to choose; exit 2 where a port is taken.
 
@@ -28,4 +29,4 @@ def env(
     added = ensure_env_file(file)
     out.print(f"{file}: {', '.join(added) + ' added' if added else 'nothing was missing'}", markup=False)
     if ports:
-        require_free_ports(EnvFile.read(file))
+        require_free_ports(EnvFile.read(file), ours={int(port) for port in ours.split() if port.isdecimal()})

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from tideline.errors import UserError
+from tideline.home import CHECKOUT, Home
 from tideline.platform.ports import holder, is_free
 from tideline.private_files import write_private
+from tideline.settings import Ports
 
 PASSWORDS: Final = {
     "TIDELINE_DATABASE_PASSWORD": "PostgreSQL, user tideline; the server keeps the first it was given",
@@ -38,13 +40,25 @@ class EnvFile:
 
     @classmethod
     def read(cls, path: Path) -> EnvFile:
-        """Without the file it is empty; UserError names a line that is no setting."""
-        text = path.read_text() if path.exists() else ""
+        """Without the file it is empty; UserError names a line that is no setting, or says why nothing can be read."""
+        try:
+            text = path.read_text() if path.exists() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} cannot be read: {error}", "make it a text file of your own") from None
         return cls(path, dict(_setting(path, number, line) for number, line in _lines(text)), text)
 
     def port(self, variable: str, environ: Mapping[str, str]) -> int:
         """As compose reads it: the environment goes before the file, and that before the default."""
-        text = environ.get(variable) or self.values.get(variable) or str(PORTS[variable])
+        return self._port(variable, environ.get(variable) or self.values.get(variable) or str(PORTS[variable]))
+
+    def changed_ports(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The ports of the platform on one machine that the file changes: those that the environment does not name, and
+        that are not the default, with which it is made."""
+        defaults = {Ports.variable(name): number for name, number in asdict(Ports()).items()}
+        named = {name: text for name in defaults if (text := self.values.get(name)) and not environ.get(name)}
+        return {name: text for name, text in named.items() if self._port(name, text) != defaults[name]}
+
+    def _port(self, variable: str, text: str) -> int:
         if not (text.isdecimal() and 0 < int(text) < 65536):
             raise UserError(f"{variable} is '{text}', which is not a port", f"write 1 to 65535 in {self.path}")
         return int(text)
@@ -60,10 +74,21 @@ def ensure_env_file(path: Path) -> list[str]:
     return list(added)
 
 
-def require_free_ports(file: EnvFile, environ: Mapping[str, str] = os.environ) -> None:
-    """UserError with a line for each port that compose would bind and another process holds."""
+def with_ports(home: Home, environ: Mapping[str, str], checkout: Path = CHECKOUT) -> Mapping[str, str]:
+    """The environment, and the ports that the `.env` of the home's checkout changes; nothing else of that file. A home
+    elsewhere has none."""
+    if home.root != (checkout / ".tideline").resolve():
+        return environ
+    return {**environ, **EnvFile.read(checkout / ".env").changed_ports(environ)}
+
+
+def require_free_ports(
+    file: EnvFile, environ: Mapping[str, str] = os.environ, ours: Container[int] = frozenset()
+) -> None:
+    """UserError with a line for each port that compose would bind and another process holds; `ours` its own containers
+    hold."""
     numbers = {variable: file.port(variable, environ) for variable in PORTS}
-    held = {variable: holder(number) for variable, number in numbers.items() if not is_free(number)}
+    held = {name: holder(number) for name, number in numbers.items() if number not in ours and not is_free(number)}
     if held:
         lines = (f"{variable}: port {numbers[variable]} is taken by {who}" for variable, who in held.items())
         raise UserError("\n".join(lines), f"end it, or write another port in {file.path}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.platform import airflow_parts, broker, database
+from tideline.platform.env_file import with_ports
 from tideline.platform.environment import environment
 from tideline.platform.jars import ensure_jars
 from tideline.platform.java import JavaHome, find_java
@@ -40,10 +41,14 @@ def up(
     report: Report = lambda line: None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Starts the services `only` names, all by default, and returns how to reach them."""
+    """Starts the services `only` names, all by default, and returns how to reach them.
+
+    A platform that does not run yet takes its ports from `.env`, too: see `with_ports`.
+    """
     require_plain_path(home)
     with exclusive(home):
         ensure_keys(home)
+        environ = environ if Supervisor(home).reachable() else with_ports(home, environ)
         settings = Settings.load(home, environ)
         services = chosen(only, settings.elsewhere)
         ensure_jars(home, [group for group in ("database", "broker") if group in services] + ["spark"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tideline.errors import UserError
-from tideline.platform.env_file import PASSWORDS, PORTS, EnvFile, ensure_env_file, require_free_ports
+from tideline.home import Home
+from tideline.platform.env_file import PASSWORDS, PORTS, EnvFile, ensure_env_file, require_free_ports, with_ports
 from tideline.platform.ports import holder
+from tideline.settings import Ports, Settings, keep_ports
 
 
 def test_passwords_are_made_and_no_two_are_alike(tmp_path: Path) -> None:
@@ -81,3 +84,70 @@ def test_a_taken_port_is_named_with_its_holder_and_the_variable(tmp_path: Path) 
         expected = f"TIDELINE_GRAFANA_PORT: port {port} is taken by {holder(port)}"
     assert expected in refused.value.message.splitlines()
     assert str(tmp_path / ".env") in refused.value.fix
+
+
+def test_a_port_that_our_own_container_holds_is_no_hindrance(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        file = EnvFile(tmp_path / ".env", {name: str(port) for name in PORTS})
+        require_free_ports(file, {}, {port})
+        with pytest.raises(UserError, match=f"port {port} is taken"):
+            require_free_ports(file, {}, {port + 1})
+
+
+def up_finds(checkout: Path, text: str, environ: dict[str, str] | None = None) -> Settings:
+    """The settings by which `tideline up` would start the platform of a checkout that has this `.env`."""
+    (checkout / ".env").write_text(text)
+    home = Home(checkout.resolve() / ".tideline")
+    return Settings.load(home, with_ports(home, environ or {}, checkout))
+
+
+def test_the_ports_of_the_file_are_those_of_the_platform_too(tmp_path: Path) -> None:
+    ports = up_finds(
+        tmp_path, "TIDELINE_API_PORT=4711\nTIDELINE_EXPORTER_PORT=4712\nTIDELINE_GRAFANA_PORT=4713\n"
+    ).ports
+    assert ports == replace(Ports(), api=4711, exporter=4712)
+
+
+def test_the_environment_goes_before_the_file_for_the_platform(tmp_path: Path) -> None:
+    assert up_finds(tmp_path, "TIDELINE_API_PORT=4711\n", {"TIDELINE_API_PORT": "18080"}).ports == Ports()
+
+
+def test_a_file_as_it_is_made_changes_nothing(tmp_path: Path) -> None:
+    home, kept = Home(tmp_path.resolve() / ".tideline"), Ports(1, 2, 3, 4, 5)
+    home.root.mkdir()
+    keep_ports(home, kept)
+    ensure_env_file(tmp_path / ".env")
+    assert with_ports(home, {"A": "1"}, tmp_path) == {"A": "1"}
+    assert up_finds(tmp_path, (tmp_path / ".env").read_text()).ports == kept
+
+
+def test_a_port_of_the_file_goes_before_the_one_that_was_kept(tmp_path: Path) -> None:
+    home = Home(tmp_path.resolve() / ".tideline")
+    home.root.mkdir()
+    keep_ports(home, Ports(1, 2, 3, 4, 5))
+    assert up_finds(tmp_path, "TIDELINE_BROKER_PORT=4711\n").ports == Ports(1, 4711, 3, 4, 5)
+
+
+def test_nothing_but_ports_is_taken_from_the_file(tmp_path: Path) -> None:
+    text = "TIDELINE_API_PORT=4711\nTIDELINE_DATABASE_PASSWORD=secret\nTIDELINE_DATABASE_HOST=elsewhere\n"
+    found = up_finds(tmp_path, text)
+    assert (found.database_password, found.hosts.database) == ("", "127.0.0.1")
+    assert set(found.environ) == {"TIDELINE_API_PORT"}
+
+
+def test_a_home_elsewhere_has_no_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("nonsense\n")
+    assert with_ports(Home(tmp_path.resolve() / "other"), {"A": "1"}, tmp_path) == {"A": "1"}
+
+
+def test_a_port_of_the_file_that_is_none_is_refused_with_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="TIDELINE_API_PORT is 'http'") as refused:
+        up_finds(tmp_path, "TIDELINE_API_PORT=http\n")
+    assert str(tmp_path / ".env") in refused.value.fix
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(UserError, match=r"\.env cannot be read"):
+        EnvFile.read(tmp_path / ".env")
