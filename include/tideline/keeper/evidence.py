@@ -69,6 +69,13 @@ class Evidence:
         return beat.batches if beat is not None and not self.reads_topic else 0
 
     @property
+    def longest_batch_ms(self) -> int | None:
+        """Of this attempt's batches that were seen, as far back as looks are remembered; None of none."""
+        beat = self.own_heartbeat
+        lengths = [beat.batch_ms if beat else None, *(each.batch_ms for each in self.history)]
+        return max((each for each in lengths if each is not None), default=None)
+
+    @property
     def backlog(self) -> int | None:
         """Offsets in Kafka beyond the last committed batch; None while a witness for it is missing."""
         if self.log_ends is None or self.checkpoint is None:
@@ -104,4 +111,5 @@ class Evidence:
         """For the transition's record: the witnesses' words and what follows from them, without earlier looks."""
         said = asdict(replace(self, history=()))
         del said["history"]
-        return {**said, "batches": self.batches, "backlog": self.backlog, "progress_at": self.progress_at}
+        follows = {name: getattr(self, name) for name in ("batches", "backlog", "progress_at", "longest_batch_ms")}
+        return said | follows

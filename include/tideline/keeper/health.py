@@ -108,8 +108,7 @@ _RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _
 
 def _stands_still(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:
     """A driver's first batch may take as long as its start: it loads state and compiles, beside other drivers' own."""
-    beat = evidence.own_heartbeat
-    patience = thresholds.patience_ms(beat.batch_ms if beat else None)
+    patience = thresholds.patience_ms(evidence.longest_batch_ms)
     return now - evidence.progress_at > (
         patience if evidence.batches or evidence.proved else max(patience, thresholds.start_within_ms)
     )

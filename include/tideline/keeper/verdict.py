@@ -104,9 +104,9 @@ class Thresholds:
         """How long a changed spec has to be proved: its start, and the triggers that prove it."""
         return self.start_within_ms + (self.stable_batches + 1) * max(self.trigger_ms, 15_000)
 
-    def patience_ms(self, batch_ms: int | None) -> int:
+    def patience_ms(self, longest_batch_ms: int | None) -> int:
         """How long a driver with backlog may stand still: long batches and triggers are no hanging."""
-        return max(self.hung_after_ms, 3 * self.trigger_ms, 2 * (batch_ms or 0))
+        return max(self.hung_after_ms, 3 * self.trigger_ms, 2 * (longest_batch_ms or 0))
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def lines_of(seen: Mapping[str, Any], limits: Thresholds, at: int) -> Iterator[L
     idle = count_text(beat.get("idle_triggers"))
     yield Line("Triggers without anything to do", idle, f"{limits.stable_idle_triggers} prove it, without a backlog")
     yield _since("Since the submit", seen.get("submitted_at"), at, limits.start_within_ms, "to run", over=False)
-    patience = limits.patience_ms(beat.get("batch_ms"))
+    patience = limits.patience_ms(seen.get("longest_batch_ms", beat.get("batch_ms")))
     backlog = seen.get("backlog")
     yield _since("Since it last moved", seen.get("progress_at"), at, patience, "with a backlog", over=bool(backlog))
     yield _since("Since the last heartbeat", beat.get("at"), at, limits.heartbeat_lost_after_ms)

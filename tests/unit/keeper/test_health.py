@@ -106,6 +106,17 @@ def test_a_driver_that_waited_for_the_broker_has_its_patience_anew(ago_s: int, k
     assert judge(evidence(**still(400), log_ends={0: 101}, history=history), LIMITS, NOW).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("last_s", "earlier_s", "kind"),
+    [(1, 51, Kind.HEALTHY), (51, 1, Kind.HEALTHY), (1, 49, Kind.HUNG), (1, None, Kind.HUNG), (None, 51, Kind.HEALTHY)],
+)
+def test_patience_is_by_the_longest_batch_that_was_seen(last_s: int | None, earlier_s: int | None, kind: Kind) -> None:
+    lengths = [None if each is None else each * S for each in (last_s, earlier_s)]
+    history = (replace(sample(600, 1), batch_ms=lengths[1]), replace(sample(300, 1), batch_ms=1 * S))
+    found = evidence(**still(100, batch_ms=lengths[0]), log_ends={0: 101}, history=history)
+    assert judge(found, LIMITS, NOW).kind is kind
+
+
 def test_a_verdict_shows_its_thresholds() -> None:
     shown = judge(evidence(), LIMITS, NOW).as_dict()
     assert shown["thresholds"]["hung_after_ms"] == 60 * S

@@ -113,6 +113,8 @@ def test_the_evidence_stands_beside_its_limits() -> None:
         ({"heartbeat": {"epoch": 1, "at": NOW}}, "Since the last heartbeat", ("never", False)),
         ({"backlog": None}, "Backlog", ("cannot be read", False)),
         ({"backlog": 0}, "Since it last moved", ("1 min 30 s", False)),
+        ({"longest_batch_ms": 46_000}, "Since it last moved", ("1 min 30 s", False)),
+        ({"longest_batch_ms": 44_000}, "Since it last moved", ("1 min 30 s", True)),
         ({"unread": None}, "Of Kafka's retention, gone before it was read", ("0%", False)),
     ],
 )
