@@ -17,9 +17,9 @@ from tideline.keeper.recording import (
     FAILURE,
     Caller,
     Way,
-    close_attempt,
     failures_of,
     instead_of_a_person,
+    left_by,
     record,
 )
 from tideline.keeper.restart_policy import Answer, Restart, Rules, decide
@@ -47,17 +47,17 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
         case Act.ASK_TO_STOP:
             _ask_to_stop(tools, look.row)
     loss = _loss(tools, look) if step.to is State.UNHEALTHY else None
-    close_attempt(tools.registry, look, attempt, step.to, loss.kind if loss else None)
+    left = left_by(look, attempt, step.to, loss.kind if loss else None)
     way = Way(step.to, loss.reason(step.reason, look.spec) if loss else step.reason)
     if step.to is State.STABLE:
         proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None, "probes": 0}
-        return record(tools.registry, look, way, by, **proved, **_NO_LOSSES)
+        return record(tools.registry, look, way, by, left, **proved, **_NO_LOSSES)
     if look.row.state is State.ROLLING_BACK and step.to is State.FENCING and not look.row.has_request:
-        return record(tools.registry, look, way, by, **_last_stable(look.row))
+        return record(tools.registry, look, way, by, left, **_last_stable(look.row))
     if look.row.state is State.CRASH_LOOP and step.to is State.FENCING and not look.row.has_request:
-        return record(tools.registry, look, way, by, probes=look.row.probes + 1)
+        return record(tools.registry, look, way, by, left, probes=look.row.probes + 1)
     lost: dict[str, Any] = {"losses": look.row.losses + 1, "lost": way.reason} if loss else {}
-    return record(tools.registry, look, way, by, told=_told(tools, look, step, loss), **lost)
+    return record(tools.registry, look, way, by, left, _told(tools, look, step, loss), **lost)
 
 
 def _told(tools: Tools, look: Look, step: Step, loss: Loss | None) -> dict[str, Any]:

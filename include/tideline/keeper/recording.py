@@ -1,9 +1,9 @@
-"""Writes a step and its evidence into the registry, and into the attempt what the step says of it."""
+"""Writes a step and its evidence into the registry, with the attempt as the step leaves it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -63,19 +63,18 @@ def record(
     return registry.record(look.row, move, attempt, **columns)
 
 
-def close_attempt(
-    registry: Registry, look: Look, attempt: Attempt | None, to: State, failed: FailureClass | None = None
-) -> None:
-    """Notes that an attempt is proved, or how it ended: as it `failed`, or because another was wanted."""
+def left_by(look: Look, attempt: Attempt | None, to: State, failed: FailureClass | None = None) -> Attempt | None:
+    """The attempt as a step leaves it, to be recorded with it: proved, or ended, as it `failed` or because another was
+    wanted; None where it stays as it is."""
     if attempt is None or attempt.ended_at is not None:
-        return
+        return None
     if to is State.STABLE and attempt.stable_at is None:
-        registry.update_attempt(attempt.stream, attempt.epoch, stable_at=look.at)
+        return replace(attempt, stable_at=look.at)
     if to is State.UNHEALTHY or to is State.FENCING or to in ENDS:
         launcher = look.evidence.launcher
         status = launcher.exit_status if launcher and not launcher.alive else None
-        ended = {"ended_at": look.at, "exit_status": status, "outcome": failed or REPLACED}
-        registry.update_attempt(attempt.stream, attempt.epoch, **ended)
+        return replace(attempt, ended_at=look.at, exit_status=status, outcome=failed or REPLACED)
+    return None
 
 
 def failures_of(attempts: Iterable[Attempt], losses: Iterable[TransitionRow] = (), after: int = 0) -> list[Failure]:

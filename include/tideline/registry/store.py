@@ -28,6 +28,7 @@ from tideline.registry.rows import (
     TransitionRow,
     UnknownStream,
 )
+from tideline.registry.upsert import put
 
 _OF_A_REQUEST = frozenset({"prove_by", "probes", "budget_after", "losses", "lost"})
 _STREAM_COLUMNS = [tables.streams.c[name] for name in StreamRow.__dataclass_fields__]
@@ -107,7 +108,8 @@ class Registry:
         return raised
 
     def record(self, before: StreamRow, move: Move, attempt: Attempt | None = None, **columns: Any) -> StreamRow:
-        """Moves a stream from where `before` saw it; the transition, a new attempt and `columns` go with it."""
+        """Moves a stream from where `before` saw it; the transition, an attempt, new or as it is then, and `columns` go
+        with it."""
         check(before.state, move.to)
         with self._engine.begin() as connection:
             now = self._clock(connection)
@@ -115,7 +117,7 @@ class Registry:
             self._swap(connection, before, {**values, **columns, "updated_at": now})
             connection.execute(insert(tables.transitions).values(**transition_values(before, move), at=now))
             if attempt is not None:
-                connection.execute(insert(tables.attempts).values(**vars(attempt)))
+                put(connection, tables.attempts, vars(attempt))
             if columns.get("stable_spec"):
                 _mark_spec(connection, before.name, columns["stable_spec"], stable_at=now)
             if columns.get("refused"):
@@ -132,12 +134,6 @@ class Registry:
             values[name] = case((same_request, literal(values[name], column[name].type)), else_=column[name])
         if connection.execute(update(tables.streams).where(*which).values(**values)).rowcount != 1:
             raise StaleState(f"{before.name}: no longer {before.state} at epoch {before.epoch}; look again")
-
-    def update_attempt(self, stream: str, epoch: int, **columns: Any) -> None:
-        """Fills in what became of an attempt, such as `stable_at`, or `ended_at` with its outcome."""
-        which = (tables.attempts.c.stream == stream, tables.attempts.c.epoch == epoch)
-        with self._engine.begin() as connection:
-            connection.execute(update(tables.attempts).where(*which).values(**columns))
 
     def attempt(self, stream: str, epoch: int) -> Attempt | None:
         which = (tables.attempts.c.stream == stream, tables.attempts.c.epoch == epoch)

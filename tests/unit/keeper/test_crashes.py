@@ -5,7 +5,7 @@ import pytest
 from support.fuse import Fuse, Killed
 from support.keeper_world import BY, SPEC, STREAM, World
 from tideline.keeper.epochs import current_epoch
-from tideline.keeper.lifecycle import Desired, State
+from tideline.keeper.lifecycle import LIVE, Desired, State
 
 
 def run_until_killed(world: World, at: int, after: bool) -> bool:
@@ -45,6 +45,20 @@ def test_a_keeper_killed_in_a_restart_leaves_one_driver(world: World, at: int, a
     world.launcher.end(-1)
     run_until_killed(world, at, after)
     assert_one_driver(world)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, 14))
+def test_a_keeper_killed_as_it_gives_a_driver_up_leaves_no_live_one_ended(world: World, at: int, after: bool) -> None:
+    world.deploy()
+    world.prove()
+    world.log_ends = {0: 10}
+    world.clock.pass_seconds(61)
+    world.beat(progress_at=world.clock.now - 61_000)
+    run_until_killed(world, at, after)
+    attempt = world.registry.attempt(STREAM, 1)
+    assert attempt is not None
+    assert (attempt.ended_at is None) == (world.row.state in LIVE)
 
 
 def test_the_kill_points_cover_a_whole_deploy_and_restart(world: World) -> None:

@@ -103,10 +103,19 @@ def test_an_attempt_comes_with_its_transition(registry: Registry) -> None:
 
 
 def test_what_became_of_an_attempt_is_filled_in(registry: Registry) -> None:
-    registry.record(registry.stream(STREAM), FENCING, Attempt(STREAM, 0, 1, "tag", "ann", -1, 5))
-    registry.update_attempt(STREAM, 0, ended_at=9, exit_status=70, outcome="transient")
-    found = registry.attempts(STREAM)[0]
-    assert (found.ended_at, found.exit_status, found.outcome) == (9, 70, "transient")
+    attempt = Attempt(STREAM, 0, 1, "tag", "ann", -1, 5)
+    moved = registry.record(registry.stream(STREAM), FENCING, attempt)
+    ended = replace(attempt, ended_at=9, exit_status=70, outcome="transient")
+    registry.record(moved, Move(State.DRAINING, "asked for", "ann"), ended)
+    assert registry.attempts(STREAM) == [ended]
+
+
+def test_who_comes_too_late_leaves_the_attempt_as_it_is(registry: Registry) -> None:
+    attempt, seen = Attempt(STREAM, 0, 1, "tag", "ann", -1, 5), registry.stream(STREAM)
+    registry.record(seen, FENCING, attempt)
+    with pytest.raises(StaleState):
+        registry.record(seen, FENCING, replace(attempt, ended_at=9))
+    assert registry.attempts(STREAM) == [attempt]
 
 
 def ended(registry: Registry, stream: str, epoch: int, at: int | None, outcome: str | None) -> Attempt:
@@ -115,10 +124,9 @@ def ended(registry: Registry, stream: str, epoch: int, at: int | None, outcome: 
     registry.record(registry.stream(stream), Move(State.SUBMITTING, "", "ann"))
     registry.record(registry.stream(stream), Move(State.FENCING, "", "ann"))
     registry.record(registry.stream(stream), Move(State.DRAINING, "", "ann"))
-    registry.record(registry.stream(stream), Move(State.STOPPED, "", "ann"))
-    if at is not None:
-        registry.update_attempt(stream, epoch, ended_at=at, outcome=outcome)
-    return replace(attempt, ended_at=at, outcome=outcome)
+    attempt = replace(attempt, ended_at=at, outcome=outcome)
+    registry.record(registry.stream(stream), Move(State.STOPPED, "", "ann"), attempt)
+    return attempt
 
 
 def test_the_ends_of_all_streams_attempts_are_told_together(registry: Registry) -> None:
