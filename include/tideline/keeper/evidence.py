@@ -69,6 +69,12 @@ class Evidence:
         return beat.batches if beat is not None and not self.reads_topic else 0
 
     @property
+    def rows(self) -> int:
+        """Of the last batch of this attempt."""
+        beat = self.own_heartbeat
+        return (beat.rows if beat else None) or 0
+
+    @property
     def longest_batch_ms(self) -> int | None:
         """Of this attempt's batches that were seen, as far back as looks are remembered; None of none."""
         beat = self.own_heartbeat

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from tideline.durations import format_duration
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.exit_status import told_status
+from tideline.keeper.samples import before_now
 from tideline.keeper.verdict import Kind, Thresholds, Verdict
-from tideline.keeper.warnings import warnings
+from tideline.keeper.warnings import least_backlog, warnings
 
 Finding = tuple[Kind, str]
 Rule = Callable[[Evidence, Thresholds, int], Finding | None]
@@ -23,7 +24,7 @@ def judge(evidence: Evidence, thresholds: Thresholds, now: int) -> Verdict:
     told = tuple(warnings(evidence, thresholds, now))
     if told:
         return Verdict(told[0].kind, "; ".join(each.why for each in told), thresholds, told)
-    return Verdict(*_well(evidence), thresholds)
+    return Verdict(*(_behind(evidence, thresholds, now) or _well(evidence)), thresholds)
 
 
 def _lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
@@ -95,6 +96,22 @@ def _unproven(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding |
     if evidence.proved or by_batches or by_idling:
         return None
     return Kind.UNPROVEN, f"{evidence.batches} of {thresholds.stable_batches} batches committed"
+
+
+def _behind(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    """Batches alone prove no driver: it must keep up. What two batches read is no backlog, however it grew."""
+    backlog = evidence.backlog or 0
+    if evidence.proved or backlog < least_backlog(evidence, thresholds):
+        return None
+    before = before_now(evidence.history, now)
+    if before is None or before.backlog is None:
+        return Kind.UNPROVEN, f"a backlog of {backlog} offsets was seen only once"
+    if backlog <= before.backlog * (1 + thresholds.backlog_rise / 100) + evidence.rows:
+        return None
+    return (
+        Kind.FALLS_BEHIND,
+        f"the backlog grows: {before.backlog} offsets {_seconds(now - before.at)} ago, {backlog} now",
+    )
 
 
 def _well(evidence: Evidence) -> Finding:

@@ -14,7 +14,7 @@ from tideline.keeper.evidence import Evidence
 from tideline.keeper.lifecycle import LIVE
 from tideline.keeper.look import conclude
 from tideline.keeper.recording import Caller
-from tideline.keeper.samples import EVERY_MS, LOOKED_AT_MS, Sample
+from tideline.keeper.samples import LOOKED_AT_MS, Sample, is_due, of_epoch
 from tideline.keeper.tools import Tools
 from tideline.keeper.witnesses import Witnesses
 from tideline.logs.context import about
@@ -87,12 +87,11 @@ class Keeper:
         return Seen(row, spec, attempt, self._witnesses.look(row, spec.topic, attempt), at)
 
     def _history(self, seen: Seen) -> tuple[Sample, ...]:
-        """Earlier looks, and what is seen now if the last one is long ago."""
+        """Earlier looks, and what is seen now if the last one at this driver is long ago, or before its first batch."""
         name, now = seen.row.name, seen.at
-        history = self._registry.samples(name, now - LOOKED_AT_MS)
-        if seen.row.state not in LIVE or (history and now - history[-1].at < EVERY_MS):
+        history, sample = self._registry.samples(name, now - LOOKED_AT_MS), seen.evidence.sample(now)
+        if seen.row.state not in LIVE or not is_due(sample, of_epoch(history, seen.row.epoch)):
             return history
-        sample = seen.evidence.sample(now)
         self._registry.add_sample(name, sample)
         return (*history, sample)
 
@@ -102,7 +101,7 @@ class Keeper:
 
     def _step_of(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
         row = seen.row
-        own = tuple(each for each in history if each.epoch == row.epoch)  # what an older driver did is not this one's
+        own = of_epoch(history, row.epoch)  # what an older driver did is not this one's
         evidence = self._witnesses.recall(seen.evidence, seen.spec.topic, own)
         look = conclude(row, seen.spec, evidence, seen.at)
         if look.step is None:

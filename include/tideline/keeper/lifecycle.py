@@ -62,7 +62,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.FENCING: frozenset({State.SUBMITTING, State.BACKOFF, State.FAILED, State.DRAINING, State.ROLLING_BACK}),
     State.SUBMITTING: frozenset({State.STARTING, State.FENCING, State.BACKOFF, State.FAILED, State.DRAINING}),
     State.STARTING: _FROM_LIVE - {State.STARTING},
-    State.DEPLOYED: _FROM_LIVE - {State.STARTING, State.DEPLOYED},
+    State.DEPLOYED: _FROM_LIVE - {State.STARTING},  # to itself where it waits for something else now
     State.STABLE: _FROM_LIVE - {State.STARTING, State.DEPLOYED, State.STABLE},
     State.DEGRADED: _FROM_LIVE - {State.STARTING},  # to itself where another thing is graver now
     State.UNKNOWN: _FROM_LIVE - {State.UNKNOWN},

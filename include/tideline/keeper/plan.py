@@ -102,6 +102,7 @@ def _on_the_way(row: StreamRow, seen: Evidence, now: int) -> Step | None:
 _STATE_OF = {
     Kind.STARTING: State.STARTING,
     Kind.UNPROVEN: State.DEPLOYED,
+    Kind.FALLS_BEHIND: State.DEPLOYED,
     Kind.HEALTHY: State.STABLE,
     Kind.IDLE: State.STABLE,
     Kind.HEARTBEAT_LOST: State.DEGRADED,
@@ -111,11 +112,15 @@ _STATE_OF = {
 }
 
 
+_TOLD_ANEW = frozenset({State.DEPLOYED, State.DEGRADED})
+"""States that may have another reason now."""
+
+
 def _by_verdict(row: StreamRow, verdict: Verdict) -> Step | None:
     to = _STATE_OF[verdict.kind]
     # Once seen running, a driver is not called starting again: a heartbeat missing for a moment is no new start.
     if to is State.STARTING and row.state is not State.UNKNOWN:
         return None
-    if to is row.state and (to is not State.DEGRADED or row.reason.startswith(f"{verdict.label}: ")):
+    if to is row.state and (to not in _TOLD_ANEW or row.reason.startswith(f"{verdict.label}: ")):
         return None
     return Step(Act.NOTHING, f"{verdict.label}: {verdict.why}", to)

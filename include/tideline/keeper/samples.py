@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 EVERY_MS: Final = 30_000
+APART_MS: Final = 5_000
+"""Two looks that are nearer to each other are as good as one."""
 KEPT_MS: Final = 86_400_000
 LOOKED_AT_MS: Final = 3_600_000
 """How far back a verdict looks."""
+_MINUTE: Final = 60_000
 _FEWEST: Final = 3
 """An average of fewer samples says nothing."""
 
@@ -38,6 +41,28 @@ class Slot:
     read: int | None
     watermark: int | None
     batch_ms: int | None
+
+
+def of_epoch(samples: Sequence[Sample], epoch: int) -> tuple[Sample, ...]:
+    """The looks at one driver."""
+    return tuple(each for each in samples if each.epoch == epoch)
+
+
+def is_due(sample: Sample, earlier: Sequence[Sample]) -> bool:
+    """Whether a look at a driver is to be kept: one in `EVERY_MS`, and the first after its first batch."""
+    if not earlier or sample.at - earlier[-1].at >= EVERY_MS:
+        return True
+    return earlier[-1].batch is None and sample.batch is not None
+
+
+def before_now(samples: Sequence[Sample], now: int) -> Sample | None:
+    """What a backlog of now is to be held against: a look of a minute ago, or the first after the first batch. Where no
+    batch was seen yet it is the last look before: what came while the driver started is no growth."""
+    seen = [each for each in samples if each.backlog is not None and now - each.at >= APART_MS]
+    working = [each for each in seen if each.batch is not None]
+    if not working:
+        return seen[-1] if seen else None
+    return next((each for each in reversed(working) if now - each.at >= _MINUTE), working[0])
 
 
 def mean_backlog(samples: Sequence[Sample], after: int, until: int) -> float | None:

@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     STARTING = "Starting"
     UNPROVEN = "Unproven"
+    FALLS_BEHIND = "FallsBehind"
     HEALTHY = "Healthy"
     IDLE = "Idle"
     PART_FAILS = "PartFails"
@@ -41,7 +42,7 @@ WARNED = frozenset(
 )
 
 
-WELL = frozenset({Kind.STARTING, Kind.UNPROVEN, Kind.HEALTHY, Kind.IDLE})
+WELL = frozenset({Kind.STARTING, Kind.UNPROVEN, Kind.FALLS_BEHIND, Kind.HEALTHY, Kind.IDLE})
 """Of these nobody is told."""
 
 

@@ -37,10 +37,14 @@ def _part_fails(evidence: Evidence, thresholds: Thresholds, now: int) -> Warned 
     return Warned(Kind.PART_FAILS, "; ".join(told)) if told else None
 
 
+def least_backlog(evidence: Evidence, thresholds: Thresholds) -> int:
+    """What is less is no backlog that could rise: two batches read it."""
+    return max(thresholds.backlog_from, 2 * evidence.rows)
+
+
 def _backlog_rises(evidence: Evidence, thresholds: Thresholds, now: int) -> Warned | None:
     """Held against the time before it, twice: a page by ten minutes, a warning by five."""
-    beat = evidence.own_heartbeat
-    floor = max(thresholds.backlog_from, 2 * ((beat.rows if beat else None) or 0))
+    floor = least_backlog(evidence, thresholds)
     if (evidence.backlog or 0) < floor:
         return None  # whatever the averages say, it is read
     for span, severity in ((_TEN_MINUTES, Severity.PAGE), (_FIVE_MINUTES, Severity.WARN)):

@@ -36,7 +36,8 @@ def history(backlog: Callable[[float], float], minutes: int = 40, **facts: Any) 
 
 
 def seen(**facts: Any) -> Evidence:
-    return evidence(**{"log_ends": {0: 200_000}, **facts})
+    """Of a driver that was proved."""
+    return evidence(**{"log_ends": {0: 200_000}, "proved": True, **facts})
 
 
 CASES: list[tuple[str, Kind, Severity | None, dict[str, Any]]] = [
