@@ -62,7 +62,7 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
 
 def _told(tools: Tools, look: Look, step: Step, loss: Loss | None) -> dict[str, Any]:
     """What a step's evidence has beside the look."""
-    log = {LOG: last_lines(tools.home.stream(look.row.name).log)} if step.to in _GIVES_UP else {}
+    log = {LOG: last_lines(tools.home.stream(look.row.name).log, epoch=look.row.epoch)} if step.to in _GIVES_UP else {}
     return log | ({FAILURE: loss.as_dict()} if loss else {})
 
 

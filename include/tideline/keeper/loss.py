@@ -48,7 +48,7 @@ def loss_of(home: StreamHome, look: Look, earlier: Sequence[Failure]) -> Loss:
     """Reads what the driver left; the `earlier` failures tell whether it is the same again."""
     launcher = look.evidence.launcher
     status = launcher.exit_status if launcher and not launcher.alive else None
-    kind = classify(look.verdict.kind, status, last_lines(home.log, _LINES, told_lines))
+    kind = classify(look.verdict.kind, status, last_lines(home.log, _LINES, told_lines, look.row.epoch))
     batch = _failed_batch(home, look)
     beat = look.evidence.own_heartbeat
     return Loss(with_poison(kind, batch, earlier), batch, beat is not None and beat.exception is not None)

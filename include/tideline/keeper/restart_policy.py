@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tideline.keeper.failures import ASKS_A_PERSON, USES_BUDGET, Failure
+from tideline.keeper.failures import ASKS_A_PERSON, USES_BUDGET, Failure, FailureClass
 from tideline.spec.model import Driven
 
 _TEN_MINUTES = 600_000
@@ -56,7 +56,8 @@ def decide(failures: Sequence[Failure], rules: Rules, now: int, jitter: float, p
     tried again once an hour: `probes` says how often it was, 0 outside of one."""
     newest = failures[0]
     if newest.kind in ASKS_A_PERSON:
-        return Restart(Answer.ASK, now, f"a {newest.kind} failure needs a person")
+        article = "an" if newest.kind is FailureClass.AUTH else "a"
+        return Restart(Answer.ASK, now, f"{article} {newest.kind} failure needs a person")
     since_proof = _since_proof(failures)
     spent = _spent(since_proof, rules, now)
     if newest.kind in USES_BUDGET and probes:

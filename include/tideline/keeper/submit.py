@@ -9,12 +9,14 @@ from tideline.errors import UserError
 from tideline.keeper.checkpoint_view import view_checkpoint
 from tideline.keeper.deployed import write_deployed
 from tideline.keeper.epochs import create_epoch, current_epoch, tag_of
+from tideline.keeper.last_words import begin_log
 from tideline.keeper.launch import Launch
 from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look
 from tideline.keeper.recording import Caller, Way, instead_of_a_person, record
 from tideline.keeper.tools import Tools
 from tideline.launcher.base import DriverStillThere, LauncherUnreachable
+from tideline.logs.context import About
 from tideline.registry.rows import Attempt, StreamRow
 
 RETRY_MS = 30_000
@@ -58,6 +60,7 @@ def _prepare(tools: Tools, look: Look, tag: str, by: Caller) -> tuple[Launch, At
     create_epoch(home.epochs, row.epoch, told)
     tools.launcher.kill(row.name)
     write_deployed(home, row.spec)
+    begin_log(home.log, About(row.name, row.generation, row.epoch), tag, look.at)
     launch = tools.build(look.spec, row.epoch, row.generation, tag)
     return launch, _attempt(tools, look, tag, by)
 
