@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Final
 
 from tideline.home import Home
+from tideline.keeper.lifecycle import State
 from tideline.logs.backwards import lines_backwards, rotated
 from tideline.logs.context import About
 from tideline.logs.entry import Entry, parse
@@ -63,8 +65,8 @@ def _is_before(entry: Entry, epoch: int) -> bool:
 def last_words(registry: Registry, home: Home, stream: str) -> list[str]:
     """Of the driver whose deploy was refused, if the last one was; else of the newest."""
     row = registry.stream(stream)
-    if row.refused:
-        for transition in registry.transitions(stream):
-            if transition.evidence.get(LOG):
-                return list(transition.evidence[LOG])
-    return last_lines(home.stream(stream).log, epoch=row.epoch)
+    if not row.refused:
+        return last_lines(home.stream(stream).log, epoch=row.epoch)
+    back = dropwhile(lambda step: step.to_state is not State.ROLLING_BACK, registry.transitions(stream))
+    of_refused = takewhile(lambda step: step.to_state is not State.STABLE, back)
+    return next((list(step.evidence[LOG]) for step in of_refused if step.evidence.get(LOG)), [])

@@ -64,18 +64,24 @@ def test_a_person_reads_the_newest_drivers_last_lines(world: World) -> None:
     assert last_words(world.registry, world.home, STREAM) == ["of the second"]
 
 
-def test_a_refused_driver_leaves_its_own_last_lines(world: World) -> None:
+@pytest.mark.parametrize("said", [[], ["of the third"]])
+def test_a_refused_driver_leaves_its_own_last_lines(world: World, said: list[str]) -> None:
     world.deploy()
     says(world, "of the first")
+    world.launcher.end(-1)
+    world.tick()
     world.prove()
     world.ask(Desired.RUNNING, SPEC.replace("1 minute", "2 minutes"))
     world.tick()
     world.launcher.end(0)
     world.tick()
-    says(world, "of the second")
+    says(world, *said)
     world.launcher.end(65)
     world.tick()
-    assert last_words(world.registry, world.home, STREAM) == ["of the second"]
+    says(world, "of the one that is put back")
+    world.beat(idle_triggers=3)
+    assert world.tick().state is State.STABLE
+    assert last_words(world.registry, world.home, STREAM) == said
 
 
 def test_a_log_without_such_lines_is_cut_where_it_names_another_epoch(tmp_path: Path) -> None:
