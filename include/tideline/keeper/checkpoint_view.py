@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tideline.checkpoint import CheckpointLog
+from tideline.errors import UserError
 from tideline.keeper.evidence import CheckpointView
 from tideline.offset_ranges import OffsetRanges, merged
 
@@ -15,7 +17,7 @@ def view_checkpoint(folder: Path, topic: str | None) -> CheckpointView:
     last = log.last_commit()
     planned_at = _written_at(folder / "offsets", log.last_offsets())
     if last is None:
-        return CheckpointView(planned_at=planned_at)
+        return CheckpointView(ends=_begins(log, topic) if topic else None, planned_at=planned_at)
     entry = log.offsets(last) if topic else None  # of another source offsets have another form
     return CheckpointView(
         last_commit=last,
@@ -24,6 +26,16 @@ def view_checkpoint(folder: Path, topic: str | None) -> CheckpointView:
         watermark=entry.watermark_ms if entry else None,
         planned_at=planned_at,
     )
+
+
+def _begins(log: CheckpointLog, topic: str) -> Mapping[int, int] | None:
+    """Where the first batch begins: a new generation reads no topic whole. None before its source has told, and of a
+    source of another form."""
+    try:
+        initial = log.initial_offsets()
+    except (ValueError, TypeError, AttributeError, UserError):
+        return None
+    return initial.get(topic) if initial else None
 
 
 def batch_in_flight(folder: Path, topic: str) -> OffsetRanges:

@@ -13,7 +13,8 @@ from tideline.launcher.base import LauncherState
 
 @dataclass(frozen=True)
 class CheckpointView:
-    """The offset and commit logs, readable without the driver; `ends` are those of the last committed batch."""
+    """The offset and commit logs, readable without the driver; `ends` are those of the last committed batch, and where
+    the first one begins before that."""
 
     last_commit: int | None = None
     committed_at: int | None = None
@@ -23,7 +24,7 @@ class CheckpointView:
 
 
 def backlog_of(seen: CheckpointView, log_ends: Mapping[int, int]) -> int:
-    """Offsets beyond the last committed batch; a partition it does not know is still to be read whole."""
+    """Offsets beyond what was read; a partition it does not know is still to be read whole."""
     done = seen.ends or {}
     return sum(max(0, end - done.get(partition, 0)) for partition, end in log_ends.items())
 

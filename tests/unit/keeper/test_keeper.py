@@ -57,6 +57,19 @@ def test_an_idle_stream_is_stable_after_three_idle_triggers(world: World) -> Non
     assert world.tick().state is State.STABLE
 
 
+def test_a_generation_that_begins_at_the_topics_end_is_idle(world: World) -> None:
+    world.log_ends = {0: 1_000_000}
+    world.deploy()
+    source = world.home.stream(STREAM).checkpoint(1) / "sources" / "0"
+    source.mkdir(parents=True)
+    (source / "0").write_bytes(b'\0v1\n{"orders-topic":{"0":1000000}}')
+    world.beat(idle_triggers=3)
+    assert world.tick().state is State.STABLE
+    world.clock.pass_seconds(600)
+    world.beat(idle_triggers=300, progress_at=None)
+    assert world.tick().state is State.STABLE
+
+
 def test_a_stable_spec_is_remembered(world: World) -> None:
     assert stable(world).row.stable_spec == SPEC
 
