@@ -35,7 +35,7 @@ from tideline.times import iso_us
 from tideline.troubles import Attempt, must
 
 _TRIES = 20
-_READING = ("format", "columns", "event_time")
+_READING = ("format", "columns", "fields", "event_time")
 """What of a source decides which records are events, and when."""
 
 

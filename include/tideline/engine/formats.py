@@ -41,7 +41,8 @@ def events_sql(source: Source, used: Container[str] | None = None) -> str:
     ]
     if form.reads_json:
         texts = "(select * from texts where text is not null and is_json)"
-        branches.append(json_events(form.columns, source.event_time, texts, form.columns if used is None else used))
+        said = form.columns if used is None else used
+        branches.append(json_events(form.columns, source.event_time, texts, said, source.fields))
     if form.line:
         branches.append(access_events(form.line, "(select * from texts where text is not null and not is_json)"))
     derived = "".join(f', {_bounded(sql)} as "{name}"' for name, sql in source.derived.items())

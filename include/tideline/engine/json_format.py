@@ -5,9 +5,10 @@ Numbers never pass through DOUBLE, every regular expression runs in linear time,
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Final
 
+from tideline.engine.json_fields import DECIMAL, Path, as_written, kinds, transforms, values
 from tideline.spec.schema import Columns, ColumnType
 
 LARGEST: Final = 1_000_000_000
@@ -34,43 +35,48 @@ _RFC_3339: Final = r"\d{4}-\d{2}-\d{2}[T ]([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?(Z|
 _NUMBER: Final = "in ('BIGINT', 'UBIGINT', 'DOUBLE')"
 _INTEGER: Final = "in ('BIGINT', 'UBIGINT')"
 _NO_TEXT: Final = "('OBJECT', 'ARRAY')"
-_READ_AS: Final = {ColumnType.DECIMAL: "DECIMAL(38,24)", ColumnType.INTEGER: "BIGINT", ColumnType.BOOLEAN: "BOOLEAN"}
+_READ_AS: Final = {ColumnType.DECIMAL: DECIMAL, ColumnType.INTEGER: "BIGINT", ColumnType.BOOLEAN: "BOOLEAN"}
 _BOUNDS: Final = {"status_code": (0, 999)}
 
 
-def json_events(columns: Columns, event_time: str, source: str, used: Container[str]) -> str:
+def json_events(
+    columns: Columns, event_time: str, source: str, used: Container[str], fields: Mapping[str, Path]
+) -> str:
     """Rows of events from `source` (text and the places of its records), in any order.
 
-    The event time must be there, every other column may be null; a record tells the first of its faults. A text that
-    is not `used` is null, and its faults are told all the same.
+    A column is the field of its own name, or the one whose path is in `fields`. The event time must be there, every
+    other column may be null; a record tells the first of its faults. A text that is not `used` is null, and its faults
+    are told all the same.
     """
-    fields = list(columns)
+    paths = {name: fields.get(name, (name,)) for name in columns}
     unread = {name for name, kind in columns.items() if kind is ColumnType.TEXT and name not in used}
     read = {name: _READ_AS.get(kind, "VARCHAR") for name, kind in columns.items() if name not in unread}
-    structure = "{" + ", ".join(f'"{name}": "{kind}"' for name, kind in read.items()) + "}"
-    paths = "[" + ", ".join(["'$'", *(f"'$.{name}'" for name in fields)]) + "]"
-    kinds = {name: f"coalesce(_kinds[{at}], 'NULL')" for at, name in enumerate(fields, 2)}
-    values = ", ".join(
-        f'null::varchar as "{name}"' if name in unread else f'{_value(name, kind, kinds[name])} as "{name}"'
+    places, kind_of = kinds(paths)
+    trees, value_of = values(paths, read)
+    structures = as_written(trees) if fields else trees  # of a spec without fields the SQL stays as it was
+    selected = ", ".join(
+        f'null::varchar as "{name}"'
+        if name in unread
+        else f'{_value(name, kind, value_of[name], kind_of[name])} as "{name}"'
         for name, kind in columns.items()
     )
     faults = " ".join(
-        f"when {kinds[name]} in {_NO_TEXT} then 'bad_{name}'"
+        f"when {kind_of[name]} in {_NO_TEXT} then 'bad_{name}'"
         if name in unread
-        else f"when {kinds[name]} <> 'NULL' and \"{name}\" is null then 'bad_{name}'"
+        else f"when {kind_of[name]} <> 'NULL' and \"{name}\" is null then 'bad_{name}'"
         for name in _told_first(columns, event_time)
     )
     return f"""
       select _partition, _offset, _recorded, _value,
         case when coalesce(_kinds[1] <> 'OBJECT', true) then 'malformed_json'
-             when {kinds[event_time]} = 'NULL' then 'missing_{event_time}'
+             when {kind_of[event_time]} = 'NULL' then 'missing_{event_time}'
              when "{event_time}" is null then 'bad_{event_time}'
              {faults} end as _reason,
-        epoch_us("{event_time}") as _t, {", ".join(f'"{name}"' for name in fields)}
+        epoch_us("{event_time}") as _t, {", ".join(f'"{name}"' for name in columns)}
       from (
-        select _partition, _offset, _recorded, _value, _kinds, {values}
+        select _partition, _offset, _recorded, _value, _kinds, {selected}
         from (
-          select *, json_type(_doc, {paths}) as _kinds, json_transform(_doc, '{structure}') as _x
+          select *, json_type(_doc, {places}) as _kinds, {transforms(structures)}
           from (select *, case when {_STRICT_JSON} then text end as _doc from {source})))"""
 
 
@@ -80,8 +86,7 @@ def _told_first(columns: Columns, event_time: str) -> list[str]:
     return sorted(others, key=lambda name: columns[name] is ColumnType.TEXT)
 
 
-def _value(name: str, kind: ColumnType, json_kind: str) -> str:
-    field = f'_x."{name}"'
+def _value(name: str, kind: ColumnType, field: str, json_kind: str) -> str:
     match kind:
         case ColumnType.TIMESTAMP:
             return f"""case

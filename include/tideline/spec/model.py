@@ -15,6 +15,7 @@ from tideline.isolation import Isolation
 from tideline.spec.detectors import Detector
 from tideline.spec.exporter import Exporter
 from tideline.spec.feeds import Feed, Files, Rate, Socket
+from tideline.spec.field_paths import FieldPath
 from tideline.spec.measures import Measure, parse_measure
 from tideline.spec.own_settings import MetricsSetting, Setting, SettingValue
 from tideline.spec.parts import TOPIC, Column, Duration, Model, Name
@@ -43,8 +44,8 @@ _PACE: Final = frozenset({"partitions", "max_offsets_per_trigger", "starting_off
 class Source(Model):
     """The Kafka topic a stream reads, and how its records are to be read.
 
-    `columns` declares those of the format json, `derived` adds columns that are SQL over them. With `files`, `rate` or
-    `socket` the driver fills the topic itself.
+    `columns` declares those of the format json, `fields` says from which field one is read that is called otherwise,
+    `derived` adds columns that are SQL over them. With `files`, `rate` or `socket` the driver fills the topic itself.
     """
 
     topic: Annotated[str, Field(pattern=TOPIC)]
@@ -52,6 +53,7 @@ class Source(Model):
         "log"
     )
     columns: dict[Column, Literal["text", "number", "integer", "boolean", "timestamp"]] = Field(default={})
+    fields: dict[str, FieldPath] = Field(default={})
     event_time: Column = "timestamp"
     derived: dict[Column, str] = Field(default={})
     isolation: Isolation = "read_committed"
@@ -93,6 +95,9 @@ class Source(Model):
         if bool(self.columns) != (self.format == JSON):
             needs = "needs its columns" if self.format == JSON else "has columns of its own"
             raise ValueError(f"format {self.format} {needs}: columns go with `format: json`")
+        if self.fields.keys() - self.columns.keys():
+            undeclared = ", ".join(sorted(self.fields.keys() - self.columns.keys()))
+            raise ValueError(f"fields of columns that are not declared: {undeclared}")
         columns = self.read_as.columns
         if columns.get(self.event_time) is not ColumnType.TIMESTAMP:
             times = ", ".join(name for name, kind in columns.items() if kind is ColumnType.TIMESTAMP) or "none"
@@ -283,5 +288,6 @@ class StreamSpec(Driven):
 
     def fingerprint(self) -> str:
         """Changes when the numbers could: source, watermark and metrics, in 16 hex digits."""
-        what = self.model_dump_json(include={"source", "watermark", "metrics"}, exclude={"source": {*FEEDS, *_PACE}})
+        unsaid = {*FEEDS, *_PACE} if self.source.fields else {*FEEDS, *_PACE, "fields"}
+        what = self.model_dump_json(include={"source", "watermark", "metrics"}, exclude={"source": unsaid})
         return hashlib.sha256(what.encode()).hexdigest()[:16]

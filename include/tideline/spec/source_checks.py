@@ -47,6 +47,7 @@ def source_problems(text: Text) -> Iterator[Problem]:
     """All that is wrong with columns; what is not even of the right shape is left to the model."""
     source = mapping(text.data, "source")
     yield from _format_problems(text, source)
+    yield from _field_problems(text, source)
     yield from _event_time_problems(text, source)
     yield from _derived_problems(text, source)
 
@@ -57,6 +58,19 @@ def _format_problems(text: Text, source: Mapping[str, Any]) -> Iterator[Problem]
         yield text.at_key(("source",), "format json needs its columns", "such as `columns: {at: timestamp, id: text}`")
     elif declared and form in FORMATS:
         yield text.at_key(("source", "columns"), f"format {form} has columns of its own", "they go with `format: json`")
+
+
+def _field_problems(text: Text, source: Mapping[str, Any]) -> Iterator[Problem]:
+    declared, form = mapping(source, "columns"), source.get("format", "log")
+    if form in FORMATS and not declared and source.get("fields"):
+        yield text.at_key(("source", "fields"), f"format {form} has fields of its own", "they go with `format: json`")
+    for name, path in mapping(source, "fields").items() if declared else ():
+        if name not in declared:
+            swapped = isinstance(path, str) and path in declared
+            hint = (
+                f"the column comes first: `{path}: {name}`" if swapped else did_you_mean(name, declared, "columns are")
+            )
+            yield text.at_key(("source", "fields", name), f"there is no column '{name}'", hint)
 
 
 def _event_time_problems(text: Text, source: Mapping[str, Any]) -> Iterator[Problem]:

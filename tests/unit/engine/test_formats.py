@@ -9,6 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from support.records import CHECKOUT
@@ -91,6 +93,149 @@ def test_declared_columns_have_their_types() -> None:
 )
 def test_what_does_not_fit_is_rejected_with_its_reason(value: bytes, reason: str) -> None:
     assert [row["_reason"] for row in parsed(ORDERS, value, order())] == [reason, None]
+
+
+NESTED = {
+    "format": "json",
+    "event_time": "at",
+    "columns": {"at": "timestamp", "user_id": "text", "shop": "text", "amount": "number", "paid": "boolean"},
+    "fields": {
+        "at": "meta.createdAt",
+        "user_id": "userId",
+        "shop": ["customer", "shop.name"],
+        "amount": "customer.order.amount",
+    },
+}
+
+
+def nested(customer: Any = None, **fields: Any) -> bytes:
+    return json.dumps({"meta": {"createdAt": 1000}, "customer": customer, **fields}).encode()
+
+
+def test_a_column_may_be_read_from_another_field() -> None:
+    customer = {"shop": {"name": "none"}, "shop.name": "a", "order": {"amount": 12.5}}
+    (row,) = parsed(NESTED, nested(customer, userId="u", paid=True, user_id="none", amount="none", at=[]))
+    assert (row["_t"], told(row) | {"at": None}) == (
+        1_000_000,
+        {"at": None, "user_id": "u", "shop": "a", "amount": Decimal("12.500000"), "paid": True},
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (nested(), None),
+        (nested({}), None),
+        (nested({"order": None, "shop.name": None}, userId=None), None),
+        (nested({"order": {}}), None),
+        (nested({"order": {"amount": "12"}}), "bad_amount"),
+        (nested({"order": [{"amount": 12}]}), "bad_amount"),
+        (nested({"order": "12"}), "bad_amount"),
+        (nested({"shop.name": {}}), "bad_shop"),
+        (nested([], userId="u"), "bad_amount"),
+        (nested(userId=[]), "bad_user_id"),
+        (nested(user_id=[]), None),
+        (b'{"at": 1000}', "missing_at"),
+        (b'{"meta": null}', "missing_at"),
+        (b'{"meta": {"createdAt": null}}', "missing_at"),
+        (b'{"meta": {"createdAt": "x"}}', "bad_at"),
+        (b'{"meta": 1000}', "bad_at"),
+        (b'{"meta": [{"createdAt": 1000}]}', "bad_at"),
+        (b'[{"meta": {"createdAt": 1000}}]', "malformed_json"),
+    ],
+)
+@pytest.mark.parametrize("every_column", [True, False])
+def test_another_field_is_missing_or_bad_like_a_columns_own(
+    value: bytes, reason: str | None, every_column: bool
+) -> None:
+    engine = Engine(spec_of(NESTED), every_column=every_column)
+    engine.load(records([value]))
+    assert [row["_reason"] for row in engine.parsed().to_pylist()] == [reason]
+
+
+def test_a_list_has_no_field_that_is_called_like_a_place_in_it() -> None:
+    source = {**NESTED, "fields": {"at": ["meta", "0"]}}
+    values = [b'{"meta": [1000]}', b'{"meta": {"0": 1000}}']
+    assert [row["_reason"] for row in parsed(source, *values)] == ["bad_at", None]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b'{"at": 1, "a": {"b": 1, "b": 2}, "a": {"b": 3}}', "1"),
+        (b'{"at": 1, "a": {"c": 1}, "a": {"b": 3}}', None),
+        (b'{"at": 1, "a": null, "a": {"b": 3}}', None),
+        (b'{"at": 1, "a": 5, "a": {"b": 3}}', "bad_id"),
+    ],
+)
+def test_of_fields_of_one_name_the_first_counts(value: bytes, said: str | None) -> None:
+    (row,) = parsed({**ORDERS, "fields": {"id": "a.b"}}, value)
+    assert (row["_reason"] or row["id"]) == said
+
+
+@pytest.mark.parametrize("first", ["1", "null", '"x"', "[]", "1.50"])
+def test_a_field_that_stands_twice_is_read_like_a_columns_own(first: str) -> None:
+    source = {"format": "json", "event_time": "at", "columns": {"at": "timestamp", "n": "number"}}
+    (own,) = parsed(source, f'{{"at": 1, "n": {first}, "n": 7}}'.encode())
+    (other,) = parsed({**source, "fields": {"n": "aN"}}, f'{{"at": 1, "aN": {first}, "aN": 7}}'.encode())
+    assert (own["n"], own["_reason"]) == (other["n"], other["_reason"])
+
+
+def test_columns_may_be_read_from_one_field_and_from_around_it() -> None:
+    columns = {"at": "timestamp", "ms": "integer", "text": "text", "again": "text", "whole": "text", "cased": "text"}
+    fields = {"at": "a.B", "ms": "a.B", "text": "a.B", "again": "a.B", "whole": "c.d", "cased": "a.b"}
+    source = {"format": "json", "event_time": "at", "columns": {**columns, "lower": "text"}}
+    source["fields"] = {**fields, "lower": ["A", "B"]}
+    (row,) = parsed(source, b'{"a": {"b": "x", "B": 1000}, "A": {"B": "y"}, "c": {"d": 1.50}}')
+    assert row["_t"] == 1_000_000
+    assert {name: row[name] for name in source["columns"] if name != "at"} == {
+        "ms": 1000,
+        "text": "1000",
+        "again": "1000",
+        "whole": "1.50",
+        "cased": "x",
+        "lower": "y",
+    }
+
+
+def test_a_column_that_is_read_from_around_another_is_bad_where_the_other_is_there() -> None:
+    columns = {"at": "timestamp", "error": "text", "code": "integer"}
+    source = {"format": "json", "event_time": "at", "columns": columns, "fields": {"code": "error.code"}}
+    values = [b'{"at": 1}', b'{"at": 1, "error": {"code": 5}}', b'{"at": 1, "error": "down"}']
+    assert [row["_reason"] for row in parsed(source, *values)] == [None, "bad_error", "bad_code"]
+
+
+@pytest.mark.parametrize("number", ["0.1234565", "0.1234575", "999999999.9999994", "100000000.0000005", "1e-6"])
+def test_numbers_of_other_fields_are_as_exact(number: str) -> None:
+    source = {**ORDERS, "fields": {"amount": "sum.of", "id": "sum.of"}}
+    (row,) = parsed(source, f'{{"at": 1, "sum": {{"of": {number}}}}}'.encode())
+    own = parsed(ORDERS, f'{{"at": 1, "amount": {number}}}'.encode())
+    assert (row["amount"], row["id"]) == (own[0]["amount"], number)
+
+
+NAMES = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from("""'"\\`$*/~.[]{}@#-01aA\0\u00a0"""), min_size=1
+)
+PATHS = st.lists(NAMES, min_size=1, max_size=4)
+
+
+@settings(max_examples=50)
+@given(PATHS, PATHS)
+@example(["o'k"], ["') from texts; --"])
+@example(["a", '"'], ["a", "\\"])
+@example(["*"], ["$", "**", "[*]"])
+@example(["~1", "/"], ["~1", "~"])
+@example(["a"], ["a\0"])
+@example(["\u00e9"], ["e\u0301"])
+@example(["$max_future_us"], ["?", "$1"])
+def test_a_field_may_have_any_name(path: list[str], other: list[str]) -> None:
+    def inside(names: list[str], value: Any) -> Any:
+        return {names[0]: inside(names[1:], value)} if names else value
+
+    source = {**ORDERS, "fields": {"at": path, "id": other}}
+    rows = parsed(source, json.dumps(inside(path, 1000)).encode(), json.dumps(inside(other, "x")).encode())
+    both = "1000" if path == other else None
+    assert [(row["_t"], row["id"]) for row in rows] == [(1_000_000, both), (None, "x")]
 
 
 def test_a_user_event_keeps_its_milliseconds() -> None:
@@ -205,6 +350,8 @@ def test_no_column_of_a_record_is_in_the_way_of_the_engines_own(name: str) -> No
         ({**ORDERS, "event_time": "id"}, "event_time 'id' is no timestamp"),
         ({"format": "user-event", "event_time": "at"}, "event_time 'at' is no timestamp"),
         ({**ORDERS, "derived": {"id": "1"}}, "derived columns that the records have already: id"),
+        ({**ORDERS, "fields": {"ids": "x"}}, "fields of columns that are not declared: ids"),
+        ({"format": "user-event", "fields": {"user_id": "x"}}, "fields of columns that are not declared: user_id"),
     ],
 )
 def test_a_source_without_an_event_time_is_no_source(source: dict[str, Any], message: str) -> None:

@@ -505,6 +505,63 @@ def test_a_fault_of_a_source_is_one_problem_at_its_place(
     require_one_problem(ORDERS, right, wrong, underlined, message, hint)
 
 
+OTHER_FIELDS = ORDERS.replace(
+    "  event_time: at\n", '  fields: {at: createdAt, id: order.shop.id, amount: [order, "net.sum"]}\n  event_time: at\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "underlined", "message", "hint"),
+    [
+        ("at: createdAt", "att: createdAt", "att", "there is no column 'att'", "did you mean 'at'?"),
+        ("at: createdAt", "createdAt: at", "createdAt", "there is no column 'createdAt'", "first: `at: createdAt`"),
+        ("at: createdAt", "price: createdAt", "price", "there is no column 'price'", "columns are amount, at"),
+        ("at: createdAt", "5: createdAt", "5", "the key 5 is a number", "begin a name with a letter"),
+        ("createdAt", "$.created", "$.created", "'$.created' is no path of names", "such as customer.shop.name"),
+        ("createdAt", "/created/at", "/created/at", "'/created/at' is no path of names", "names with dots between"),
+        ("createdAt", "'items[0].at'", "'items[0].at'", "'items[0].at' is no path of names", "names with dots between"),
+        ("createdAt", "created at", "created at", "'created at' is no path of names", 'a list, such as [customer, "'),
+        ("createdAt", "created..at", "created..at", "'created..at' is no path of names", "names with dots between"),
+        ("createdAt", "''", "''", "'' is no path of names", "names with dots between"),
+        ("createdAt", "[]", "[", "a field must have a name", "an empty one cannot be read"),
+        ("createdAt", "[created, '']", "[", "a field must have a name", "an empty one cannot be read"),
+        ("createdAt", "[created, 5]", "5", "this must be a text, not 5", "put it in quotes"),
+        ("createdAt", "5", "5", "this is no path of names", "write a text, such as customer.shop.name, or a list"),
+        ("createdAt", "{created: at}", "{", "this is no path of names", "or a list"),
+        ("createdAt", "a" + ".a" * 32, "a" + ".a" * 32, "a path of 33 names is too long", "write 32 at most"),
+        ('{at: createdAt, id: order.shop.id, amount: [order, "net.sum"]}', "[at]", "[", "this must be a mapping", ""),
+    ],
+)
+def test_a_fault_of_a_field_is_one_problem_at_its_place(
+    right: str, wrong: str, underlined: str, message: str, hint: str
+) -> None:
+    fields = parse_spec(OTHER_FIELDS, "orders.yaml").source.fields
+    assert fields == {"at": ("createdAt",), "id": ("order", "shop", "id"), "amount": ("order", "net.sum")}
+    require_one_problem(OTHER_FIELDS, right, wrong, underlined, message, hint)
+
+
+def test_fields_of_a_format_with_fields_of_its_own_are_told() -> None:
+    text = GOOD.replace("  partitions: 3\n", "  fields: {user_id: userId}\n")
+    (problem,) = problems_of(text)
+    assert (problem.message, problem.hint) == ("format log has fields of its own", "they go with `format: json`")
+    assert marked(text, problem) == "fields"
+
+
+@pytest.mark.parametrize("name", ["userId", "user-id", "@timestamp", "xsi:type", "größe", "0", "_id"])
+def test_a_name_of_common_characters_needs_no_list(name: str) -> None:
+    text = ORDERS.replace("  event_time: at\n", f"  fields: {{id: 'of.{name}'}}\n  event_time: at\n")
+    assert parse_spec(text, "orders.yaml").source.fields == {"id": ("of", name)}
+
+
+def test_fields_change_the_numbers_and_none_are_as_before() -> None:
+    listed = OTHER_FIELDS.replace("order.shop.id", "[order, shop, id]")
+    other = OTHER_FIELDS.replace("order.shop.id", "order.shop.no")
+    prints = [parse_spec(text, "orders.yaml").fingerprint() for text in (ORDERS, OTHER_FIELDS, listed, other)]
+    assert prints[0] == "e220916b272d33af"  # what it was before there were fields
+    assert prints[1] == prints[2]
+    assert len(set(prints)) == 3
+
+
 FED = """\
 name: fed
 source:

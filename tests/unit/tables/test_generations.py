@@ -399,3 +399,20 @@ def test_a_spec_that_reads_records_otherwise_is_refused_before_the_cut(
     with pytest.raises(UserError, match=named):
         next_generation(first, other)
     assert len(read_cuts(first.tables)) == 1
+
+
+def test_columns_of_other_fields_are_another_reading(tmp_path: Path) -> None:
+    spec = small_spec()
+
+    def declared(**fields: str) -> StreamSpec:
+        columns = {"timestamp": "timestamp", "service": "text"}
+        source = {"topic": "small", "format": "json", "columns": columns, "fields": fields}
+        return spec.model_copy(update={"source": spec.source.model_validate(source)})
+
+    first = Player(tmp_path, declared(service="shop.name"))
+    first.play(log_line(5, shop={"name": "b"}))
+    assert rows(first) == [(0, '["b"]', 1)]
+    second = next_generation(first)
+    for other in (declared(), declared(service="shopName")):
+        with pytest.raises(UserError, match=r"source\.fields is not what it was"):
+            next_generation(second, other)
