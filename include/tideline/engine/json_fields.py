@@ -93,6 +93,10 @@ def transforms(trees: Iterable[Tree]) -> str:
 
 
 def as_written(trees: Iterable[Tree]) -> list[Tree]:
-    """The structures with a decimal in each, under a name longer than any there: without one DuckDB reads the numbers
-    of an object as DOUBLE, and a text gets 1.5 for 1.50."""
-    return [{**tree, "_" * (1 + max(map(len, tree))): DECIMAL} for tree in trees]
+    """The structures with a decimal in each, where there is none under a name longer than any there: without one DuckDB
+    reads the numbers of an object as DOUBLE, and a text gets 1.5 for 1.50."""
+    return [tree if _has_decimal(tree) else {**tree, "_" * (1 + max(map(len, tree))): DECIMAL} for tree in trees]
+
+
+def _has_decimal(tree: Tree) -> bool:
+    return any(_has_decimal(each) if isinstance(each, dict) else each == DECIMAL for each in tree.values())

@@ -53,7 +53,7 @@ def json_events(
     read = {name: _READ_AS.get(kind, "VARCHAR") for name, kind in columns.items() if name not in unread}
     places, kind_of = kinds(paths)
     trees, value_of = values(paths, read)
-    structures = as_written(trees) if fields else trees  # of a spec without fields the SQL stays as it was
+    structures = as_written(trees)
     selected = ", ".join(
         f'null::varchar as "{name}"'
         if name in unread

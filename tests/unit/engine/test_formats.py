@@ -181,6 +181,20 @@ def test_a_field_that_stands_twice_is_read_like_a_columns_own(first: str) -> Non
     assert (own["n"], own["_reason"]) == (other["n"], other["_reason"])
 
 
+@pytest.mark.parametrize("number", ["1.50", "1e5", "-0", "0.12345678901234567890123", "12345678901234567890"])
+@pytest.mark.parametrize(
+    ("columns", "fields"),
+    [({}, {}), ({"n": "number"}, {}), ({"n": "number"}, {"n": "a.n"}), ({}, {"text": "a.text"})],
+)
+def test_a_text_has_the_digits_of_a_number_as_they_were_written(
+    columns: dict[str, str], fields: dict[str, str], number: str
+) -> None:
+    source = {"format": "json", "event_time": "at", "columns": {"at": "timestamp", "text": "text", **columns}}
+    value = f'{{"at": 1, "text": {number}, "a": {{"n": 1, "text": {number}}}}}'.encode()
+    (row,) = parsed({**source, "fields": fields}, value)
+    assert row["text"] == number
+
+
 def test_columns_may_be_read_from_one_field_and_from_around_it() -> None:
     columns = {"at": "timestamp", "ms": "integer", "text": "text", "again": "text", "whole": "text", "cased": "text"}
     fields = {"at": "a.B", "ms": "a.B", "text": "a.B", "again": "a.B", "whole": "c.d", "cased": "a.b"}
