@@ -22,7 +22,9 @@ def main(job: Job) -> None:
 
 
 def define(context: StreamingContext, host: str, port: int, window: int, slide: int) -> None:
-    ones = context.socketTextStream(host, port).flatMap(words_of).map(lambda word: (word, 1))
+    lines = context.socketTextStream(host, port)
+    lines.foreachRDD(lambda _: None)  # a window asks for its batches at each slide: Spark counts no records in between
+    ones = lines.flatMap(words_of).map(lambda word: (word, 1))
     counts = ones.reduceByKeyAndWindow(add, sub, window, slide, filterFunc=lambda pair: pair[1] > 0)
     counts.pprint()
     counts.foreachRDD(append_counts)
