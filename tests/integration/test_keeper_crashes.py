@@ -31,7 +31,7 @@ from tideline.registry.store import Registry
 from tideline.spec.job import Spec
 
 BY = Caller("test")
-DEPLOY_STEPS, RESTART_STEPS = 14, 23
+DEPLOY_STEPS, RESTART_STEPS = 16, 24
 """The calls of registry and launcher that a tick makes for each."""
 _SPEC = """\
 name: {name}

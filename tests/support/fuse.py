@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tideline.registry.lease import Leases
+
 
 class Killed(BaseException):
     """The keeper's process is gone: nothing catches this."""
@@ -12,7 +14,7 @@ class Killed(BaseException):
 
 @dataclass
 class Fuse:
-    """Counts calls and kills at one of them, before or after it is done."""
+    """Counts calls and kills at one of them, before or after it is done; whoever is dead calls nothing more."""
 
     left: int
     after: bool
@@ -20,12 +22,15 @@ class Fuse:
 
     def guard(self, target: object) -> Any:
         """Passes every call on to `target`, unless the fuse blows."""
-        return _Guarded(target, self)
+        return (_GuardedLeases if isinstance(target, Leases) else _Guarded)(target, self)
 
     def burn(self) -> bool:
+        """Whether it blows at this call."""
+        if self.blown:
+            raise Killed
         self.left -= 1
-        self.blown = self.blown or self.left == 0
-        return self.left == 0
+        self.blown = self.left == 0
+        return self.blown
 
 
 class _Guarded:
@@ -35,6 +40,8 @@ class _Guarded:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
+        if isinstance(found, Leases):
+            return self._fuse.guard(found)
         return self._guarded(found) if callable(found) else found
 
     def _guarded(self, call: Any) -> Any:
@@ -48,3 +55,9 @@ class _Guarded:
             return answer
 
         return guarded
+
+
+class _GuardedLeases(_Guarded):
+    def held(self, *arguments: Any) -> Any:
+        """By guarded calls: who is dead gives nothing back."""
+        return Leases.held(self, *arguments)  # type: ignore[arg-type]

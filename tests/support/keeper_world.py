@@ -56,17 +56,20 @@ class Clock:
 
 @dataclass
 class FakeLauncher:
-    """Hosts one pretended driver; `unkillable` ones survive, an unreachable launcher answers nothing."""
+    """Hosts pretended drivers and tells of the newest; `live` are the tags of those that live: a second one beside the
+    first is hosted as well, unless that is one of the `unkillable`. An unreachable launcher answers nothing."""
 
     state: LauncherState = field(default_factory=lambda: LauncherState(Phase.ABSENT))
     reachable: bool = True
     unkillable: bool = False
     submits: list[str] = field(default_factory=list)
+    live: set[str] = field(default_factory=set)
 
     def submit(self, stream: str, tag: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        if self.observe(stream).alive:
+        if self.observe(stream).alive and self.unkillable:
             raise DriverStillThere("it still runs")
         self.submits.append(tag)
+        self.live.add(tag)
         self.state = LauncherState(Phase.RUNNING, tag=tag, pid=len(self.submits))
 
     def observe(self, stream: str) -> LauncherState:
@@ -80,9 +83,11 @@ class FakeLauncher:
     def kill(self, stream: str) -> None:
         if self.observe(stream).alive and not self.unkillable:
             self.end(-1)
+            self.live.clear()
 
     def end(self, exit_status: int) -> None:
         """The driver ends by itself."""
+        self.live.discard(self.state.tag or "")
         self.state = replace(self.state, phase=Phase.EXITED, exit_status=exit_status)
 
 

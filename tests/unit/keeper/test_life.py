@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from support.keeper_world import SPEC, STREAM, World
-from tideline.keeper.epochs import current_epoch
+from support.fuse import Fuse, Killed
+from support.keeper_world import BY, SPEC, STREAM, World
+from tideline.keeper.epochs import current_epoch, tag_of
 from tideline.keeper.lifecycle import TRANSITIONS, Desired, State
 
 
@@ -70,9 +72,20 @@ class Life(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.clock.pass_seconds(seconds)
 
-    @rule()
-    def the_keeper_ticks(self) -> None:
+    @rule(seconds=st.sampled_from([0, 10, 70, 400]))
+    def the_keeper_ticks(self, seconds: int) -> None:
+        self.world.clock.pass_seconds(seconds)
         self.world.tick()
+
+    @rule(at=st.integers(1, 25), after=st.booleans())
+    def a_keeper_is_killed(self, at: int, after: bool) -> None:
+        fuse = Fuse(at, after)
+        with suppress(Killed):
+            self.world.new_keeper(fuse.guard(self.world.registry), fuse.guard(self.world.launcher)).tick(STREAM, BY)
+
+    @invariant()
+    def there_is_never_a_second_driver(self) -> None:
+        assert len(self.world.launcher.live) <= 1
 
     @invariant()
     def every_step_is_of_the_table(self) -> None:
@@ -85,17 +98,19 @@ class Life(RuleBasedStateMachine):
     def epochs_only_grow_and_the_newest_is_the_registrys(self) -> None:
         epochs = [step.epoch for step in self.world.registry.transitions(STREAM, 10_000)][::-1]
         assert epochs == sorted(epochs)
-        assert current_epoch(self.world.home.stream(STREAM).epochs) == self.world.row.epoch
+        assert current_epoch(self.world.home.stream(STREAM).epochs) <= self.world.row.epoch
 
     @invariant()
-    def each_submit_has_an_epoch_of_its_own(self) -> None:
-        submits = self.world.launcher.submits
+    def each_submit_has_an_epoch_and_its_file_of_its_own(self) -> None:
+        submits, folder = self.world.launcher.submits, self.world.home.stream(STREAM).epochs
+        files = {tag_of(STREAM, int(file.name)) for file in folder.glob("*")}
         assert len(submits) == len(set(submits))
+        assert set(submits) <= files
 
     @invariant()
     def an_end_has_no_driver(self) -> None:
         if self.world.row.state in (State.STOPPED, State.SUSPENDED):
-            assert not self.world.launcher.state.alive
+            assert not self.world.launcher.live
 
 
 TestLife = Life.TestCase
