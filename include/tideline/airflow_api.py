@@ -37,14 +37,15 @@ class AirflowApi:
         self,
         dag_id: str,
         run_id: str,
-        timeout: float,
+        timeout: float | Callable[[], float],
         on_state: Callable[[str], None] = lambda state: None,
         while_waiting: Callable[[], None] = lambda: None,
     ) -> str:
         """`success` or `failed`, once the run has ended; `on_state` hears of every change. UserError after
-        `timeout` seconds."""
-        deadline, before = time.monotonic() + timeout, ""
-        while time.monotonic() < deadline:
+        `timeout` seconds; one that may grow meanwhile is a function."""
+        began, before = time.monotonic(), ""
+        longest = timeout if callable(timeout) else lambda: timeout
+        while time.monotonic() - began < longest():
             state = self.state(dag_id, run_id)
             if state != before:
                 on_state(state)
@@ -53,7 +54,7 @@ class AirflowApi:
             before = state
             while_waiting()
             time.sleep(_PAUSE_SECONDS)
-        problem = f"run {run_id} of {dag_id} has not ended after {timeout:.0f} s"
+        problem = f"run {run_id} of {dag_id} has not ended after {longest():.0f} s"
         raise UserError(problem, f"see {self._settings.api_url}")
 
     def state(self, dag_id: str, run_id: str) -> str:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from tideline.airflow_api import AirflowApi, NotFound
 from tideline.errors import Refused
 from tideline.home import Home
-from tideline.keeper.report import recent_transitions
-from tideline.registry.rows import TransitionRow
+from tideline.keeper.report import open_registry, recent_transitions
+from tideline.keeper.settle import longest_wait_ms
+from tideline.registry.rows import UnknownStream
 from tideline.settings import Settings
 
 TIMEOUT_SECONDS = 420.0
+"""For a run that waits for no stream, or for one that is proved sooner."""
+_AIRFLOW_SECONDS = 60.0
+"""For the run to begin, and to end."""
+_NEWEST = 20
 PARSED_WITHIN_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5
 
@@ -28,7 +34,7 @@ def run_dag(home: Home, settings: Settings, dag_id: str, name: str, progress: Pr
     shown = _Shown(settings, name, progress)
     run_id = trigger_once_parsed(api, dag_id, {"stream": name, **params}, progress)
     progress(f"{dag_id} {name}: run {run_id}")
-    state = api.wait(dag_id, run_id, TIMEOUT_SECONDS, lambda run: progress(f"  run {run}"), shown.look)
+    state = api.wait(dag_id, run_id, shown.timeout, lambda run: progress(f"  run {run}"), shown.look)
     shown.look()
     if state != "success":
         raise Refused(_why(api, dag_id, run_id), f"the task's log: {settings.api_url}/dags/{dag_id}/runs/{run_id}")
@@ -66,21 +72,27 @@ def _why(api: AirflowApi, dag_id: str, run_id: str) -> str:
 
 
 class _Shown:
-    """Tells each transition of a stream once, as it is recorded."""
+    """Tells each transition of a stream once, as it is recorded, and how long (s) its run may take by its specs."""
 
     def __init__(self, settings: Settings, name: str, progress: Progress) -> None:
         self._settings = settings
         self._name = name
         self._progress = progress
-        self._seen = max((row.id for row in self._rows()), default=0)
+        self._seen = max((row.id for row in recent_transitions(settings, name)), default=0)
         self.last = ""
+        self._timeout = TIMEOUT_SECONDS
+
+    def timeout(self) -> float:
+        return self._timeout
 
     def look(self) -> None:
-        for row in reversed(self._rows()):
-            if row.id > self._seen:
-                self._seen = row.id
-                self.last = f"{self._name} {row.to_state} at epoch {row.epoch}: {row.reason}"
+        with open_registry(self._settings) as registry:
+            steps = registry.transitions(self._name, _NEWEST)
+            with suppress(UnknownStream):  # the run has not asked for it yet
+                longest = longest_wait_ms(registry.stream(self._name)) / 1000 + _AIRFLOW_SECONDS
+                self._timeout = max(self._timeout, longest)
+        for step in reversed(steps):
+            if step.id > self._seen:
+                self._seen = step.id
+                self.last = f"{self._name} {step.to_state} at epoch {step.epoch}: {step.reason}"
                 self._progress(f"  {self.last}")
-
-    def _rows(self) -> list[TransitionRow]:
-        return recent_transitions(self._settings, self._name)

@@ -24,7 +24,8 @@ class AwaitStream(BaseOperator):
 
     :param stream: the stream's name (templated).
     :param wanted: RUNNING, which is reached when the stream is STABLE, STOPPED or SUSPENDED.
-    :param timeout_seconds: how long it may take. Killing the task leaves the stream as it is.
+    :param timeout_seconds: how long it may take, or longer where the stream's specs have a longer time to be proved.
+        Killing the task leaves the stream as it is.
     """
 
     template_fields: Sequence[str] = ("stream",)
@@ -37,8 +38,9 @@ class AwaitStream(BaseOperator):
         self.timeout_seconds = timeout_seconds
 
     def execute(self, context: Context) -> None:
-        until = time.time() + self.timeout_seconds
-        self.defer(trigger=StreamSettles(self.stream, self.wanted, until), method_name="settled")
+        begun = time.time()
+        waits = StreamSettles(self.stream, self.wanted, begun + self.timeout_seconds, begun=begun)
+        self.defer(trigger=waits, method_name="settled")
 
     def settled(self, context: Context, event: dict[str, Any]) -> str:
         reason = str(event["reason"])

@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from tideline_airflow.installation import Installation
 
 if TYPE_CHECKING:
-    from tideline.keeper.settle import Settled
+    from tideline.keeper.settle import Settled, Wait
     from tideline.registry.store import Registry
 
 log = logging.getLogger(__name__)
@@ -82,48 +82,47 @@ class LateEvents(_Polled):
 
 
 class StreamSettles(BaseTrigger):
-    """Fires once, when a stream is as it is wanted, cannot be, or `until` (epoch seconds) has passed."""
+    """Fires once, when a stream is as it is wanted, cannot be, or `until` (epoch seconds) has passed and the time since
+    `begun` that its specs have."""
 
-    def __init__(self, stream: str, wanted: str, until: float, poll_seconds: float = 1.0) -> None:
+    def __init__(
+        self, stream: str, wanted: str, until: float, poll_seconds: float = 1.0, begun: float | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.stream = stream
         self.wanted = wanted
         self.until = until
         self.poll_seconds = poll_seconds
-        self._known_losses: int | None = None
+        self.begun = time.time() if begun is None else begun
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("stream", "wanted", "until", "poll_seconds")
+        names = ("stream", "wanted", "until", "poll_seconds", "begun")
         return f"{__name__}.StreamSettles", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        from tideline.keeper.lifecycle import Desired
+        from tideline.keeper.settle import Wait
+
+        wait = Wait(Desired(self.wanted), int(self.begun * 1000), int(self.until * 1000))
         async with AsyncExitStack() as stack:
             registry = stack.enter_context(Installation.from_env().registry())
             while True:
-                found = await asyncio.to_thread(self._look, registry)
+                found = await asyncio.to_thread(self._look, registry, wait)
                 if found is not None:
                     yield event_of(asdict(found))
                     return
                 await asyncio.sleep(self.poll_seconds)
 
-    def _look(self, registry: Registry) -> Settled | None:
-        from tideline.keeper.lifecycle import Desired
-        from tideline.keeper.settle import Settled, settled
+    def _look(self, registry: Registry, wait: Wait) -> Settled | None:
+        from tideline.clock import now_ms
+        from tideline.keeper.settle import Settled
 
         try:
             row = registry.stream(self.stream)
         except Exception as error:  # the database may come back
             log.warning("%s cannot be looked up: %s", self.stream, error)
-            return Settled(False, f"the registry does not answer: {error}") if self._late() else None
-        known = row.losses if self._known_losses is None else min(self._known_losses, row.losses)
-        self._known_losses = known
-        found = settled(row, Desired(self.wanted), known)
-        if found is None and self._late():
-            return Settled(False, f"{row.name} is still {row.state}, wanted {self.wanted}: {row.reason}")
-        return found
-
-    def _late(self) -> bool:
-        return time.time() > self.until
+            return Settled(False, f"the registry does not answer: {error}") if now_ms() > wait.until else None
+        return wait.ends(row, now_ms())
 
 
 def event_of(payload: dict[str, Any]) -> TriggerEvent:

@@ -56,6 +56,15 @@ def test_a_run_that_does_not_end_is_an_error(tmp_path: Path) -> None:
         found.wait("d", "run-1", 0)
 
 
+def test_the_time_for_a_run_may_grow_meanwhile(tmp_path: Path) -> None:
+    states = iter(["queued", "running", "success"])
+    times = iter([60.0, 60.0, 60.0, 0.0])
+    found = api(tmp_path, lambda _: httpx.Response(200, json={"state": next(states)}))
+    assert found.wait("d", "run-1", lambda: next(times)) == "success"
+    with pytest.raises(UserError, match="has not ended after -1 s"):
+        found.wait("d", "run-1", lambda: -1.0)
+
+
 def test_a_refusal_is_told_in_airflows_first_line(tmp_path: Path) -> None:
     found = api(tmp_path, lambda _: httpx.Response(400, json={"detail": "'x' is not one of ['s']\n\nmore"}))
     with pytest.raises(UserError, match=r"Airflow refuses: 'x' is not one of \['s'\] \(HTTP 400\)$"):

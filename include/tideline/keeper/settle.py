@@ -1,15 +1,21 @@
-"""Has a deploy or a stop come to its end? A pure function of the stream's row."""
+"""Has a deploy or a stop come to its end, and how long may it take? By the stream's row alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+from tideline.keeper.deployed import readable
 from tideline.keeper.lifecycle import WAITS_FOR_A_PERSON, Desired, State
+from tideline.keeper.plan import DRAIN_MS
+from tideline.keeper.verdict import Thresholds
 from tideline.registry.rows import StreamRow
 
 MOST_LOSSES: Final = 3
 """Nobody is kept waiting for a stream that lost so many drivers on its way; the keeper goes on with it."""
+
+_LOOK_MS: Final = 60_000
+"""A keeper looks at least so often."""
 
 _GOAL = {Desired.RUNNING: State.STABLE, Desired.STOPPED: State.STOPPED, Desired.SUSPENDED: State.SUSPENDED}
 
@@ -52,3 +58,35 @@ def _lost_too_often(row: StreamRow, known_losses: int) -> Settled | None:
     if row.losses - known_losses < MOST_LOSSES or row.state is State.UNHEALTHY:
         return None
     return Settled(False, f"{row.name} is {row.state} and still tried: {row.losses_in_full}")
+
+
+@dataclass
+class Wait:
+    """One wait for a stream, begun at `begun`: it ends at `until` (epoch ms), or later where the stream's specs have a
+    longer time to be proved."""
+
+    wanted: Desired
+    begun: int
+    until: int
+    _known_losses: int | None = None
+
+    def ends(self, row: StreamRow, now: int) -> Settled | None:
+        """How the request ended; not reached, and why not, once the time is over. None while it goes on."""
+        known = row.losses if self._known_losses is None else min(self._known_losses, row.losses)
+        self._known_losses = known
+        if self.wanted is Desired.RUNNING:
+            self.until = max(self.until, self.begun + longest_wait_ms(row))
+        found = settled(row, self.wanted, known)
+        return _overdue(row, self.wanted) if found is None and now > self.until else found
+
+
+def longest_wait_ms(row: StreamRow) -> int:
+    """How long it may take until a stream runs: a driver drains, the next one is proved, or is not and drains, and the
+    last stable spec is proved; and a keeper has to see each."""
+    specs = [readable(text)[0] for text in (row.spec, row.stable_spec) if text]
+    return sum(_LOOK_MS + DRAIN_MS + Thresholds.of(spec).prove_within_ms for spec in specs if spec)
+
+
+def _overdue(row: StreamRow, wanted: Desired) -> Settled:
+    refused = f"{row.refused}; " if row.refused else ""
+    return Settled(False, f"{refused}{row.name} is still {row.state}, wanted {wanted}: {row.reason}")
