@@ -34,6 +34,9 @@ Progress = Callable[[str], None]
 _BY: Final = Caller("bench")
 _A_TICK_MS: Final = 60_000
 WEEK_MS: Final = 604_800_000
+TICK_S: Final = 10.0
+PARSE_S: Final = 2.0
+"""A tick over a hundred streams and the parsing of their DAG files take less; of more streams in proportion."""
 _PARSE: Final = """
 import json, sys, time
 import airflow.sdk
@@ -52,6 +55,12 @@ class FleetCost:
     tick_s: float
     dags_parse_s: float
     not_stable: int
+
+    @property
+    def holds(self) -> bool:
+        hundreds = max(self.streams / 100, 1)
+        in_time = self.tick_s < TICK_S * hundreds and self.dags_parse_s < PARSE_S * hundreds
+        return in_time and not self.not_stable
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from support.records import small_spec
-from tideline.bench.engine_speed import events_per_s
+from tideline.bench.engine_speed import EngineSpeed, events_per_s
 from tideline.bench.same_tables import count_differences
 from tideline.engine.publish import published_schema
 from tideline.tables.published import write_published
@@ -61,3 +63,34 @@ def test_rows_that_differ_are_counted(tmp_path: Path, other: tuple[str | None, i
     ours = tables(tmp_path / "ours", ("a", 1, 0.5), (None, 2, 0.3))
     theirs = tables(tmp_path / "theirs", ("a", 1, 0.5), other)
     assert count_differences(SPEC, ours, theirs) == (2, differences)
+
+
+def speed(engine_eps: int = 129_000, naive_eps: int = 30_000, differences: int = 0) -> EngineSpeed:
+    return EngineSpeed(3_000_000, engine_eps, naive_eps, metrics=8, rows=200_000, differences=differences)
+
+
+def test_a_script_finds_the_keys_it_relies_on() -> None:
+    told = json.loads(json.dumps(speed().as_dict()))
+    assert told == {
+        "events": 3_000_000, "engine_eps": 129_000, "naive_eps": 30_000, "flink_eps": None, "limit_eps": None,
+        "vs_naive": 4.3, "vs_flink": None, "vs_limit": None, "metrics": 8, "rows": 200_000, "differences": 0,
+    }  # fmt: skip
+
+
+def test_what_was_measured_beside_it_has_its_ratio() -> None:
+    told = replace(speed(), flink_eps=90_000, limit_eps=390_000).as_dict()
+    assert (told["vs_flink"], told["vs_limit"]) == (1.43, 0.33)
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        (speed(), True),
+        (speed(120_000, 30_000), True),
+        (speed(119_999, 30_000), False),
+        (speed(differences=1), False),
+    ],
+)
+def test_it_holds_when_it_is_four_times_as_fast_and_no_row_differs(found: EngineSpeed, holds: bool) -> None:
+    assert found.holds is holds
+    assert (found.as_dict()["vs_naive"] >= 4 and not found.differences) is holds
