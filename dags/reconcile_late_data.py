@@ -7,7 +7,8 @@ own interval ends; by hand, all are. A stream that declares a late alert is take
 dropped events, at most once a minute. Running it again, or twice at once, gives the same rows.
 
 **Where it runs:** in the task itself; as a Spark job where more records are to be read than the stream's
-`late_data.spark_above` says. By schedule a stream in trouble is left to the next run.
+`late_data.spark_above` says. A run that nobody asked for waits while a stream is getting a new driver, five minutes at
+most: the driver needs the machine more.
 
 **The gate:** corrections that are not as expected are held back, and `release_corrections` asks a person. The link
 "Data Docs" of the task shows what was looked at.
@@ -28,7 +29,7 @@ from tideline_airflow import tasks
 from tideline_airflow.assets import LATE_EVENTS
 from tideline_airflow.policy import RECONCILE_POOL, SCHEDULED, optional_stream_param
 from tideline_airflow.reconcile_submit import SparkReconcile
-from tideline_airflow.table_tasks import RELEASE_DAG, ReconcileStream, releases_to_ask_for
+from tideline_airflow.table_tasks import RELEASE_DAG, ReconcileStream, StreamsToReconcile, releases_to_ask_for
 from tideline_airflow.tags import Tag
 
 
@@ -44,14 +45,6 @@ from tideline_airflow.tags import Tag
 )
 def reconcile_late_data() -> None:
     @task
-    def streams() -> dict[str, bool]:
-        """By name, whether there is so much to read that Spark shall do it."""
-        context = get_current_context()
-        alarmed = tasks.alarmed_streams(context.get("triggering_asset_events") or {})
-        names = tasks.streams_to_reconcile(context["params"]["stream"], tasks.interval_end(context), alarmed)
-        return {name: tasks.is_large(name, context.get("data_interval_end")) for name in names}
-
-    @task
     def small(found: dict[str, bool]) -> list[str]:
         return [name for name, is_large in found.items() if not is_large]
 
@@ -65,15 +58,15 @@ def reconcile_late_data() -> None:
     def held(found: dict[str, bool]) -> list[dict[str, Any]]:
         return releases_to_ask_for(found)
 
-    found = streams()
+    found: Any = StreamsToReconcile(task_id="streams").output  # at run time it is the value
     each: dict[str, Any] = {"map_index_template": "{{ task.stream }}", "max_active_tis_per_dag": 1}
     reconcile = ReconcileStream.partial(task_id="reconcile", pool=RECONCILE_POOL, **each)
     by_spark = SparkReconcile.partial(task_id="reconcile_by_spark", pool=RECONCILE_POOL, **each)
-    asked = held(found)  # type: ignore[arg-type]  # at run time it is the value
+    asked = held(found)
     # A run ends as its last tasks do, and asking ends well whatever came before it.
     corrected = EmptyOperator(task_id="corrected", trigger_rule=TriggerRule.NONE_FAILED)
-    reconcile.expand(stream=small(found)) >> [asked, corrected]  # type: ignore[arg-type]
-    by_spark.expand(application_args=large(found)) >> [asked, corrected]  # type: ignore[arg-type]
+    reconcile.expand(stream=small(found)) >> [asked, corrected]
+    by_spark.expand(application_args=large(found)) >> [asked, corrected]
     ask_a_person = TriggerDagRunOperator.partial(
         task_id="ask_a_person", trigger_dag_id=RELEASE_DAG, skip_when_already_exists=True
     )

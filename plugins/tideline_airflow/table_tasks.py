@@ -6,13 +6,22 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, BaseOperatorLink
+from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator, PokeReturnValue
 
 from tideline.logs.context import about
 from tideline_airflow.installation import Installation
 from tideline_airflow.links import data_docs_url
 from tideline_airflow.log_fields import about_stream
-from tideline_airflow.tasks import answered_by, failed, specs_with_tables
+from tideline_airflow.tasks import (
+    alarmed_streams,
+    answered_by,
+    failed,
+    interval_end,
+    is_large,
+    specs_with_tables,
+    streams_to_reconcile,
+    yields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +43,22 @@ class DataDocs(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
         page = getattr(operator, "page", None)
         return data_docs_url(operator.stream, page) if page else ""  # type: ignore[attr-defined]
+
+
+class StreamsToReconcile(BaseSensorOperator):
+    """By name the streams to reconcile, and whether there is so much to read that Spark shall do it; waits, without a
+    worker's slot, while the run is to yield to streams that are getting a new driver."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(mode="reschedule", poke_interval=30, timeout=600, **kwargs)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        if yields(context):
+            return PokeReturnValue(is_done=False)
+        alarmed = alarmed_streams(context.get("triggering_asset_events") or {})
+        names = streams_to_reconcile(context["params"]["stream"], interval_end(context), alarmed)
+        found = {name: is_large(name, context.get("data_interval_end")) for name in names}
+        return PokeReturnValue(is_done=True, xcom_value=found)
 
 
 class ReconcileStream(BaseOperator):

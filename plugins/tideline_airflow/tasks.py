@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tideline.spec.model import StreamSpec
 
 REASON = "reason"
+YIELDS_FOR: Final = timedelta(minutes=5)
+"""How long a reconciliation waits for streams that are getting a new driver."""
+_UNASKED: Final = frozenset({"scheduled", "asset_triggered"})
 log = logging.getLogger(__name__)
 logging.getLogger("kafka").setLevel(logging.WARNING)  # it tells every connection at INFO
 
@@ -165,11 +168,30 @@ def interval_end(context: Context) -> datetime | None:
     return None if context["dag_run"].run_type == "manual" else context.get("data_interval_end")
 
 
+def yields(context: Context) -> bool:
+    """Whether the run is to wait: see `yields_to`."""
+    run, now = context["dag_run"], datetime.now(UTC)
+    with Installation.from_env().registry() as registry:
+        found = yields_to(registry.streams(), run.run_type, now - (run.start_date or now))
+    for row in found:
+        with about(stream=row.name, generation=row.generation, epoch=row.epoch):
+            log.info("waits for %s: it is %s, %s", row.name, row.state, row.reason)
+    return bool(found)
+
+
+def yields_to(rows: Iterable[StreamRow], run_type: str, waited: timedelta) -> list[StreamRow]:
+    """The streams that are getting a new driver and need the machine more: none where a person asked for the run, nor
+    once it has `waited` for `YIELDS_FOR`, for a stream that never gets well must keep no other from being corrected."""
+    from tideline.keeper.lifecycle import BETWEEN_DRIVERS
+
+    if run_type not in _UNASKED or waited >= YIELDS_FOR:
+        return []
+    return [row for row in rows if row.state in BETWEEN_DRIVERS]
+
+
 def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: set[str] | None = None) -> list[str]:
     """The stream asked for, or those that the run's events name; without one every deployed stream that has begun its
-    tables, in a scheduled run only those whose interval ends, and none that is just getting a new driver: it needs the
-    machine more."""
-    from tideline.keeper.lifecycle import BETWEEN_DRIVERS
+    tables, in a scheduled run only those whose interval ends."""
     from tideline.reconcile_plan import is_due
     from tideline.spec.model import RECONCILE_SCHEDULE_MS
 
@@ -179,7 +201,7 @@ def streams_to_reconcile(wanted: str | None, until: datetime | None, alarmed: se
         return sorted(alarmed)
     installation = Installation.from_env()
     with installation.registry() as registry:
-        rows = [row for row in registry.streams() if until is None or row.state not in BETWEEN_DRIVERS]
+        rows = registry.streams()
     return [
         spec.name
         for spec in specs_with_tables(installation.home, rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from support.records import log_line, small_spec
 from tideline.bench.player import Player
 from tideline.home import Home
 from tideline.keeper.last_words import last_lines
+from tideline.keeper.lifecycle import State
 from tideline_airflow.tasks import (
     alarmed_streams,
     caller_of,
@@ -22,6 +23,7 @@ from tideline_airflow.tasks import (
     interval_end,
     specs_with_tables,
     streams_to_reconcile,
+    yields_to,
 )
 from tideline_airflow.triggers import LateEvents, StreamAlarms, StreamSettles
 
@@ -63,6 +65,27 @@ def test_a_run_by_hand_takes_every_stream(run_type: str, end: datetime | None) -
 @pytest.mark.parametrize(("wanted", "streams"), [("c", ["c"]), (None, ["a", "b"])])
 def test_late_events_take_the_streams_they_name_unless_one_is_asked_for(wanted: str | None, streams: list[str]) -> None:
     assert streams_to_reconcile(wanted, None, {"b", "a"}) == streams
+
+
+@pytest.mark.parametrize(
+    ("state", "run_type", "minutes", "waits"),
+    [
+        (State.STARTING, "scheduled", 0, True),
+        (State.BACKOFF, "asset_triggered", 4, True),
+        (State.UPGRADING, "scheduled", 4, True),
+        (State.STARTING, "scheduled", 5, False),
+        (State.STARTING, "manual", 0, False),
+        (State.STARTING, "backfill", 0, False),
+        (State.STABLE, "scheduled", 0, False),
+        (State.CRASH_LOOP, "scheduled", 0, False),
+        (State.FAILED, "asset_triggered", 0, False),
+    ],
+)
+def test_a_reconciliation_that_nobody_asked_for_waits_a_while_for_any_stream_that_gets_a_driver(
+    state: State, run_type: str, minutes: int, waits: bool
+) -> None:
+    rows: Any = [SimpleNamespace(state=State.STABLE), SimpleNamespace(state=state)]
+    assert yields_to(rows, run_type, timedelta(minutes=minutes)) == ([rows[1]] if waits else [])
 
 
 def test_a_stream_whose_driver_never_ran_is_left_out(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tideline.home import CHECKOUT
 from tideline.spec.model import RECONCILE_SCHEDULE_MS
 from tideline_airflow.policy import OWNER
 from tideline_airflow.tags import Tag
+from tideline_airflow.tasks import YIELDS_FOR
 
 FILES = sorted((CHECKOUT / "dags").glob("*.py"))
 SIDES = [file for folder in ("dags", "plugins") for file in (CHECKOUT / folder).rglob("*.py")]
@@ -119,6 +120,12 @@ def test_no_question_is_lost_in_ten_minutes_without_a_registry(dag_id: str) -> N
     task = dags()[dag_id].get_task("question")
     delay, factor = task.retry_delay.total_seconds(), task.retry_exponential_backoff
     assert sum(delay * factor**retry for retry in range(task.retries or 0)) > 600
+
+
+def test_a_reconciliation_that_waits_for_a_stream_holds_no_slot_and_gives_up_before_the_next_one() -> None:
+    task: Any = dags()["reconcile_late_data"].get_task("streams")
+    assert (task.mode, task.pool) == ("reschedule", "default_pool")
+    assert YIELDS_FOR + timedelta(seconds=task.poke_interval) < timedelta(milliseconds=RECONCILE_SCHEDULE_MS)
 
 
 def test_a_failed_reconciliation_fails_its_run() -> None:
