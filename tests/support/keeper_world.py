@@ -14,6 +14,7 @@ from sqlalchemy.pool import StaticPool
 
 from tideline.home import Home
 from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.evidence import Unread
 from tideline.keeper.keeper import Keeper
 from tideline.keeper.launch import Launch
 from tideline.keeper.lifecycle import Desired
@@ -106,13 +107,15 @@ class World:
         self.launcher = FakeLauncher()
         self.registry = sqlite_registry(self.clock)
         self.log_ends: Mapping[int, int] | None = {0: 0}
+        self.unread: Unread | None = None
         self.built: list[str] = []
         self.keeper = self.new_keeper()
 
     def new_keeper(self, registry: Any = None, launcher: Any = None) -> Keeper:
         registry, launcher = registry or self.registry, launcher or self.launcher
         tools = Tools(self.home, registry, launcher, self.build, jitter=lambda: 0.0)
-        return Keeper(tools, RealWitnesses(self.home, launcher, self.end_offsets), self.clock)
+        witnesses = RealWitnesses(self.home, launcher, self.end_offsets, lambda topic, ends: self.unread)
+        return Keeper(tools, witnesses, self.clock)
 
     def new_watch(self) -> Watch:
         return Watch(self.registry, RealWitnesses(self.home, self.launcher, lambda topic: {}), self.clock)

@@ -155,6 +155,12 @@ STREAM_BACKLOG: Final = _platform(
     "tideline_stream_backlog_offsets",
     "Offsets in Kafka beyond the last commit, by the keeper's last look at a driver; absent 5 minutes after that.",
 )
+STREAM_UNREAD: Final = _platform(
+    "tideline_stream_unread_retention_ratio",
+    "How much of the time or bytes that Kafka keeps is over for the oldest record that was not read: 0 with no backlog,"
+    " 1 where it may go; by the keeper's last look, whether a driver runs or not; absent 5 minutes after that.",
+    unit="ratio",
+)
 LEDGER_EVENTS: Final = _platform(
     "tideline_ledger_events",
     "Events of the books by fate: sent, rejected, counted, late; of the late: corrected, pending, held, unrecoverable.",

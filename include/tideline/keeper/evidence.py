@@ -100,6 +100,13 @@ class Evidence:
         logged = [seen.committed_at, seen.planned_at] if seen else []
         return max(self.submitted_at, *(at or 0 for at in [*said, *logged]))
 
+    @property
+    def unread_share(self) -> float | None:
+        """How near the oldest record that was not read is to its removal; None while that is not known."""
+        if self.backlog == 0:
+            return 0.0
+        return self.unread.share if self.unread else None
+
     def sample(self, at: int) -> Sample:
         """What this look leaves for later ones."""
         beat, seen = self.own_heartbeat, self.checkpoint
@@ -112,6 +119,7 @@ class Evidence:
             batch=beat.batch if beat else None,
             batch_ms=beat.batch_ms if beat else None,
             rows=beat.rows if beat else None,
+            unread=self.unread_share if self.reads_topic else None,
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tideline.durations import format_duration
 from tideline.keeper.evidence import Evidence
@@ -16,15 +16,23 @@ Rule = Callable[[Evidence, Thresholds, int], Finding | None]
 
 
 def judge(evidence: Evidence, thresholds: Thresholds, now: int) -> Verdict:
-    """The first rule that has something to say decides; of a driver that is well otherwise, all warnings are told."""
-    for rule in _RULES:
-        found = rule(evidence, thresholds, now)
-        if found is not None:
-            return Verdict(*found, thresholds)
+    """The first rule that has something to say decides; of a driver that is well otherwise, all warnings are told. That
+    records are about to be lost is told of one that is silent or not proved too."""
+    lost = _first(_OVER, evidence, thresholds, now)
+    if lost is not None:
+        return Verdict(*lost, thresholds)
     told = tuple(warnings(evidence, thresholds, now))
+    milder = _first(_NOT_YET, evidence, thresholds, now)
+    if milder is not None:
+        told = tuple(each for each in told if each.kind is Kind.RETENTION_RISK)
     if told:
-        return Verdict(told[0].kind, "; ".join(each.why for each in told), thresholds, told)
-    return Verdict(*(_behind(evidence, thresholds, now) or _well(evidence)), thresholds)
+        words = [each.why for each in told] + ([milder[1]] if milder else [])
+        return Verdict(told[0].kind, "; ".join(words), thresholds, told)
+    return Verdict(*(milder or _behind(evidence, thresholds, now) or _well(evidence)), thresholds)
+
+
+def _first(rules: Iterable[Rule], evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
+    return next((found for rule in rules if (found := rule(evidence, thresholds, now)) is not None), None)
 
 
 def _lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
@@ -120,7 +128,8 @@ def _well(evidence: Evidence) -> Finding:
     return Kind.HEALTHY, f"{evidence.batches} batches committed since the submit"
 
 
-_RULES: tuple[Rule, ...] = (_lost, _silent, _starting, _hung, _heartbeat_lost, _unproven)
+_OVER: tuple[Rule, ...] = (_lost, _silent, _starting, _hung)
+_NOT_YET: tuple[Rule, ...] = (_heartbeat_lost, _unproven)
 
 
 def _stands_still(evidence: Evidence, thresholds: Thresholds, now: int) -> bool:

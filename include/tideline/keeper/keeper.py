@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tideline.clock import now_ms
 from tideline.keeper.acts import perform
 from tideline.keeper.deployed import parse_deployed, topics_of
 from tideline.keeper.evidence import Evidence
-from tideline.keeper.lifecycle import LIVE
+from tideline.keeper.lifecycle import LIVE, WAITS_FOR_A_PERSON, State
 from tideline.keeper.look import conclude
 from tideline.keeper.recording import Caller
 from tideline.keeper.samples import LOOKED_AT_MS, Sample, is_due, of_epoch
@@ -23,6 +23,8 @@ from tideline.spec.job import Spec
 
 LEASE_MS = 120_000  # longer than any tick: ending a driver takes up to 20 s, a submit a few
 MAX_STEPS = 12
+# Records come and go whether a driver runs or not.
+_SAMPLED = LIVE | WAITS_FOR_A_PERSON | {State.BACKOFF, State.SUSPENDED}
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +37,14 @@ class Seen:
     attempt: Attempt | None
     evidence: Evidence
     at: int
+
+    @property
+    def sample(self) -> Sample:
+        """What is to be remembered; of a driver that does not run only what it left to be read."""
+        sample = self.evidence.sample(self.at)
+        if self.row.state in LIVE:
+            return sample
+        return replace(sample, watermark=None, batch=None, batch_ms=None, rows=None)
 
 
 class Keeper:
@@ -54,14 +64,13 @@ class Keeper:
             if not mine:
                 log.info("%s: another keeper is at it", stream)
                 return row
-            seen = self._look(row)
-            history = self._history(seen)
+            seen, history = self._remember(self._look(row))
             for _ in range(MAX_STEPS):
-                moved = self._step(seen, history, by)
+                moved = self._step(seen, by)
                 if moved is None:
                     break
                 row = moved
-                seen = self._look(row)
+                seen = self._recalled(self._look(row), history)
             return row
 
     def tick_all(self, by: Caller, only: Iterable[str] | None = None) -> list[StreamRow]:
@@ -86,24 +95,27 @@ class Keeper:
         spec, at = parse_deployed(row.spec), self._clock()  # a witness that is slow to answer makes no other look old
         return Seen(row, spec, attempt, self._witnesses.look(row, spec.topic, attempt), at)
 
-    def _history(self, seen: Seen) -> tuple[Sample, ...]:
-        """Earlier looks, and what is seen now if the last one at this driver is long ago, or before its first batch."""
-        name, now = seen.row.name, seen.at
-        history, sample = self._registry.samples(name, now - LOOKED_AT_MS), seen.evidence.sample(now)
-        if seen.row.state not in LIVE or not is_due(sample, of_epoch(history, seen.row.epoch)):
-            return history
-        self._registry.add_sample(name, sample)
-        return (*history, sample)
+    def _remember(self, seen: Seen) -> tuple[Seen, tuple[Sample, ...]]:
+        """The look beside earlier ones, and these; it is kept too if the last one is long ago, or before the driver's
+        first batch."""
+        history = self._registry.samples(seen.row.name, seen.at - LOOKED_AT_MS)
+        if seen.row.state not in _SAMPLED or not is_due(seen.sample, of_epoch(history, seen.row.epoch)):
+            return self._recalled(seen, history), history
+        seen = self._recalled(seen, (*history, seen.sample))
+        self._registry.add_sample(seen.row.name, seen.sample)
+        return seen, (*history, seen.sample)
 
-    def _step(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
+    def _recalled(self, seen: Seen, history: tuple[Sample, ...]) -> Seen:
+        own = of_epoch(history, seen.row.epoch)  # what an older driver did is not this one's
+        return replace(seen, evidence=self._witnesses.recall(seen.evidence, seen.spec.topic, own))
+
+    def _step(self, seen: Seen, by: Caller) -> StreamRow | None:
         with about(epoch=seen.row.epoch, generation=seen.row.generation):
-            return self._step_of(seen, history, by)
+            return self._step_of(seen, by)
 
-    def _step_of(self, seen: Seen, history: tuple[Sample, ...], by: Caller) -> StreamRow | None:
+    def _step_of(self, seen: Seen, by: Caller) -> StreamRow | None:
         row = seen.row
-        own = of_epoch(history, row.epoch)  # what an older driver did is not this one's
-        evidence = self._witnesses.recall(seen.evidence, seen.spec.topic, own)
-        look = conclude(row, seen.spec, evidence, seen.at)
+        look = conclude(row, seen.spec, seen.evidence, seen.at)
         if look.step is None:
             log.info("%s: %s at epoch %s, %s", row.name, row.state, row.epoch, look.verdict.why)
             return None

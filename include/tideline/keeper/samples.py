@@ -19,7 +19,8 @@ _FEWEST: Final = 3
 
 @dataclass(frozen=True)
 class Sample:
-    """One look: backlog in offsets, offsets read in all, watermark (ms), and the last batch's length (ms) and rows."""
+    """One look: backlog in offsets, offsets read in all, watermark (ms), the last batch's length (ms) and rows, and how
+    much (1 is all) of what Kafka keeps a record for is over for the oldest that was not read."""
 
     at: int
     epoch: int
@@ -29,6 +30,7 @@ class Sample:
     batch: int | None
     batch_ms: int | None
     rows: int | None
+    unread: float | None = None
 
 
 @dataclass(frozen=True)

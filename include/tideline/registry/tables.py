@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -105,6 +106,7 @@ samples = Table(
     Column("batch", BigInteger),
     Column("batch_ms", BigInteger),
     Column("rows", BigInteger),
+    Column("unread", Double),
     PrimaryKeyConstraint("stream", "at"),
 )
 

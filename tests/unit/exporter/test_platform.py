@@ -29,6 +29,7 @@ from tideline.exporter.platform_metrics import (
 )
 from tideline.exporter.service import new_server
 from tideline.home import Home
+from tideline.keeper.evidence import Unread
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.recording import REPLACED
 from tideline.logs.format import JsonLines
@@ -85,6 +86,20 @@ def test_a_keepers_last_look_is_told_however_long_ago_it_was(world: World) -> No
     world.clock.pass_seconds(80_000)
     samples = told(metrics_of(world))
     assert value(samples, "tideline_keeper_look_timestamp_seconds", stream=STREAM) == looked
+    assert values(samples, "tideline_stream_backlog_offsets", stream=STREAM) == []
+
+
+def test_what_is_about_to_be_lost_is_told_while_no_driver_runs(world: World) -> None:
+    world.deploy()
+    world.prove()
+    assert value(told(metrics_of(world)), "tideline_stream_unread_retention_ratio", stream=STREAM) == 0
+    world.launcher.end(65)
+    world.tick()
+    world.log_ends, world.unread = {0: 500}, Unread(0.9, "old")
+    world.clock.pass_seconds(60)
+    assert world.tick().state is State.FAILED
+    samples = told(metrics_of(world))
+    assert value(samples, "tideline_stream_unread_retention_ratio", stream=STREAM) == 0.9
     assert values(samples, "tideline_stream_backlog_offsets", stream=STREAM) == []
 
 

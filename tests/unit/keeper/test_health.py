@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tideline.keeper.evidence import CheckpointView, Evidence
+from tideline.keeper.evidence import CheckpointView, Evidence, Unread
 from tideline.keeper.health import judge
 from tideline.keeper.heartbeat import Heartbeat
 from tideline.keeper.samples import Sample
@@ -115,6 +115,32 @@ def test_patience_is_by_the_longest_batch_that_was_seen(last_s: int | None, earl
     history = (replace(sample(600, 1), batch_ms=lengths[1]), replace(sample(300, 1), batch_ms=1 * S))
     found = evidence(**still(100, batch_ms=lengths[0]), log_ends={0: 101}, history=history)
     assert judge(found, LIMITS, NOW).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "why"),
+    [
+        ({"heartbeat": beat(at=NOW - 16 * S)}, Kind.RETENTION_RISK,
+         "what is not read yet is 90% on its way out: old; the last heartbeat was 16 s ago, but the driver is alive and"
+         " not behind"),
+        ({"base_batch": 7}, Kind.RETENTION_RISK,
+         "what is not read yet is 90% on its way out: old; 2 of 3 batches committed"),
+        ({"heartbeat": beat(at=NOW - 16 * S, troubles=[TROUBLE])}, Kind.RETENTION_RISK, None),
+        ({"launcher": ENDED}, Kind.DRIVER_LOST, None),
+        ({"submitted_at": NOW - S, "heartbeat": None, "checkpoint": NO_COMMIT}, Kind.STARTING, None),
+    ],
+)  # fmt: skip
+def test_that_records_are_about_to_be_lost_is_told_of_a_driver_that_is_silent_or_not_proved_too(
+    facts: dict[str, Any], kind: Kind, why: str | None
+) -> None:
+    found = judge(evidence(log_ends={0: 150}, unread=Unread(0.9, "old"), **facts), LIMITS, NOW)
+    assert (found.kind, [each.kind for each in found.warnings]) == (kind, [kind] * (kind is Kind.RETENTION_RISK))
+    assert why in (None, found.why)
+
+
+def test_of_a_silent_driver_nothing_else_is_told() -> None:
+    facts = {"heartbeat": beat(at=NOW - 16 * S, troubles=[TROUBLE]), "unread": Unread(0.4, "young")}
+    assert judge(evidence(log_ends={0: 150}, **facts), LIMITS, NOW).kind is Kind.HEARTBEAT_LOST
 
 
 def test_a_verdict_shows_its_thresholds() -> None:
