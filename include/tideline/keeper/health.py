@@ -1,4 +1,8 @@
-"""Is a driver well? A pure function of the witnesses' evidence and the clock; no single witness decides alone."""
+"""Is a driver well? A pure function of the witnesses' evidence and the clock.
+
+That a driver has ended, its launcher may say alone: were it wrong, fencing would keep that driver out. That one which
+runs is to be given up, no witness decides alone.
+"""
 
 from __future__ import annotations
 
