@@ -16,6 +16,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from tideline.home import CHECKOUT
+from tideline.keeper.question import Answer
 from tideline.spec.model import RECONCILE_SCHEDULE_MS
 from tideline_airflow.policy import OWNER
 from tideline_airflow.tags import Tag
@@ -120,6 +121,11 @@ def test_no_question_is_lost_in_ten_minutes_without_a_registry(dag_id: str) -> N
     task = dags()[dag_id].get_task("question")
     delay, factor = task.retry_delay.total_seconds(), task.retry_exponential_backoff
     assert sum(delay * factor**retry for retry in range(task.retries or 0)) > 600
+
+
+def test_the_answers_that_can_be_chosen_are_those_that_are_acted_on() -> None:
+    task: Any = dags()["answer_trouble"].get_task("answer")
+    assert task.options == list(Answer)
 
 
 def test_a_reconciliation_that_waits_for_a_stream_holds_no_slot_and_gives_up_before_the_next_one() -> None:
