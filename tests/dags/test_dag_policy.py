@@ -15,7 +15,10 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from tideline.home import CHECKOUT
+from tideline.bench.fleet import PARSE_S, parse_dags
+from tideline.bench.fleet_world import Fleet
+from tideline.clock import now_ms
+from tideline.home import CHECKOUT, Home
 from tideline.keeper.question import Answer
 from tideline.spec.model import RECONCILE_SCHEDULE_MS
 from tideline_airflow.policy import OWNER
@@ -150,6 +153,11 @@ def test_a_dag_file_is_short(file: Path) -> None:
 @each_file
 def test_a_dag_file_parses_in_under_a_second(file: Path) -> None:
     assert once_measured(file)[0] < PARSE_SECONDS or any(measured(file)[0] < PARSE_SECONDS for _ in range(2))
+
+
+def test_all_dag_files_together_parse_in_time_for_a_hundred_streams(tmp_path: Path) -> None:
+    times = (parse_dags(home, Fleet.of(home, 100, now_ms)) for home in (Home(tmp_path / name) for name in "abc"))
+    assert any(seconds < PARSE_S for seconds in times)
 
 
 @each_file

@@ -115,7 +115,7 @@ def _tick(home: Home, settings: Settings, launcher: PretendLauncher, clock: Call
 def parse_dags(home: Home, fleet: Fleet) -> float:
     """With a spec file a stream in the spec folder; without a database, which parsing needs none of."""
     folder = home.root / "specs"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name in fleet.names:
         (folder / f"{name}.yaml").write_text(spec_text(name))
     airflow = {"AIRFLOW_HOME": str(home.root / "airflow-bench"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
