@@ -15,6 +15,7 @@ from support.scene import (
     Scene,
     Value,
     ago,
+    desired_of,
     driver_backlog,
     driver_side,
     ended,
@@ -32,7 +33,7 @@ from support.scene import (
 )
 from tideline.exporter import catalogue as names
 from tideline.exporter.catalogue import CATALOGUE, Scope
-from tideline.keeper.lifecycle import State
+from tideline.keeper.lifecycle import Desired, State
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def _verdicts() -> Iterator[Case]:
         name = f"{kind}-{severity}"
         told = {verdict(name, kind, severity): steady(1)}
         yield _of_stream(f"Tideline{kind}", severity, name, told, verdict(name, "Healthy"))
+    for severity, share in (("warn", 0.6), ("page", 0.9)):
+        name = f"unread-{severity}"
+        suspended = desired_of(name, Desired.SUSPENDED) | state_of(name, State.SUSPENDED)
+        unread = {key(names.STREAM_UNREAD, stream=name): steady(share)}
+        yield _of_stream("TidelineRetentionRisk", severity, name, suspended | unread)
     for name, unseen in (("hung", driver_backlog), ("hung-without-keeper", keeper_backlog)):
         stands_still = {key(names.BATCH_COMMITTED, stream=name): ago(3_600)}
         yield _of_stream("TidelineHung", "page", name, stands_still, unseen(name))
