@@ -88,9 +88,11 @@ class Thresholds:
         health = spec.health
         return cls(
             stable_batches=health.stable_batches,
+            stable_idle_triggers=health.stable_idle_triggers,
             hung_after_ms=health.hung_after,
             start_within_ms=health.start_within,
             trigger_ms=spec.trigger,
+            heartbeat_lost_after_ms=health.heartbeat_lost_after,
             backlog_from=health.backlog_from,
             backlog_rise=health.backlog_rise,
             watermark_stalled_after_ms=health.watermark_stalled_after,
@@ -103,7 +105,8 @@ class Thresholds:
     @property
     def prove_within_ms(self) -> int:
         """How long a changed spec has to be proved: its start, and the triggers that prove it."""
-        return self.start_within_ms + (self.stable_batches + 1) * max(self.trigger_ms, 15_000)
+        triggers = max(self.stable_batches, self.stable_idle_triggers) + 1
+        return self.start_within_ms + triggers * max(self.trigger_ms, 15_000)
 
     def patience_ms(self, longest_batch_ms: int | None) -> int:
         """How long a driver with backlog may stand still: long batches and triggers are no hanging."""

@@ -177,8 +177,10 @@ class Health(Model):
     """When a running stream is no longer well: see docs/operation.md. Percentages are whole numbers."""
 
     stable_batches: Annotated[int, Field(ge=1)] = 3
+    stable_idle_triggers: Annotated[int, Field(ge=1)] = 3
     hung_after: Duration = 60_000
     start_within: Duration = 120_000
+    heartbeat_lost_after: Annotated[Duration, Field(ge=5_000)] = 15_000  # a driver tells every two seconds
     backlog_from: Annotated[int, Field(ge=0)] = 1_000
     backlog_rise: Annotated[int, Field(ge=1)] = 10
     watermark_stalled_after: Annotated[Duration, Field(gt=0)] = 900_000
