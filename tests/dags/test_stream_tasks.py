@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from support.platform import Platform
+from support.recorded import Recorded
 from support.records import log_line, small_spec
 from tideline.home import Home
 from tideline.keeper.failures import FailedBatch, FailureClass
@@ -24,9 +25,10 @@ from tideline.quarantine import load_entries
 from tideline.registry.requests import Request
 from tideline.registry.rows import Move, StreamRow
 from tideline.registry.store import Registry
+from tideline.verify import verify_stream
 from tideline_airflow.answer_tasks import act_on, question_of
 from tideline_airflow.operators import AwaitStream
-from tideline_airflow.table_tasks import StreamsToReconcile
+from tideline_airflow.table_tasks import ReconcileStream, StreamsToReconcile
 
 WHY = "DriverLost: the same exception twice"
 _NUMBERS = count()
@@ -164,3 +166,17 @@ def test_a_reconciliation_by_schedule_waits_for_a_stream_that_gets_a_driver_and_
     assert not find.poke(context("scheduled", params=params)).is_done
     by_hand = find.poke(context("manual", params=params))
     assert (by_hand.is_done, by_hand.xcom_value) == (True, {known.name: False})
+
+
+def test_a_run_corrects_what_was_recorded_before_its_interval_ends(platform: Platform, known: Known) -> None:
+    stream = Recorded(platform.home, platform.settings.kafka, known.registry, f"{known.name}-recorded")
+    ends = [datetime(2026, 1, 1, 12, minute, tzinfo=UTC) for minute in (0, 10, 20)]
+    stream.record(ends[0] - timedelta(minutes=9), log_line(5), log_line(100))
+    for number, end in enumerate(ends):
+        stream.record(end - timedelta(minutes=1), log_line(6 + number))
+    reconcile = ReconcileStream(task_id="reconcile", stream=f"{known.name}-recorded")
+    for number, end in enumerate(ends):
+        assert reconcile.execute(context("backfill", data_interval_end=end))["late_events"] == 1
+        assert stream.books.pending == 2 - number
+    report = verify_stream(platform.home, platform.settings.kafka, f"{known.name}-recorded")
+    assert (report.holds, report.books.corrected) == (True, 3)

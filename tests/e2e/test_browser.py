@@ -13,8 +13,10 @@ from playwright.sync_api import expect
 from support.held import PAGE, first_count, hold_one_event
 from support.platform import Platform
 from support.questions import Question
+from support.recorded import Recorded
+from support.records import log_line
 from support.web_ui import STREAM, WebUi
-from tideline.airflow_api import AirflowApi
+from tideline.airflow_api import ENDS, AirflowApi
 from tideline.airflow_runs import trigger_once_parsed
 from tideline.gate.suites import DOCS
 from tideline.kafka_io import ensure_topic
@@ -26,7 +28,7 @@ from tideline.tables.holds import read_holds
 from tideline.times import iso
 
 DAG = "reconcile_late_data"
-HELD = "held-in-browser"
+HELD, LATE = "held-in-browser", "late-in-browser"
 LINKS = ("Stream", "Spark UI", "Driver log", "Checkpoint")
 
 
@@ -79,7 +81,7 @@ def test_form_and_run_lead_to_the_driver(ui: WebUi, api: AirflowApi, whole: Plat
     assert (missing.status, missing.json()["detail"]) == (404, "no stream 'nosuch' was deployed")
 
 
-def test_reconciling_again_from_the_pages_changes_nothing(whole: Platform, ui: WebUi, api: AirflowApi) -> None:
+def test_a_run_by_hand_cleared_from_the_pages_changes_nothing(whole: Platform, ui: WebUi, api: AirflowApi) -> None:
     send_with_late_events(whole)
     run = trigger_once_parsed(api, DAG, {"stream": STREAM}, print)
     assert api.wait(DAG, run, 240) == "success"
@@ -91,14 +93,52 @@ def test_reconciling_again_from_the_pages_changes_nothing(whole: Platform, ui: W
     assert api.wait(DAG, run, 240) == "success"
     assert verified(whole) == before
 
-    last = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=3)
-    last -= timedelta(minutes=last.minute % 10)
-    intervals = [last - timedelta(minutes=minutes) for minutes in (20, 10, 0)]
+
+def test_three_intervals_correct_what_was_recorded_in_them_backfilled_and_cleared_from_the_pages(
+    whole: Platform, ui: WebUi, api: AirflowApi, registry: Registry
+) -> None:
+    stream, intervals = Recorded(whole.home, whole.settings.kafka, registry, LATE), three_intervals()
+    assert wait_until(lambda: is_between_schedules(api), 600, every=1)
+    stream.record(intervals[0], log_line(5), log_line(100))
+    for number, start in enumerate(intervals):
+        stream.record(start + timedelta(minutes=1), log_line(6 + number))
+    assert stream.books.pending == 3
+
     ui.backfill(DAG, intervals[0], intervals[-1])
-    assert wait_until(lambda: backfilled(api) == {iso(start): "success" for start in intervals}, 300, every=1), (
-        backfilled(api)
-    )
-    assert verified(whole) == before
+    ends = {iso(start): "success" for start in intervals}
+    assert wait_until(lambda: states(backfilled(api)) == ends, 300, every=1), backfilled(api)
+    assert stream.books.pending == 0
+    assert verified(whole, LATE)["corrected"] == 3
+
+    assert wait_until(lambda: is_between_schedules(api), 600, every=1)
+    stream.record(intervals[-1] + timedelta(minutes=2), log_line(9))
+    assert stream.books.pending == 1
+    runs = [str(run["dag_run_id"]) for run in backfilled(api).values()]
+    for run in runs:
+        ui.clear_run(DAG, run)
+    assert wait_until(lambda: all(tries_of(api, run) == {2} for run in runs), 300, every=1)
+    assert wait_until(lambda: states(backfilled(api)) == ends, 300, every=1), backfilled(api)
+    assert stream.books.pending == 0
+    assert verified(whole, LATE)["corrected"] == 4
+
+
+def three_intervals() -> list[datetime]:
+    """Where three of the schedule begin, which ended hours ago."""
+    last = last_schedule() - timedelta(hours=3)
+    return [last - timedelta(minutes=minutes) for minutes in (20, 10, 0)]
+
+
+def last_schedule() -> datetime:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    return now - timedelta(minutes=now.minute % 10)
+
+
+def is_between_schedules(api: AirflowApi) -> bool:
+    """Whether the schedule's newest run is over and the next is minutes away: each would correct what a test leaves."""
+    newest = {"run_type": "scheduled", "order_by": "-run_after", "limit": 1}
+    runs = api.call("GET", f"/dags/{DAG}/dagRuns", params=newest)["dag_runs"]
+    over = [run["state"] in ENDS and run["data_interval_end"] == iso(last_schedule()) for run in runs]
+    return over == [True] and datetime.now(UTC).minute % 10 < 7
 
 
 def send_with_late_events(whole: Platform) -> None:
@@ -111,9 +151,9 @@ def send_with_late_events(whole: Platform) -> None:
         assert wait_until(lambda: whole.stream(STREAM)["backlog"] == 0, 180, every=1)
 
 
-def verified(whole: Platform) -> dict[str, Any]:
+def verified(whole: Platform, stream: str = STREAM) -> dict[str, Any]:
     """What the books say, once every table equals a batch computation and nothing is pending."""
-    done = whole.run("verify", STREAM, "--json")
+    done = whole.run("verify", stream, "--json")
     report = json.loads(done.stdout)
     assert (done.returncode, report["holds"], report["conservation"]["holds"]) == (0, True, True), report
     assert {metric["pending"] for metric in report["metrics"].values()} == {0}
@@ -125,10 +165,14 @@ def tries_of(api: AirflowApi, run: str) -> set[int]:
     return {int(task["try_number"]) for task in found if task["task_id"] == "reconcile"}
 
 
-def backfilled(api: AirflowApi) -> dict[str, str]:
-    """The state of each run of a backfill, by the start of its data interval."""
+def backfilled(api: AirflowApi) -> dict[str, dict[str, Any]]:
+    """The runs of backfills, by the start of their data intervals."""
     runs = api.call("GET", f"/dags/{DAG}/dagRuns", params={"run_type": "backfill"})["dag_runs"]
-    return {str(run["data_interval_start"]): str(run["state"]) for run in runs}
+    return {str(run["data_interval_start"]): run for run in runs}
+
+
+def states(runs: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {start: str(run["state"]) for start, run in runs.items()}
 
 
 def test_what_is_no_spec_is_not_offered(ui: WebUi) -> None:
