@@ -28,7 +28,15 @@ BUSINESS: Final = {
     "Anomaly Alerts": ("table", "tideline_anomaly_score"),
     "Anomalies that stand": ("timeseries", "anomaly_count"),
 }
-ROWS: Final = ["The business", "Stream health", "Lag", "Watermark delay", "Late data", "Restarts", "Runbooks"]
+ROWS: Final = [
+    "The business",
+    "Stream health",
+    "Backlog (consumer lag)",
+    "Watermark delay",
+    "Late data",
+    "Restarts",
+    "Runbooks",
+]
 dashboard_by_name = pytest.mark.parametrize("name", DASHBOARDS)
 
 
