@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import TopicPartition
 
-from tideline.kafka_io import ReadStalled, walk
+from tideline.kafka_io import ReadStalled, Row, walk
 from tideline.offset_ranges import merged
 
 
-class Record(NamedTuple):
-    partition: int
-    offset: int
-    timestamp: int
-    value: bytes | None
+def record(partition: int, offset: int, value: bytes | None) -> Row:
+    return Row(partition, offset, 0, value, b"key %d" % offset, (("from", b"%d" % partition),))
 
 
 @dataclass
@@ -48,14 +45,14 @@ class Consumer:
     def resume(self, *partitions: Any) -> None:
         self.paused -= set(partitions)
 
-    def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Record]]:
+    def poll(self, timeout_ms: int, max_records: int) -> dict[Any, list[Row]]:
         """Moves one partition past three offsets, as a fetch would: gaps move the position and give no record."""
         for partition in sorted(self.positions):
             at, log = self.positions[partition], self.logs[partition.partition]
             if partition not in self.paused and at < len(log) and not self.frozen:
                 self.positions[partition] = min(at + 3, len(log))
                 taken = enumerate(log[at : at + 3], at)
-                found = [Record(partition.partition, n, 0, value) for n, value in taken if value is not None]
+                found = [record(partition.partition, n, value) for n, value in taken if value is not None]
                 return {partition: found} if found else {}
         return {}
 
@@ -73,14 +70,14 @@ def test_exactly_the_records_in_the_ranges_are_read(
     )
     rows = [row for rows in walk(Consumer(logs), "t", ranges, 100, 0.0) for row in rows]
     wanted = [
-        (p, n, 0, logs[p][n])
+        record(p, n, logs[p][n])
         for p, parts in ranges.items()
         for start, end in parts
         for n in range(start, end)
         if logs[p][n] is not None
     ]
     assert sorted(rows) == wanted
-    assert [row for row in rows if row[0] == 0] == [row for row in wanted if row[0] == 0]
+    assert [row for row in rows if row.partition == 0] == [row for row in wanted if row.partition == 0]
 
 
 def test_a_read_without_progress_ends_with_a_reason() -> None:
