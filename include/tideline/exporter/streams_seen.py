@@ -64,7 +64,7 @@ def _tell(exposition: Exposition, seen: StreamSeen, now: int) -> None:
         failures = () if seen.proved else seen.failures
         exposition.tell(series.BUDGET_LEFT, budget_left(failures, seen.rules, now), stream=stream)
     exposition.tell_seconds(series.HEARTBEAT, seen.beat.at if seen.beat else None, stream=stream)
-    exposition.tell_seconds(series.KEEPER_LOOKED, max(seen.looked_at or 0, row.state_since), stream=stream)
+    exposition.tell_seconds(series.KEEPER_LOOKED, row.kept_at(seen.looked_at), stream=stream)
     of_a_driver = seen.sample if row.state in LIVE else None
     exposition.tell(series.STREAM_BACKLOG, of_a_driver.backlog if of_a_driver else None, stream=stream)
     exposition.tell(series.STREAM_UNREAD, seen.sample.unread if seen.sample else None, stream=stream)

@@ -69,8 +69,7 @@ class StreamSeen:
 
     @property
     def _kept_at(self) -> int:
-        """When a keeper last looked, or acted."""
-        return max(self.looked_at or 0, self.row.state_since)
+        return self.row.kept_at(self.looked_at)
 
     @property
     def _away(self) -> str:

@@ -74,6 +74,10 @@ class StreamRow:
             return self._losses if self.losses > 1 else None
         return self.losses_in_full
 
+    def kept_at(self, looked_at: int | None) -> int:
+        """When a keeper last saw to the stream (epoch ms): it looked at a driver then, or changed its state."""
+        return max(looked_at or 0, self.state_since)
+
     @property
     def losses_in_full(self) -> str:
         """How many drivers were lost on the way, and how the last of them was."""
