@@ -21,6 +21,9 @@ _UNITS = {
 UNIT: Final = "write a whole number and a unit of ms, s, min, h or d, such as '5 minutes'"
 """What a duration looks like, for whoever wrote none."""
 
+_LONGEST: Final = 36_500 * _UNITS["day"]
+"""A hundred years: what is counted from it stays among the dates that every reader knows."""
+
 _DURATION = re.compile(r"(\d+)\s*([a-z]+)", re.IGNORECASE)
 
 
@@ -31,6 +34,8 @@ def parse_duration(text: str) -> int:
     unit = _UNITS.get(word) or _UNITS.get(word.removesuffix("s"))
     if found is None or unit is None:
         raise ValueError(f"'{text}' is not a duration: {UNIT}")
+    if len(found[1]) > len(str(_LONGEST)) or int(found[1]) * unit > _LONGEST:
+        raise ValueError(f"'{text}' is too long: write at most {format_duration(_LONGEST)}")
     return int(found[1]) * unit
 
 

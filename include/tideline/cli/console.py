@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tideline.errors import UserError
+from tideline.plain_json import plain_json
 from tideline.shown_bytes import printable
-from tideline.times import plain_text
 
 _ANY_WIDTH = 10_000
 
@@ -37,8 +36,8 @@ def progress(line: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """One object, as `--json` promises; times as `tideline.times` tells them, paths as text."""
-    sys.stdout.write(json.dumps(value, default=plain_text) + "\n")
+    """One object, as `--json` promises."""
+    sys.stdout.write(plain_json(value) + "\n")
 
 
 def print_error(error: UserError) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from tideline.spec.measures import LISTS, Measure, MeasureKind
 from tideline.spec.model import Metric, StreamSpec
@@ -166,6 +167,34 @@ def _scaled_squares(column: str) -> str:
     return f"replace(coalesce(sum({square}), 0)::decimal(38, 12)::varchar, '.', '')::decimal(38, 0)"
 
 
+_EXACT_DOUBLE: Final = 1 << 53
+"""Whole numbers up to it are doubles themselves: dividing two of them rounds once."""
+
+
+def _nearest(millionths: str) -> str:
+    """The double nearest to a whole number of millionths; from its digits where the number itself is no double."""
+    digits = f"({millionths}::varchar || 'e-6')::double"
+    return f"(case when abs({millionths}) <= {_EXACT_DOUBLE} then {millionths}::double / {SCALE} else {digits} end)"
+
+
+_QUOTIENT_DIGITS: Final = 27
+"""Of a quotient after its point: as many as 128 bits hold with a remainder below 10^11, and enough for a double."""
+
+
+def _nearest_quotient(millionths: str, count: str) -> str:
+    """The double nearest to a whole number of millionths divided by a count.
+
+    Where it is not one division of two doubles it is read from its digits; a last one tells whether more would follow.
+    """
+    t, n = f"abs({millionths}::hugeint)", f"{count}::hugeint"
+    shifted = f"({t} % {n}) * {10**_QUOTIENT_DIGITS}::hugeint"
+    more = f"case when ({shifted}) % {n} = 0 then '' else '1' end"
+    digits = f"({t} // {n})::varchar || '.' || lpad((({shifted}) // {n})::varchar, {_QUOTIENT_DIGITS}, '0') || {more}"
+    sign = f"case when {millionths} < 0 then '-' else '' end"
+    return f"""(case when {t} <= {_EXACT_DOUBLE} and {n} * {SCALE} <= {_EXACT_DOUBLE}
+        then {millionths}::double / ({count}::double * {SCALE}) else ({sign} || {digits} || 'e-6')::double end)"""
+
+
 def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
     """The SQL over slots that finishes a measure; `times` are the columns that are timestamps."""
     is_time = measure.argument in times
@@ -184,9 +213,9 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
         case MeasureKind.MAX if is_time:
             return f"make_timestamptz({slot(SlotKind.MAX, f'max(epoch_us({column}))')})"
         case MeasureKind.MIN:
-            return f"({slot(SlotKind.MIN, _scaled(f'min({column})'))} / {SCALE}::double)"
+            return _nearest(slot(SlotKind.MIN, _scaled(f"min({column})")))
         case MeasureKind.MAX:
-            return f"({slot(SlotKind.MAX, _scaled(f'max({column})'))} / {SCALE}::double)"
+            return _nearest(slot(SlotKind.MAX, _scaled(f"max({column})")))
         case MeasureKind.COUNT_DISTINCT | MeasureKind.SET:
             members = slot(SlotKind.SET, _members(column, column))
             return f"len({members})" if measure.kind is MeasureKind.COUNT_DISTINCT else members
@@ -198,9 +227,9 @@ def _finish(measure: Measure, slots: _Allocator, times: frozenset[str]) -> str:
     total = slot(SlotKind.SUM, _scaled_sum(column))
     match measure.kind:
         case MeasureKind.SUM:
-            return f"(case when {count} > 0 then {total}::double / {SCALE} end)"
+            return f"(case when {count} > 0 then {_nearest(total)} end)"
         case MeasureKind.AVG:
-            return f"(case when {count} > 0 then {total}::double / ({count}::double * {SCALE}) end)"
+            return f"(case when {count} > 0 then {_nearest_quotient(total, count)} end)"
         case _:
             squares = slot(SlotKind.SUM, _scaled_squares(column))
             return _sample_deviation(count, total, squares)

@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from itertools import chain
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -14,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tideline.kafka_transactions import LARGEST, Cursor, Record, Sends
+from tideline.plain_json import plain_json
 from tideline.shown_bytes import shown
 from tideline.spec.sinks import ConsoleSink, KafkaSink
 from tideline.tables.changes import Changes, Seen, changes_since, seen_now
 from tideline.tables.published import HOUR, read_published
 from tideline.text_table import text_table
-from tideline.times import iso, plain_text
+from tideline.times import iso
 
 log = logging.getLogger(__name__)
 
@@ -110,11 +110,8 @@ def row_records(metric: str, rows: pa.Table, gone: pa.Table) -> Iterator[Record]
 
 
 def _value(metric: str, row: dict[str, Any]) -> bytes:
-    """JSON knows no infinity: a number that is none is null."""
     told = {name: row[name] for name in row if name not in _NOT_SENT}
-    finite = {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in told.items()}
-    text = json.dumps({"metric": metric} | finite, default=plain_text, ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    return plain_json({"metric": metric} | told, ascii_only=False).encode()
 
 
 def _key(metric: str, row: dict[str, Any]) -> bytes:

@@ -43,7 +43,9 @@ def _problems(
     least, windows = detector.get("at_least", 3), detector.get("windows", 10)
     if isinstance(least, int) and isinstance(windows, int) and least > windows >= FEWEST_WINDOWS:
         place = (*path, "at_least" if "at_least" in detector else "windows")
-        yield text.at_value(place, f"of {windows} windows there are never {least}", f"write at most {windows}")
+        yield text.at_value(
+            place, f"of {windows} windows there are never {least}", f"write `at_least: {windows}` or `windows: {least}`"
+        )
 
 
 def _observed_problems(

@@ -6,10 +6,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from tideline.spec.parts import Column, Model
+from tideline.spec.parts import Column, Model, Whole
 
 FEWEST_WINDOWS: Final = 2
 """A deviation is one of two values at least."""
+
+
+Amount = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 class _Detector(Model):
@@ -42,7 +45,7 @@ class Rise(_Detector):
 
     kind: Literal["rise"]
     observed: Column
-    by: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    by: Amount
 
     @property
     def look_back(self) -> int:
@@ -58,9 +61,9 @@ class ZScore(_Detector):
 
     kind: Literal["zscore"]
     observed: Column
-    windows: Annotated[int, Field(ge=FEWEST_WINDOWS, le=1000)] = 10
-    at_least: Annotated[int, Field(ge=FEWEST_WINDOWS)] = 3
-    beyond: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2
+    windows: Annotated[Whole, Field(ge=FEWEST_WINDOWS, le=1000)] = 10
+    at_least: Annotated[Whole, Field(ge=FEWEST_WINDOWS)] = 3
+    beyond: Amount = 2
 
     @property
     def look_back(self) -> int:

@@ -103,6 +103,8 @@ def type_of(sql: str, columns: Mapping[str, str]) -> str:
         raise Refused(message, "try(...) and try_cast give null instead") from error
     except duckdb.Error as error:
         message = _first_line(error)
+        if "extension" in message:
+            raise Refused("DuckDB has this only by an extension, and fetches none here", "write it without") from error
         hint = next((line for line in str(error).split("\n") if line.startswith("Did you mean")), "")
         named = re.search(r"name (\w+) does", message)
         raise Refused(message, hint.replace('"', "'").replace("Did", "did"), named[1] if named else "") from error

@@ -39,10 +39,12 @@ def check_expression(sql: str, columns: Mapping[str, str]) -> str | list[Fault]:
         return [tree]
     closed = _parse(sql, _WRAPPED)  # as the engine writes it: a comment would swallow the bracket
     if isinstance(closed, Fault):
-        return [closed]
+        at = sql.find("--")
+        return [closed if at < 0 else Fault("a comment of SQL has no place here", at, 2, "write it in YAML, after a #")]
     if not _is_one_expression(tree):
         return [Fault("this is more than one expression", 0, len(sql), "write one expression, without SELECT or ';'")]
-    faults = list(_walk(tree["statements"][0]["node"]["select_list"], _Scope(sql, frozenset(columns))))
+    scope, parts = _Scope(sql, frozenset(columns)), tree["statements"][0]["node"]["select_list"]
+    faults = list(_walk(parts, scope)) or list(_truth_faults(parts, scope, columns))
     if faults:
         return faults
     try:
@@ -117,6 +119,55 @@ def _walk(node: Any, scope: _Scope) -> Iterator[Fault]:
             if kind == "FUNCTION":
                 yield from _function_faults(node, scope)
             yield from _walk(list(node.values()), scope)
+
+
+def _truth_faults(node: Any, scope: _Scope, columns: Mapping[str, str]) -> Iterator[Fault]:
+    """What DuckDB takes without a word, and nobody means: a number as a truth, and a comparison with null."""
+    if isinstance(node, list):
+        for part in node:
+            yield from _truth_faults(part, scope, columns)
+    if not isinstance(node, dict) or node.get("class") == "LAMBDA":  # its parameters have no types here
+        return
+    for truth in _truths(node):
+        kind = _type_or_none(truth, columns)
+        if kind not in (None, "BOOLEAN", '"NULL"'):
+            hint = "compare it with something: `a = 1 or 2` is `a in (1, 2)`"
+            yield scope.fault(truth, f"and, or, not and when take what is true or false, this is {kind}", hint)
+    if node.get("type") in _NEVER_TRUE_OF_NULL and any(map(_is_null, (node["left"], node["right"]))):
+        yield scope.fault(node, "nothing compares with null: this is never true", "write IS NULL or IS NOT NULL")
+    yield from _truth_faults(list(node.values()), scope, columns)
+
+
+_NEVER_TRUE_OF_NULL: Final = frozenset(
+    f"COMPARE_{kind}"
+    for kind in ("EQUAL", "NOTEQUAL", "LESSTHAN", "GREATERTHAN", "LESSTHANOREQUALTO", "GREATERTHANOREQUALTO")
+)
+
+
+def _truths(node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a node that must be true or false, and may be something else."""
+    parts: list[dict[str, Any]] = []
+    if node.get("class") == "CONJUNCTION" or node.get("type") == "OPERATOR_NOT":
+        parts = node["children"]
+    elif node.get("class") == "CASE":
+        parts = [check["when_expr"] for check in node["case_checks"]]
+    return [part for part in parts if part["class"] not in ("COMPARISON", "CONJUNCTION", "BETWEEN")]
+
+
+def _is_null(node: Mapping[str, Any]) -> bool:
+    return node.get("class") == "CONSTANT" and dict(node.get("literal", {})).get("kind") == "NULL_LITERAL"
+
+
+def _type_or_none(node: Mapping[str, Any], columns: Mapping[str, str]) -> str | None:
+    """The type of a part of an expression; None where it has none: the check of the whole says why."""
+    tree = _parse("null", _PREFIX)
+    assert not isinstance(tree, Fault)
+    tree["statements"][0]["node"]["select_list"] = [node]
+    (statement,) = connection().execute("select json_deserialize_sql(?::json)", [json.dumps(tree)]).fetchall()[0]
+    try:
+        return type_of(str(statement).removeprefix("SELECT "), columns)
+    except Refused:
+        return None
 
 
 def _column_refs(node: Any) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from tideline.kafka_access import Mechanism, Protocol, checked_servers
-from tideline.spec.parts import TOPIC, Model, checked_duration
+from tideline.spec.parts import TOPIC, Model, Whole, checked_duration
 
 FOREVER: Final = "forever"
 UNLIMITED: Final = -1
@@ -91,9 +91,9 @@ def _topic_name(value: str) -> str:
 class Topic(Model):
     """A topic; what is left out is the broker's to choose where the topic is made, and not looked at afterwards."""
 
-    partitions: Annotated[int, Field(ge=1, le=100_000)] = 3
+    partitions: Annotated[Whole, Field(ge=1, le=100_000)] = 3
     retention: Annotated[int, BeforeValidator(_retention)] | None = None
-    replication: Annotated[int, Field(ge=1, le=100)] | None = None
+    replication: Annotated[Whole, Field(ge=1, le=100)] | None = None
     compact: bool | None = None
 
     @field_validator("retention")

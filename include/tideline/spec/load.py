@@ -108,7 +108,8 @@ def _parse(text: str, shown: str, file_stem: str | None) -> Spec:
     if pieces := list(read.pieces()):
         raise SpecError(shown, text, pieces)
     spec, problems = _validate_job(read) if "entrypoint" in read.data else _validate(read)
-    problems += read.doubled_keys()
+    problems += [*read.doubled_keys(), *read.changed_numbers(("arguments",))]
+    problems += read.changed_numbers(("spark", "configuration"))
     stream = read.data.get("name")
     if file_stem and isinstance(stream, str) and stream != file_stem:
         hint = f"call the stream '{file_stem}', or the file {stream}{SUFFIX}"

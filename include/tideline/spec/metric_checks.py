@@ -139,7 +139,9 @@ def _column_problems(text: Text, path: Path, kind: MeasureKind, column: str, col
     elif fits is not None and columns[column] not in fits:
         what = "a number" if kind in _NUMERIC else "a number or a time"
         others = ", ".join(name for name, of in columns.items() if of in fits)
-        yield text.at_word(path, offset, length, f"{kind} needs {what}, '{column}' is none", f"there are {others}")
+        yield text.at_word(
+            path, offset, length, f"{kind} needs {what}, '{column}' is none", f"there are {others or 'none'}"
+        )
 
 
 def _derived_problems(

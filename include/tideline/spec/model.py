@@ -18,7 +18,7 @@ from tideline.spec.feeds import Feed, Files, Rate, Socket
 from tideline.spec.field_paths import FieldPath
 from tideline.spec.measures import Measure, parse_measure
 from tideline.spec.own_settings import MetricsSetting, Setting, SettingValue
-from tideline.spec.parts import TOPIC, Column, Duration, Model, Name
+from tideline.spec.parts import TOPIC, Column, Duration, Model, Name, Whole
 from tideline.spec.schema import JSON, RATE, ColumnType, Format, format_of
 from tideline.spec.sinks import Sink
 
@@ -41,6 +41,21 @@ _PACE: Final = frozenset({"partitions", "max_offsets_per_trigger", "starting_off
 """The keys of a source by which no number of a generation that has begun changes."""
 
 
+def _offsets(value: object) -> object:
+    """Says once what is wrong, where the two forms would each say that they are not it. JSON's keys are texts."""
+    numbers = {int(key): at for key, at in value.items() if str(key).isdecimal()} if isinstance(value, dict) else {}
+    if value in ("earliest", "latest") or (
+        isinstance(value, dict)
+        and 0 < len(numbers) == len(value)
+        and all(type(at) is int and 0 <= at < 2**63 for at in numbers.values())
+    ):
+        return numbers or value
+    raise ValueError("no starting offsets: write earliest, latest or an offset for each partition: {0: 1200, 1: 900}")
+
+
+StartingOffsets = Annotated[Literal["earliest", "latest"] | dict[int, int], BeforeValidator(_offsets)]
+
+
 class Source(Model):
     """The Kafka topic a stream reads, and how its records are to be read.
 
@@ -57,12 +72,10 @@ class Source(Model):
     event_time: Column = "timestamp"
     derived: dict[Column, str] = Field(default={})
     isolation: Isolation = "read_committed"
-    partitions: Annotated[int, Field(ge=1, le=1000)] = 3
+    partitions: Annotated[Whole, Field(ge=1, le=1000)] = 3
     max_future: Duration = 3_600_000
-    max_offsets_per_trigger: Annotated[int, Field(ge=1)] = 200_000
-    starting_offsets: Literal["earliest", "latest"] | dict[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (
-        "earliest"
-    )
+    max_offsets_per_trigger: Annotated[Whole, Field(ge=1)] = 200_000
+    starting_offsets: StartingOffsets = "earliest"
     files: Files | None = None
     rate: Rate | None = None
     socket: Socket | None = None
@@ -157,7 +170,7 @@ class LateAlert(Model):
     """When a key's late events are told: more than so many of them within one stretch of event time."""
 
     key: Column
-    more_than: Annotated[int, Field(ge=0)]
+    more_than: Annotated[Whole, Field(ge=0)]
     within: Annotated[Duration, Field(gt=0)]
 
 
@@ -170,23 +183,23 @@ class LateData(Model):
     reconcile: Annotated[Duration, Field(gt=0), AfterValidator(_whole_schedules)] = RECONCILE_SCHEDULE_MS
     alert: LateAlert | None = None
     on_time_topic: Annotated[str, Field(pattern=TOPIC)] | None = None
-    spark_above: Annotated[int, Field(ge=0)] = SPARK_ABOVE
+    spark_above: Annotated[Whole, Field(ge=0)] = SPARK_ABOVE
 
 
 class Health(Model):
     """When a running stream is no longer well: see docs/operation.md. Percentages are whole numbers."""
 
-    stable_batches: Annotated[int, Field(ge=1)] = 3
-    stable_idle_triggers: Annotated[int, Field(ge=1)] = 3
+    stable_batches: Annotated[Whole, Field(ge=1)] = 3
+    stable_idle_triggers: Annotated[Whole, Field(ge=1)] = 3
     hung_after: Duration = 60_000
     start_within: Duration = 120_000
     heartbeat_lost_after: Annotated[Duration, Field(ge=5_000)] = 15_000  # a driver tells every two seconds
-    backlog_from: Annotated[int, Field(ge=0)] = 1_000
-    backlog_rise: Annotated[int, Field(ge=1)] = 10
+    backlog_from: Annotated[Whole, Field(ge=0)] = 1_000
+    backlog_rise: Annotated[Whole, Field(ge=1)] = 10
     watermark_stalled_after: Annotated[Duration, Field(gt=0)] = 900_000
     slow_batch: Annotated[Duration, Field(gt=0)] = 5_000
-    retention_warn: Annotated[int, Field(ge=1, le=100)] = 50
-    retention_page: Annotated[int, Field(ge=1, le=100)] = 80
+    retention_warn: Annotated[Whole, Field(ge=1, le=100)] = 50
+    retention_page: Annotated[Whole, Field(ge=1, le=100)] = 80
 
 
 class Restart(Model):
@@ -194,14 +207,27 @@ class Restart(Model):
 
     backoff: Duration = 5_000
     backoff_max: Duration = 300_000
-    failures_in_10_minutes: Annotated[int, Field(ge=1)] = 4
-    failures_in_an_hour: Annotated[int, Field(ge=1)] = 5
+    failures_in_10_minutes: Annotated[Whole, Field(ge=1)] = 4
+    failures_in_an_hour: Annotated[Whole, Field(ge=1)] = 5
+
+    @model_validator(mode="after")
+    def _backs_off(self) -> Restart:
+        if self.backoff_max < self.backoff:
+            longest, first = format_duration(self.backoff_max), format_duration(self.backoff)
+            raise ValueError(f"the longest backoff, {longest}, is shorter than the first: write {first} or more")
+        return self
+
+
+_LEAST_MEMORY_MB: Final = 512
+"""Spark asks for one and a half times what it reserves, 300 MB, and a JVM has a little less than it is given."""
 
 
 def _memory(value: object) -> str:
     """In lower case, as it goes to the JVM."""
-    if not re.fullmatch(r"[0-9]+[mg]", text := str(value).lower()):
+    if not re.fullmatch(r"[0-9]{1,9}[mg]", text := str(value).lower()):
         raise ValueError(f"'{value}' is no amount of memory: write a whole number with m or g, such as 4g or 512m")
+    if int(text[:-1]) * (1 if text.endswith("m") else 1024) < _LEAST_MEMORY_MB:
+        raise ValueError(f"Spark does not start with {text}: write {_LEAST_MEMORY_MB}m or more")
     return text
 
 
@@ -209,8 +235,8 @@ class Spark(Model):
     """What the driver is given: its memory and cores, Spark's settings, and files that its code needs."""
 
     memory: Annotated[str, BeforeValidator(_memory)] = "1g"
-    cores: Annotated[int, Field(ge=1)] = 2
-    shuffle_partitions: Annotated[int, Field(ge=1)] = 2
+    cores: Annotated[Whole, Field(ge=1)] = 2
+    shuffle_partitions: Annotated[Whole, Field(ge=1)] = 2
     configuration: dict[Setting, SettingValue] = Field(default={})
     jars: tuple[str, ...] = ()
     py_files: tuple[str, ...] = ()

@@ -86,9 +86,9 @@ def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Proble
         case "extra_forbidden" if path[-1] in REFUSED:
             return text.at_key(path, REFUSED[str(path[-1])].reason, REFUSED[str(path[-1])].instead)
         case "extra_forbidden":
-            return text.at_key(
-                path, f"unknown key '{path[-1]}'{where}", did_you_mean(str(path[-1]), _keys(model, path[:-1]))
-            )
+            word = str(path[-1])
+            hint = _goes_with(detail["loc"]) or did_you_mean(word, _keys(model, detail["loc"][:-1]))
+            return text.at_key(path, f"unknown key '{word}'{where}", hint)
         case "missing":
             return text.at_key(path[:-1], f"key '{path[-1]}' is missing{where}", _example(str(path[-1])))
         case "string_pattern_mismatch" if path[-1] == "[key]":
@@ -98,8 +98,7 @@ def _problem(detail: ErrorDetails, text: Text, model: type[BaseModel]) -> Proble
             is_key = path[-1:] == ("[key]",)
             return text.at_key(path[:-1], message, hint) if is_key else text.at_value(path, message, hint)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        kinds, tag = _KINDS[path[0]]
-        known = [typing.get_args(each.model_fields[tag].annotation)[0] for each in typing.get_args(kinds)]
+        tag, known = _KINDS[path[0]][1], list(_kinds(path[0]))
         hint = _choice(detail["input"].get(tag), known, f"{tag}: {', '.join(map(repr, known))}")
         return text.at_value((*path, tag), f"this is no kind of {str(path[0])[:-1]}", hint)
     message, hint = _message(kind, detail["input"], detail.get("ctx", {}))
@@ -134,12 +133,14 @@ def _message(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, st
         "int_type": "a whole number",
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",
+        "float_type": "a number",
+        "finite_number": "a number that is finite",
         "bool_type": "true or false",
         "bool_parsing": "true or false",
         "dict_type": "a mapping of keys to values",
         "model_type": "a mapping of keys to values",
         "model_attributes_type": "a mapping of keys to values",
-        "tuple_type": "a list, as in [service]",
+        "tuple_type": "a list, in brackets or with a - before each entry",
     }.get(kind)
     return (f"this must be {wanted}, not {shown}", "") if wanted else (f"{shown} is not allowed here: {kind}", "")
 
@@ -186,12 +187,27 @@ def _example(key: str) -> str:
     return f"such as `{examples[key]}`" if key in examples else ""
 
 
+def _kinds(part: str | int) -> dict[str, type[BaseModel]]:
+    """The models of a part of which there are several kinds, by what their tag says."""
+    kinds, tag = _KINDS[part]
+    return {typing.get_args(each.model_fields[tag].annotation)[0]: each for each in typing.get_args(kinds)}
+
+
+def _goes_with(place: tuple[int | str, ...]) -> str:
+    """A hint for a key of another kind; empty where no kind has it."""
+    if place[0] not in _KINDS or len(place) != 4:
+        return ""
+    having = [name for name, kind in _kinds(place[0]).items() if place[3] in kind.model_fields]
+    return f"it goes with `{_KINDS[place[0]][1]}: {having[0]}`" if having else ""
+
+
 def _keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed at a place of a spec, found by walking the model's own types."""
+    """The keys allowed at a place of a spec as pydantic tells it, found by walking the model's own types."""
     kind: Any = model
-    if len(path) == 2 and path[0] in _KINDS:
-        kinds, _ = _KINDS[path[0]]
-        return sorted({field for each in typing.get_args(kinds) for field in each.model_fields})
+    if path and path[0] in _KINDS:
+        kinds = _kinds(path[0])
+        known = [kinds[str(path[2])]] if len(path) == 3 and path[2] in kinds else kinds.values()
+        return sorted({field for each in known for field in each.model_fields})
     for part in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = _plain(kind.model_fields[str(part)].annotation)

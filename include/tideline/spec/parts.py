@@ -30,6 +30,8 @@ def checked_duration(value: object, info: ValidationInfo) -> object:
 Duration = Annotated[
     int, BeforeValidator(checked_duration), Field(ge=0), PlainSerializer(format_duration, return_type=str)
 ]
+Whole = Annotated[int, Field(strict=True, le=2**63 - 1)]
+"""A whole number that Kafka, Spark and the tables can hold; true is none."""
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(pattern=COLUMN)]
 

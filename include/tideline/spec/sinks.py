@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tideline.spec.parts import TOPIC, Column, Model
+from tideline.spec.parts import TOPIC, Column, Model, Whole
 
 
 class ConsoleSink(Model):
@@ -19,7 +19,7 @@ class ConsoleSink(Model):
     to: Literal["console"]
     mode: Literal["append", "update", "complete"] = "update"
     metrics: tuple[Column, ...] = ()
-    rows: Annotated[int, Field(ge=1)] = 20
+    rows: Annotated[Whole, Field(ge=1)] = 20
 
 
 class KafkaSink(Model):

@@ -21,6 +21,8 @@ def check_sql(text: Text, path: Path, sql: str, columns: Mapping[str, str]) -> t
 
 def check_condition(text: Text, path: Path, sql: str, columns: Mapping[str, str]) -> list[Problem]:
     """What is wrong with an expression that must be true or false."""
+    if not sql.strip():
+        return [text.at_value(path, "the condition is empty", "leave it out, or compare a column with something")]
     kind, problems = check_sql(text, path, sql, columns)
     if kind in (None, "BOOLEAN"):
         return problems

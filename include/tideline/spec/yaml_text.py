@@ -15,13 +15,23 @@ Path = tuple[str | int, ...]
 
 _COLON: Final = "a key is followed by a colon and a space"
 _COMMA: Final = "a comma ends a value here: put quotes around one that holds a comma"
+_DEEPER: Final = ("this line begins further right than those that it belongs to", "line them up")
+_NOT_OPENED: Final = ("this closes what was not opened", "take it away, or open it")
 
 # Part of what PyYAML says, what we say instead, and the hint.
 _PLAINER: Final = (
-    ("'\\t'", "a tab cannot indent", "indent with spaces"),
+    ("'\\t'", "a tab cannot stand here", "use spaces"),
+    ("cannot start any token", "", "put quotes around a value that begins so"),
+    ("found unexpected end of stream", "a quote is opened here and not closed", "close it"),
+    ("but found '<block mapping start>'", *_DEEPER),
+    ("but found '<block sequence start>'", *_DEEPER),
+    ("<block end>, but found '}'", *_NOT_OPENED),
+    ("<block end>, but found ']'", *_NOT_OPENED),
+    ("expected <block end>", "this is no part of what stands before it", "put quotes around the whole value"),
     ("could not find expected ':'", "", _COLON),
     ("mapping values are not allowed", "a second colon in one line", "put quotes around a value that holds ': '"),
-    ("expected ',' or", "", "put quotes around a value that holds a comma, and close what is opened"),
+    ("expected ',' or", "", "put quotes around a value that holds a comma or a bracket, and close what is opened"),
+    ("YAML reads", "", "put quotes around it, or write the number that is meant"),
     ("found another document", "a second document begins here", "a file holds one stream"),
 )
 
@@ -35,6 +45,10 @@ _NO_TEXT: Final = {
 }
 
 _LONGEST_NUMBER: Final = 1_000
+_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT: Final = re.compile(r"[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?|[-+]?\.(inf|nan)", re.IGNORECASE)
+_PLAIN: Final = {"tag:yaml.org,2002:int": _INTEGER, "tag:yaml.org,2002:float": _FLOAT}
+"""The numbers that everybody reads as YAML does: not 010 (8), 12:30 (750) or 1_000."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -52,9 +66,17 @@ class _Loader(yaml.SafeLoader):
         value = super().construct_scalar(node)
         if len(value) > _LONGEST_NUMBER and node.tag != "tag:yaml.org,2002:str":
             raise yaml.constructor.ConstructorError(None, None, "this number has too many digits", node.start_mark)
+        if node.tag in _PLAIN and not _PLAIN[node.tag].fullmatch(value):
+            what = f"YAML reads {value} as {_number(node)}"
+            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
         if _SURROGATE.search(value):
             raise yaml.constructor.ConstructorError(None, None, "half of a character is no text", node.start_mark)
         return value
+
+
+def _number(node: yaml.ScalarNode) -> object:
+    """What YAML makes of it."""
+    return yaml.SafeLoader(node.value).get_single_data()
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,13 @@ class Text:
     def _between(self, key: yaml.Node, value: yaml.Node) -> str:
         return self.text[key.end_mark.index : value.start_mark.index]
 
+    def changed_numbers(self, path: Path) -> Iterator[Problem]:
+        """Numbers of the mapping at `path` that are not told on as they are written: 1.10 becomes 1.1."""
+        node = self._find(path)[1]
+        for _, value in node.value if isinstance(node, yaml.MappingNode) and node is not self.root else []:
+            if value.tag in _PLAIN and str(_number(value)) != value.value:
+                yield self._problem(value, f"YAML reads {value.value} as {_number(value)}", "put quotes around it")
+
     def doubled_keys(self) -> Iterator[Problem]:
         yield from self._doubled_keys(self.root)
 
@@ -154,7 +183,7 @@ def read_yaml(text: str) -> Text | Problem:
             return Problem(1, 1, "the file is empty", hint="a spec begins with its name, as in `name: log-metrics`")
         return Text(text, root, loader.construct_document(root))
     except yaml.MarkedYAMLError as error:
-        return _syntax_problem(error, len(text))
+        return _syntax_problem(error, text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return Problem(line, 1, f"character {error.character} has no place in YAML", hint="remove it")
@@ -188,15 +217,32 @@ def _starts(word: str, text: str) -> Sequence[int]:
     return [found.start() for found in re.finditer(before + re.escape(word) + after, text)]
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, end: int) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
+    what = error.problem or "this is not YAML"
     mark = error.problem_mark or error.context_mark
-    if error.context_mark and (mark is None or mark.index >= end):
+    glued = _glued_key(text, mark.line) if mark and what.startswith(_AFTER_A_KEY) else None
+    if glued is not None:
+        return Problem(glued, 1, "there is no space after the colon", hint=_COLON)
+    if error.context_mark and (mark is None or mark.index >= len(text) or what.startswith(_IN_A_QUOTE)):
         mark = error.context_mark
-    what, hint = error.problem or "this is not YAML", ""
-    for part, better, advice in _PLAINER:
-        if part in what:
-            what, hint = better or what, advice
-    return Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what, hint=hint)
+    if what.startswith(_AFTER_A_KEY[0]) and mark and ":" not in text.split("\n")[mark.line][: mark.column]:
+        return Problem(mark.line + 1, 1, _DEEPER[0], hint=_DEEPER[1])
+    better, hint = next(((better, hint) for part, better, hint in _PLAINER if part in what), ("", ""))
+    return Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, better or what, hint=hint)
+
+
+_AFTER_A_KEY: Final = ("mapping values are not allowed", "could not find expected ':'")
+_IN_A_QUOTE: Final = "found unexpected end of stream"
+_GLUED: Final = re.compile(r"\s*[\w-]+:[^\s/]")
+
+
+def _glued_key(text: str, line: int) -> int | None:
+    """The line, counted from one, of a key that no space follows: YAML takes it and the next line for one text.
+
+    It is the last line with anything in it before `line`, which counts from zero and is where YAML sees the fault.
+    """
+    before = [number for number, each in enumerate(text.split("\n")[:line], 1) if each.strip()]
+    return before[-1] if before and _GLUED.match(text.split("\n")[before[-1] - 1]) else None
 
 
 def mapping(data: Any, key: str) -> dict[str, Any]:

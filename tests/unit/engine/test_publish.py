@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
@@ -145,6 +146,31 @@ def test_huge_values_give_a_deviation_and_no_overflow() -> None:
 def test_a_deviation_is_exact_however_large_the_values_and_many(middle: float, half: float) -> None:
     values = [middle - half, middle + half] * 10_000
     assert math.isclose(measured("stddev(response_time)", *values), half * math.sqrt(20_000 / 19_999), rel_tol=1e-14)
+
+
+@pytest.mark.parametrize(("digits", "sign"), [(15, 1), (15, -1), (12, 1), (3, -1)])
+def test_sums_averages_and_extremes_are_the_nearest_doubles(digits: int, sign: int) -> None:
+    rng = random.Random(digits)
+    measures = {"s": "sum", "a": "avg", "least": "min", "most": "max"}
+    spec = small_spec(
+        a={
+            "window": "1 hour",
+            "keys": ["service"],
+            "measures": {name: f"{kind}(response_time)" for name, kind in measures.items()},
+        }
+    )
+    groups = [[sign * rng.randrange(10**digits) for _ in range(rng.randint(1, 60))] for _ in range(150)]
+    lines = [
+        log_line(1, str(number), response_time=float(f"{value}e-6"))
+        for number, group in enumerate(groups)
+        for value in group
+    ]
+    rows = published(spec, [inputs(spec, 1, *lines)])
+    assert len(rows) == len(groups)
+    for row in rows:
+        group = groups[int(row["service"])]
+        exact = [Fraction(sum(group)), Fraction(sum(group), len(group)), Fraction(min(group)), Fraction(max(group))]
+        assert [row[name] for name in measures] == [float(number / 10**6) for number in exact]
 
 
 def test_derived_columns_read_measures() -> None:

@@ -109,6 +109,41 @@ def test_what_would_fail_on_some_event_is_refused(sql: str, hint: str) -> None:
     assert [("fails on some events" in fault.message, hint in fault.hint) for fault in faults] == [(True, True)]
 
 
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("status_code = 500 or 502", "502"),
+        ("not status_code", "status_code"),
+        ("service = 'é' or 'b'", "'b'"),
+        ("case when status_code then 1 end = 1", "status_code"),
+        ("status_code = 1 and (response_time + 1 or level is null)", "response_time + 1"),
+        ("null = service", "null = service"),
+        ("service <> null", "service <> null"),
+        ("case service when null then 1 end = 1", ""),
+    ],
+)
+def test_a_number_is_no_truth_and_nothing_compares_with_null(sql: str, word: str) -> None:
+    faults = check_expression(sql, LOG_COLUMNS)
+    assert isinstance(faults, list)
+    (fault,) = faults
+    assert "true" in fault.message
+    assert sql[fault.offset : fault.offset + fault.length] in (word, "+", sql, "")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "service is null or not coalesce(status_code = 500, false)",
+        "service is distinct from null and status_code between 1 and 2",
+        "status_code in (1, null) or null",
+        "contains(service, 'a') and not starts_with(service, 'b')",
+        "case when contains(service, 'a') and status_code = 1 then true else false end",
+    ],
+)
+def test_what_is_true_or_false_may_be_combined(sql: str) -> None:
+    assert check_expression(sql, LOG_COLUMNS) == "BOOLEAN"
+
+
 @pytest.mark.parametrize("sql", ["try_cast(service as int) > 1", "try(strptime(message, '%Y')) is null"])
 def test_null_in_place_of_a_failure_is_welcome(sql: str) -> None:
     assert check_expression(sql, LOG_COLUMNS) == "BOOLEAN"
