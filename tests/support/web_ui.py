@@ -33,6 +33,8 @@ STREAM = "user-events"
 SCREEN = ViewportSize(width=1600, height=1100)
 SHORT_MS = 30_000
 """How long a page may take on a busy machine."""
+FIRST_MS = 180_000
+"""How long the first page may take: the server that draws it has only just begun to listen."""
 
 
 @contextmanager
@@ -50,7 +52,7 @@ class WebUi:
     page: Page
 
     def sign_in(self, platform: Platform) -> None:
-        self.page.goto("/")
+        self.page.goto("/", timeout=FIRST_MS)
         self.page.get_by_label("Username").fill(USER)
         self.page.get_by_label("Password").fill(json.loads(password_file(platform.home).read_text())[USER])
         self.page.get_by_role("button", name="Sign in").click()
