@@ -61,7 +61,7 @@ def test_the_spec_is_right() -> None:
         ("observed: half", "observed: services", 14, "'services' is no number", "numbers are requests, half"),
         ("when: requests >", "when: request >", 20, "there is no column 'request'", "'requests'?"),
         ("when: requests > 3 and len(services) = 0", "when: requests", 20, "a condition is true or false", "compare"),
-        ("at_least: 4", "at_least: 6", 15, "of 5 windows there are never 6", "write at most 5"),
+        ("at_least: 4", "at_least: 6", 15, "of 5 windows there are never 6", "`at_least: 5`"),
         ("windows: 5", "windows: 0", 15, "0 is out of bounds", "write at least 2"),
         ("windows: 5, at_least: 4", "windows: -1", 15, "-1 is out of bounds", "write at least 2"),
         ("by: 10", "by: 0", 14, "this must be more than 0", ""),

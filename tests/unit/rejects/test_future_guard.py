@@ -18,7 +18,7 @@ from tideline.tables.published import read_published
 
 NOW_S = RECORDED_MS // 1000
 HOUR_MS = 3_600_000
-FOR_EVER_MS = 10**13
+FOR_EVER_MS = 36_500 * 24 * HOUR_MS
 
 
 def spec_with(max_future_ms: int) -> StreamSpec:
