@@ -65,9 +65,10 @@ class _Scope:
         start = node["query_location"] - len(_PREFIX)
         if not 0 <= start <= len(raw):
             return Fault(message, 0, len(self.sql), hint)
-        inside = raw[start : start + node["query_location_length"]]
-        if node["class"] == "FUNCTION" and inside.lower().startswith(node["function_name"].lower().encode()):
-            inside = inside[: len(node["function_name"])]
+        length = node["query_location_length"]
+        if node["class"] == "FUNCTION" and raw[start:].lower().startswith(node["function_name"].lower().encode()):
+            length = len(node["function_name"])  # an operator has a place, and no length
+        inside = raw[start : start + length]
         return Fault(message, len(raw[:start].decode(errors="ignore")), len(inside.decode(errors="ignore")), hint)
 
 

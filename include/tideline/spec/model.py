@@ -43,14 +43,15 @@ _PACE: Final = frozenset({"partitions", "max_offsets_per_trigger", "starting_off
 
 def _offsets(value: object) -> object:
     """Says once what is wrong, where the two forms would each say that they are not it. JSON's keys are texts."""
-    numbers = {int(key): at for key, at in value.items() if str(key).isdecimal()} if isinstance(value, dict) else {}
-    if value in ("earliest", "latest") or (
-        isinstance(value, dict)
-        and 0 < len(numbers) == len(value)
-        and all(type(at) is int and 0 <= at < 2**63 for at in numbers.values())
-    ):
-        return numbers or value
+    if value in ("earliest", "latest"):
+        return value
+    if isinstance(value, dict) and value and all(_is_offset(*each) for each in value.items()):
+        return {int(partition): at for partition, at in value.items()}
     raise ValueError("no starting offsets: write earliest, latest or an offset for each partition: {0: 1200, 1: 900}")
+
+
+def _is_offset(partition: object, at: object) -> bool:
+    return str(partition).isdecimal() and type(at) is int and 0 <= at < 2**63
 
 
 StartingOffsets = Annotated[Literal["earliest", "latest"] | dict[int, int], BeforeValidator(_offsets)]

@@ -18,18 +18,23 @@ _COMMA: Final = "a comma ends a value here: put quotes around one that holds a c
 _DEEPER: Final = ("this line begins further right than those that it belongs to", "line them up")
 _NOT_OPENED: Final = ("this closes what was not opened", "take it away, or open it")
 
+_SECOND_COLON: Final = "mapping values are not allowed"
+_NO_COLON: Final = "could not find expected ':'"
+_OPEN_QUOTE: Final = "found unexpected end of stream"
+_GLUED: Final = re.compile(r"\s*[\w-]+:[^\s/]")
+
 # Part of what PyYAML says, what we say instead, and the hint.
 _PLAINER: Final = (
     ("'\\t'", "a tab cannot stand here", "use spaces"),
     ("cannot start any token", "", "put quotes around a value that begins so"),
-    ("found unexpected end of stream", "a quote is opened here and not closed", "close it"),
+    (_OPEN_QUOTE, "a quote is opened here and not closed", "close it"),
     ("but found '<block mapping start>'", *_DEEPER),
     ("but found '<block sequence start>'", *_DEEPER),
     ("<block end>, but found '}'", *_NOT_OPENED),
     ("<block end>, but found ']'", *_NOT_OPENED),
     ("expected <block end>", "this is no part of what stands before it", "put quotes around the whole value"),
-    ("could not find expected ':'", "", _COLON),
-    ("mapping values are not allowed", "a second colon in one line", "put quotes around a value that holds ': '"),
+    (_NO_COLON, "", _COLON),
+    (_SECOND_COLON, "a second colon in one line", "put quotes around a value that holds ': '"),
     ("expected ',' or", "", "put quotes around a value that holds a comma or a bracket, and close what is opened"),
     ("YAML reads", "", "put quotes around it, or write the number that is meant"),
     ("found another document", "a second document begins here", "a file holds one stream"),
@@ -67,8 +72,7 @@ class _Loader(yaml.SafeLoader):
         if len(value) > _LONGEST_NUMBER and node.tag != "tag:yaml.org,2002:str":
             raise yaml.constructor.ConstructorError(None, None, "this number has too many digits", node.start_mark)
         if node.tag in _PLAIN and not _PLAIN[node.tag].fullmatch(value):
-            what = f"YAML reads {value} as {_number(node)}"
-            raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, _reading(node), node.start_mark)
         if _SURROGATE.search(value):
             raise yaml.constructor.ConstructorError(None, None, "half of a character is no text", node.start_mark)
         return value
@@ -77,6 +81,10 @@ class _Loader(yaml.SafeLoader):
 def _number(node: yaml.ScalarNode) -> object:
     """What YAML makes of it."""
     return yaml.SafeLoader(node.value).get_single_data()
+
+
+def _reading(number: yaml.ScalarNode) -> str:
+    return f"YAML reads {number.value} as {_number(number)}"
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class Text:
         node = self._find(path)[1]
         for _, value in node.value if isinstance(node, yaml.MappingNode) and node is not self.root else []:
             if value.tag in _PLAIN and str(_number(value)) != value.value:
-                yield self._problem(value, f"YAML reads {value.value} as {_number(value)}", "put quotes around it")
+                yield self._problem(value, _reading(value), "put quotes around it")
 
     def doubled_keys(self) -> Iterator[Problem]:
         yield from self._doubled_keys(self.root)
@@ -220,20 +228,15 @@ def _starts(word: str, text: str) -> Sequence[int]:
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     what = error.problem or "this is not YAML"
     mark = error.problem_mark or error.context_mark
-    glued = _glued_key(text, mark.line) if mark and what.startswith(_AFTER_A_KEY) else None
+    glued = _glued_key(text, mark.line) if mark and what.startswith((_SECOND_COLON, _NO_COLON)) else None
     if glued is not None:
         return Problem(glued, 1, "there is no space after the colon", hint=_COLON)
-    if error.context_mark and (mark is None or mark.index >= len(text) or what.startswith(_IN_A_QUOTE)):
+    if error.context_mark and (mark is None or mark.index >= len(text) or what.startswith(_OPEN_QUOTE)):
         mark = error.context_mark
-    if what.startswith(_AFTER_A_KEY[0]) and mark and ":" not in text.split("\n")[mark.line][: mark.column]:
+    if what.startswith(_SECOND_COLON) and mark and ":" not in text.split("\n")[mark.line][: mark.column]:
         return Problem(mark.line + 1, 1, _DEEPER[0], hint=_DEEPER[1])
     better, hint = next(((better, hint) for part, better, hint in _PLAINER if part in what), ("", ""))
     return Problem(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, better or what, hint=hint)
-
-
-_AFTER_A_KEY: Final = ("mapping values are not allowed", "could not find expected ':'")
-_IN_A_QUOTE: Final = "found unexpected end of stream"
-_GLUED: Final = re.compile(r"\s*[\w-]+:[^\s/]")
 
 
 def _glued_key(text: str, line: int) -> int | None:
@@ -241,8 +244,8 @@ def _glued_key(text: str, line: int) -> int | None:
 
     It is the last line with anything in it before `line`, which counts from zero and is where YAML sees the fault.
     """
-    before = [number for number, each in enumerate(text.split("\n")[:line], 1) if each.strip()]
-    return before[-1] if before and _GLUED.match(text.split("\n")[before[-1] - 1]) else None
+    before = [(number, each) for number, each in enumerate(text.split("\n")[:line], 1) if each.strip()]
+    return before[-1][0] if before and _GLUED.match(before[-1][1]) else None
 
 
 def mapping(data: Any, key: str) -> dict[str, Any]:

@@ -116,10 +116,11 @@ def test_what_would_fail_on_some_event_is_refused(sql: str, hint: str) -> None:
         ("not status_code", "status_code"),
         ("service = 'é' or 'b'", "'b'"),
         ("case when status_code then 1 end = 1", "status_code"),
-        ("status_code = 1 and (response_time + 1 or level is null)", "response_time + 1"),
+        ("status_code = 1 and (response_time + 1 or level is null)", "+"),
+        ("status_code = 1 and lower(level)", "lower"),
         ("null = service", "null = service"),
         ("service <> null", "service <> null"),
-        ("case service when null then 1 end = 1", ""),
+        ("case service when null then 1 end = 1", "case service when null then 1 end = 1"),
     ],
 )
 def test_a_number_is_no_truth_and_nothing_compares_with_null(sql: str, word: str) -> None:
@@ -127,7 +128,7 @@ def test_a_number_is_no_truth_and_nothing_compares_with_null(sql: str, word: str
     assert isinstance(faults, list)
     (fault,) = faults
     assert "true" in fault.message
-    assert sql[fault.offset : fault.offset + fault.length] in (word, "+", sql, "")
+    assert sql[fault.offset : fault.offset + fault.length] == word
 
 
 @pytest.mark.parametrize(
