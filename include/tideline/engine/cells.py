@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +19,8 @@ from tideline.quarantine import QUARANTINED, split_marked
 from tideline.spec.model import Metric, StreamSpec
 
 GROUP: Final = ("metric", "window_end", "key")
+_SAID: Final[dict[str, Any]] = {"source": {"event_time", "derived"}, "metrics": True, "late_data": True}
+"""What of a spec may name a record's columns."""
 
 
 # Each record beside the batch that read it: within a generation batches never overlap, so the nearest start decides.
@@ -68,9 +70,21 @@ def counts_where(metric: Metric) -> str:
 
 def used_columns(spec: StreamSpec) -> frozenset[str]:
     """The columns of a record that the spec may speak of: those whose name is a word of anything that it says."""
-    said = spec.model_dump_json(include={"source": {"event_time", "derived"}, "metrics": True, "late_data": True})
-    words = frozenset(re.findall(r"\w+", said.lower()))
+    said = spec.model_dump(mode="json", include=_SAID)
+    words = frozenset(word for text in _texts(said) for word in re.findall(r"\w+", text.lower()))
     return frozenset(name for name in spec.source.read_as.columns if name in words)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in it, as it is: written as JSON, a line's end would be a letter of the word after it."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from _texts([*value.keys(), *value.values()])
+        case list():
+            for each in value:
+                yield from _texts(each)
 
 
 class Engine:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,22 @@ def test_a_sliding_window_copies_cells_to_each_window() -> None:
 def test_times_before_the_epoch_fall_into_the_window_that_holds_them() -> None:
     cells = cells_of(Engine(small_spec()), log_line(-5), log_line(-10), log_line(-10.001))
     assert sorted((second(c["window_end"]), c["events"]) for c in cells) == [(-10, 1), (0, 2)]
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n", "\n    "])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"where": "true and{space}user_id = 'u7'", "measures": {"n": "count"}},
+        {"measures": {"n": "count_if(true and{space}user_id = 'u7')"}},
+    ],
+    ids=["where", "measure"],
+)
+def test_a_column_is_read_wherever_its_name_stands(metric: dict[str, Any], space: str) -> None:
+    said = {"window": "10 seconds", **json.loads(json.dumps(metric).replace("{space}", json.dumps(space)[1:-1]))}
+    engine, whole = Engine(small_spec(a=said)), Engine(small_spec(a=said), every_column=True)
+    lines = [log_line(1, user_id="u7"), log_line(2, user_id="u8")]
+    assert cells_of(engine, *lines) == cells_of(whole, *lines) != cells_of(whole, log_line(1), log_line(2))
 
 
 def test_a_null_key_is_a_group_of_its_own() -> None:
