@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from support.late_player import reconcile
@@ -25,6 +28,14 @@ from tideline.verify.report import VerifyReport
 
 KEEP_MS = 660_000
 """Just longer than a spec may keep."""
+
+
+def copied(player: Player, root: Path) -> Player:
+    """The same stream with the same past, at another place."""
+    shutil.copytree(player.root, root)
+    other = replace(player, root=root, log=[*player.log], logs={})
+    other.offsets = dict(player.offsets)
+    return other
 
 
 class Killed(Exception):

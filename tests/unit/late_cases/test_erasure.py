@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from support.erasing import (
     Killed,
+    copied,
     erase_until,
     keeping,
     killed_at,
@@ -53,9 +54,10 @@ HOPPING = {"window": "30 seconds", "slide": "10 seconds", "keys": ["service"], "
 COUNTS = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}}
 
 
-def three_minutes(root: Path) -> Player:
+@pytest.fixture(scope="module")
+def three_minutes(tmp_path_factory: pytest.TempPathFactory) -> Player:
     """A stream with late events, rejects, and all of it reconciled: windows up to 160 s are closed."""
-    player = Player(root, keeping(small_spec(counts=COUNTS, hopping=HOPPING)))
+    player = Player(tmp_path_factory.mktemp("tables"), keeping(small_spec(counts=COUNTS, hopping=HOPPING)))
     for second in range(0, 190, 10):
         player.play(log_line(second), log_line(second + 1, "b"), b"no event")
         if second == 100:
@@ -64,8 +66,13 @@ def three_minutes(root: Path) -> Player:
     return player
 
 
-def test_rows_stay_and_what_they_were_made_of_goes(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+@pytest.fixture
+def player(three_minutes: Player, tmp_path: Path) -> Player:
+    """Those three minutes, for a test to go on from."""
+    return copied(three_minutes, tmp_path / "tables")
+
+
+def test_rows_stay_and_what_they_were_made_of_goes(player: Player) -> None:
     before, books = published_rows(player), totals(player)
     horizon, removed = erase_until(player, 60)
     assert (horizon.until_us, horizon.held_back) == (60_000_000, ())
@@ -80,8 +87,7 @@ def test_rows_stay_and_what_they_were_made_of_goes(tmp_path: Path) -> None:
     assert report.conservation()["expired_windows"] == 12
 
 
-def test_the_horizon_moves_on_and_never_back(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_the_horizon_moves_on_and_never_back(player: Player) -> None:
     before, books = published_rows(player), totals(player)
     for seconds, until in ((60, 60), (110, 110), (30, 110), (110, 110), (10_000, 161)):
         horizon, _ = erase_until(player, seconds)
@@ -105,8 +111,7 @@ def test_nothing_expires_unless_a_spec_says_so(tmp_path: Path) -> None:
     assert read_horizon(player.tables) is None
 
 
-def test_a_late_event_of_an_expired_window_is_never_counted_in_it(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_a_late_event_of_an_expired_window_is_never_counted_in_it(player: Player) -> None:
     erase_until(player, 60)
     before = published_rows(player, 60)
     player.play(log_line(41, user_id="late"), log_line(200))  # of [40, 50), and of hopping windows up to 60 and 70
@@ -134,8 +139,7 @@ def _with(books: Books, **changed: int) -> tuple[int, ...]:
     return tuple((values | changed).values())
 
 
-def test_a_late_event_that_waits_holds_the_horizon_back(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_a_late_event_that_waits_holds_the_horizon_back(player: Player) -> None:
     player.play(log_line(41), log_line(200))
     horizon, _ = erase_until(player, 60)
     assert horizon.until_us == 50_000_000 - 1
@@ -145,8 +149,7 @@ def test_a_late_event_that_waits_holds_the_horizon_back(tmp_path: Path) -> None:
     verified(player)
 
 
-def test_a_gap_holds_the_horizon_back_while_it_may_be_closed(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_a_gap_holds_the_horizon_back_while_it_may_be_closed(player: Player) -> None:
     DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and version = {version_of(1, 5)}")
     horizon, _ = erase_until(player, 6)
     assert read_horizon(player.tables) is None
@@ -156,8 +159,7 @@ def test_a_gap_holds_the_horizon_back_while_it_may_be_closed(tmp_path: Path) -> 
     assert (horizon.held_back, removed.batches) == ((), 4)
 
 
-def test_gaps_are_looked_for_from_the_first_batch_that_is_kept(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_gaps_are_looked_for_from_the_first_batch_that_is_kept(player: Player) -> None:
     erase_until(player, 60)
     versions, erased = read_versions(player.tables), read_erased(player.tables)
     assert find_gaps(versions, 1, None, erased.last) == []
@@ -165,8 +167,7 @@ def test_gaps_are_looked_for_from_the_first_batch_that_is_kept(tmp_path: Path) -
     assert [(gap.generation, gap.first, gap.last) for gap in lost] == [(1, 4, 4)]
 
 
-def test_a_row_that_is_lost_next_to_what_is_erased_is_written_again(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path / "tables")
+def test_a_row_that_is_lost_next_to_what_is_erased_is_written_again(player: Player, tmp_path: Path) -> None:
     erase_until(player, 60)
     DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and version = {version_of(1, 4)}")
     (gap,) = close_gaps(Home(tmp_path / "home"), player.books, "id")
@@ -175,8 +176,7 @@ def test_a_row_that_is_lost_next_to_what_is_erased_is_written_again(tmp_path: Pa
     settle(player)
 
 
-def test_who_planned_before_the_horizon_moved_plans_again(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_who_planned_before_the_horizon_moved_plans_again(player: Player) -> None:
     books = player.books
     row = player.play(log_line(41), log_line(200))
     ledger = [row]
@@ -192,8 +192,7 @@ def test_who_planned_before_the_horizon_moved_plans_again(tmp_path: Path) -> Non
     assert totals(player).unrecoverable == 1
 
 
-def test_a_reconciliation_in_flight_begins_again(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_a_reconciliation_in_flight_begins_again(player: Player) -> None:
     player.play(log_line(41), log_line(200))
     said: list[str] = []
     tries = []
@@ -211,8 +210,7 @@ def test_a_reconciliation_in_flight_begins_again(tmp_path: Path) -> None:
     settle(player)
 
 
-def test_overrides_of_expired_windows_are_refused(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_overrides_of_expired_windows_are_refused(player: Player) -> None:
     erase_until(player, 60)
     books = player.books  # knows eras from before
     assert books.eras[-1].expired_us < 0
@@ -222,12 +220,11 @@ def test_overrides_of_expired_windows_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["a lost checkpoint", "a changed spec"])
-def test_a_generation_that_begins_later_counts_nothing_in_expired_windows(tmp_path: Path, same: bool) -> None:
-    player = three_minutes(tmp_path)
+def test_a_generation_that_begins_later_counts_nothing_in_expired_windows(player: Player, same: bool) -> None:
     erase_until(player, 60)
     before = published_rows(player, 60)
     spec = player.spec if same else keeping(small_spec(counts=COUNTS, hopping={**HOPPING, "keys": ["level"]}))
-    second = Player(tmp_path, spec, 2, log=player.log)
+    second = Player(player.root, spec, 2, log=player.log)
     second.play(log_line(41, user_id="late"), log_line(195))  # its watermark is 0: nothing is late by it
     assert published_rows(second, 60)["counts"] == before["counts"]
     settle(second)
@@ -243,9 +240,8 @@ def test_a_generation_that_begins_later_counts_nothing_in_expired_windows(tmp_pa
     settle(second)
 
 
-def test_a_new_generation_without_a_batch_holds_the_horizon_back(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
-    second = Player(tmp_path, player.spec, 2, log=player.log)
+def test_a_new_generation_without_a_batch_holds_the_horizon_back(player: Player) -> None:
+    second = Player(player.root, player.spec, 2, log=player.log)
     horizon, _ = erase_until(second, 60)
     assert read_horizon(player.tables) is None
     assert horizon.held_back == ("generation 2 has no batch yet",)
@@ -307,8 +303,7 @@ def test_random_histories_at_length(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("number", points(range(14)))
-def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, number: int) -> None:
-    player = three_minutes(tmp_path)
+def test_a_run_that_was_killed_is_completed_by_the_next(player: Player, number: int) -> None:
     before, books = published_rows(player), totals(player)
     with pytest.raises(Killed):
         erase_until(player, 60, killed_at(number))
@@ -325,8 +320,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, number: 
     settle(player)
 
 
-def test_batches_and_reconciliations_beside_an_erasure_are_whole(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_batches_and_reconciliations_beside_an_erasure_are_whole(player: Player) -> None:
     seconds, frozen = iter(range(200, 400, 10)), list[object]()
 
     def drive(name: str) -> None:
@@ -345,14 +339,13 @@ def test_batches_and_reconciliations_beside_an_erasure_are_whole(tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", points(range(0, 13, 2)))
-def test_a_generation_that_begins_beside_an_erasure_leaves_expired_windows_alone(tmp_path: Path, number: int) -> None:
-    player = three_minutes(tmp_path)
+def test_a_generation_that_begins_beside_an_erasure_leaves_expired_windows_alone(player: Player, number: int) -> None:
     before, late, steps = published_rows(player, 60), totals(player).late, list[str]()
     begun: list[Player] = []
 
     def begin(name: str) -> None:
         if len(steps) == number:
-            begun.append(Player(tmp_path, player.spec, 2, log=player.log))
+            begun.append(Player(player.root, player.spec, 2, log=player.log))
             begun[0].play(log_line(45), log_line(200))
         steps.append(name)
 
@@ -368,8 +361,7 @@ def test_a_generation_that_begins_beside_an_erasure_leaves_expired_windows_alone
 
 
 @pytest.mark.parametrize("number", points(range(0, 13, 3)))
-def test_two_erasures_at_once_are_one(tmp_path: Path, number: int) -> None:
-    player = three_minutes(tmp_path)
+def test_two_erasures_at_once_are_one(player: Player, number: int) -> None:
     before, books, steps = published_rows(player), totals(player), list[str]()
 
     def other(name: str) -> None:
@@ -383,8 +375,7 @@ def test_two_erasures_at_once_are_one(tmp_path: Path, number: int) -> None:
     verified(player)
 
 
-def test_a_hold_holds_the_horizon_back_until_it_is_released(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_a_hold_holds_the_horizon_back_until_it_is_released(player: Player) -> None:
     player.play(log_line(41), log_line(200))
     reconcile_books(player.books, gate=refuse)
     assert erase_until(player, 60)[0].until_us == 50_000_000 - 1
@@ -396,13 +387,12 @@ def test_a_hold_holds_the_horizon_back_until_it_is_released(tmp_path: Path) -> N
     settle(player)
 
 
-def test_a_spec_whose_windows_reach_into_what_is_erased_is_refused(tmp_path: Path) -> None:
-    player = three_minutes(tmp_path)
+def test_a_spec_whose_windows_reach_into_what_is_erased_is_refused(player: Player) -> None:
     erase_until(player, 130)
     longer = keeping(small_spec(counts=COUNTS, hopping={**HOPPING, "window": "60 seconds"}))
     with pytest.raises(SpecChanged, match="takes over windows that begin at 1970-01-01T00:01:50Z"):
-        Player(tmp_path, longer, 2, log=player.log)
-    second = Player(tmp_path, keeping(small_spec(counts=COUNTS)), 2, log=player.log)
+        Player(player.root, longer, 2, log=player.log)
+    second = Player(player.root, keeping(small_spec(counts=COUNTS)), 2, log=player.log)
     second.play(log_line(210))
     settle(second)
 
