@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from tideline.shown_bytes import shown
 from tideline.times import iso
+
+_WIDEST: Final = 60
+"""Characters to which a column is filled up."""
 
 
 def cell(value: object) -> str:
@@ -27,9 +30,9 @@ def cell(value: object) -> str:
 
 
 def text_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for the columns and one for each row, in columns of one width."""
+    """A line for the columns and one for each row, in columns of one width; one long value widens no other row."""
     cells = [list(columns), *([_shown(row[column]) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*cells, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
 
 

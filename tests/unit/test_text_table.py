@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tideline.text_table import cell
+from tideline.text_table import cell, text_table
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_a_number_has_all_its_whole_digits_and_no_exponent(value: float, text: s
 )
 def test_what_else_a_cell_may_hold(value: object, text: str) -> None:
     assert cell(value) == text
+
+
+def test_a_long_value_widens_no_other_row() -> None:
+    key = "k" * 150
+    assert text_table(["key", "n"], [{"key": key, "n": 1}, {"key": "a", "n": 2}]) == [
+        f"{'key':60}  n",
+        f"{key}  1",
+        f"{'a':60}  2",
+    ]

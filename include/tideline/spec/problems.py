@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 from tideline.errors import UserError
+
+_SHOWN: Final = 120
+"""Characters of a long line that are told, around the fault."""
 
 
 @dataclass(frozen=True, order=True)
@@ -25,10 +29,23 @@ class Problem:
         hint = [f"   {self.hint}"] if self.hint else []
         if not 1 <= self.line <= len(lines):
             return "\n".join([head, *hint])
-        text = lines[self.line - 1].replace("\t", " ")
-        room = max(1, len(text) - self.column + 1)
-        caret = " " * (self.column - 1) + "^" * max(1, min(self.length, room))
+        text, at = _around(_plain(lines[self.line - 1]), self.column - 1)
+        caret = " " * at + "^" * max(1, min(self.length, len(text) - at))
         return "\n".join([head, f"{self.line:5} | {text}", f"      | {caret}", *hint])
+
+
+def _plain(line: str) -> str:
+    """As long as the line, and without what a terminal would obey."""
+    return "".join(each if each.isprintable() else " " if each == "\t" else "\ufffd" for each in line)
+
+
+def _around(line: str, at: int) -> tuple[str, int]:
+    """The line, or of a long one what stands around a place; and where that place is in it."""
+    if len(line) <= _SHOWN:
+        return line, at
+    start = max(0, min(at - _SHOWN // 2, len(line) - _SHOWN))
+    before, after = ("..." if start else ""), ("..." if start + _SHOWN < len(line) else "")
+    return f"{before}{line[start : start + _SHOWN]}{after}", at - start + len(before)
 
 
 class SpecError(UserError):
