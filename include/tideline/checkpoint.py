@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 from tideline.errors import UserError
 
@@ -30,10 +30,11 @@ class OffsetEntry:
 
 
 class CheckpointLog:
-    """The log of one checkpoint folder, which need not exist yet."""
+    """The log of one checkpoint folder, which need not exist yet; `lesser` as of `parse_offsets`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lesser: bool = False) -> None:
         self._folder = folder
+        self._lesser = lesser
 
     def last_offsets(self) -> int | None:
         """The newest batch that was planned."""
@@ -51,7 +52,7 @@ class CheckpointLog:
             text = (self._folder / "offsets" / str(batch)).read_text()
         except FileNotFoundError:
             return None
-        return parse_offsets(text)
+        return parse_offsets(text, self._lesser)
 
     def query_id(self) -> str | None:
         """The id that Spark gave the checkpoint's query, and names in its failures; None before its first start."""
@@ -75,20 +76,20 @@ class CheckpointLog:
         return self.initial_offsets()
 
     def initial_offsets(self) -> Ends | None:
-        """Where the first batch of the Kafka source begins (`sources/<its name, or 0>/0`: a NUL byte, `v1`, JSON)."""
+        """Where the first batch of the Kafka sources begins (`sources/<its name, or 0>/0`: a NUL byte, `v1`, JSON)."""
         found = sorted((self._folder / "sources").glob("*/0"))
-        starts = [json.loads(raw[raw.find(b"{") :]) for path in found if b"{" in (raw := path.read_bytes())]
-        return _ends(starts) if starts else None
+        return _ends((_json_of(path.read_bytes()) for path in found), self._lesser) or None
 
 
 class UnreadableCheckpoint(UserError):
     """The checkpoint holds what this version cannot read, or cannot tell apart."""
 
 
-def parse_offsets(text: str) -> OffsetEntry | None:
+def parse_offsets(text: str, lesser: bool = False) -> OffsetEntry | None:
     """An offset log entry (version, metadata, a line a source); None where it is cut off.
 
-    UnreadableCheckpoint for a version that is not known, or two sources of one topic.
+    UnreadableCheckpoint for a version that is not known, or two sources of one topic; with `lesser`, each partition's
+    end is that of the source which is behind.
     """
     version, *lines = text.split("\n")
     if len(lines) < 2 or not any(lines[1:]):
@@ -100,7 +101,7 @@ def parse_offsets(text: str) -> OffsetEntry | None:
         )
     try:
         metadata = json.loads(lines[0])
-        ends = _ends([json.loads(line) for line in _sources(version, lines[1:])])
+        ends = _ends([json.loads(line) for line in _sources(version, lines[1:])], lesser)
     except ValueError:
         return None
     return OffsetEntry(
@@ -120,17 +121,36 @@ def _sources(version: str, lines: Iterable[str]) -> Iterator[str]:
             yield offset
 
 
-def _ends(sources: Iterable[dict[str, dict[str, int]]]) -> Ends:
+def _json_of(raw: bytes) -> object:
+    """What a source noted when it began; None where that is no JSON object, as of a file source's several lines."""
+    try:
+        return json.loads(raw[raw.index(b"{") :])
+    except ValueError:
+        return None
+
+
+def _ends(sources: Iterable[object], lesser: bool) -> Ends:
+    """Those of the Kafka sources; sources of other kinds note other JSON."""
     found: Ends = {}
-    for by_topic in sources:
+    for by_topic in filter(_is_of_kafka, sources):
         for topic, ends in by_topic.items():
-            if topic in found:
+            if topic in found and not lesser:
                 raise UnreadableCheckpoint(
                     f"two sources of the checkpoint read topic '{topic}': their offsets cannot be told apart",
                     "a stream reads a topic once: deploy a new generation",
                 )
-            found[topic] = {int(partition): int(offset) for partition, offset in ends.items()}
+            known = found.setdefault(topic, {})
+            for partition, offset in ((int(each), end) for each, end in ends.items()):
+                known[partition] = min(known.get(partition, offset), offset)
     return found
+
+
+def _is_of_kafka(noted: object) -> TypeGuard[dict[str, dict[str, int]]]:
+    """Whether it is {topic: {partition: offset}}."""
+    return isinstance(noted, dict) and all(
+        isinstance(ends, dict) and all(part.isdecimal() and isinstance(end, int) for part, end in ends.items())
+        for ends in noted.values()
+    )
 
 
 def is_whole_commit(text: str) -> bool:

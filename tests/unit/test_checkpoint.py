@@ -35,6 +35,16 @@ def test_a_source_without_an_offset_yet_is_skipped() -> None:
     assert entry is not None and entry.ends == {"logs": {0: 7, 1: 9}}
 
 
+@pytest.mark.parametrize(
+    "offset",
+    ["12", '{"logOffset":3}', '{"sourceVersion":1,"reservoirId":"a","index":-1}', '{"a":{"b":1}}', '{"a":{"0":"x"}}'],
+    ids=["rate", "files", "Delta", "other names", "other values"],
+)
+def test_a_source_of_another_kind_beside_kafka_has_no_offsets_of_a_topic(offset: str) -> None:
+    entry = parse_offsets(f"{ENTRY}\n{offset}")
+    assert entry is not None and entry.ends == {"logs": {0: 7, 1: 9}}
+
+
 def test_the_newest_batches_are_told_by_their_numbers(tmp_path: Path) -> None:
     log = folder(tmp_path, offsets__9=ENTRY, offsets__10=ENTRY, commits__9="v1\n{}", commits___10__crc="")
     assert (log.last_offsets(), log.last_commit()) == (10, 9)
@@ -48,6 +58,18 @@ def test_a_checkpoint_that_does_not_exist_has_no_batches(tmp_path: Path) -> None
 def test_the_first_batch_drops_by_zero_and_the_next_by_the_watermark_before(tmp_path: Path) -> None:
     log = folder(tmp_path, offsets__0=ENTRY)
     assert (log.late_watermark_ms(0), log.late_watermark_ms(1), log.late_watermark_ms(2)) == (0, 90_000, None)
+
+
+def test_of_two_sources_of_a_topic_the_one_behind_can_tell() -> None:
+    entry = parse_offsets(f'{ENTRY}\n{{"logs":{{"1":3,"2":4}}}}', lesser=True)
+    assert entry is not None and entry.ends == {"logs": {0: 7, 1: 3, 2: 4}}
+
+
+def test_only_kafka_says_where_the_first_batch_begins(tmp_path: Path) -> None:
+    files = b'v1\n{"path":"file:///a","timestamp":1,"batchId":0}\n{"path":"file:///b","timestamp":2,"batchId":0}'
+    others = folder(tmp_path, sources__0__0=files, sources__1__0=b"v1\n1700000000000")
+    assert others.initial_offsets() is None
+    assert folder(tmp_path, sources__2__0=b'\0v1\n{"logs":{"0":3}}').initial_offsets() == {"logs": {0: 3}}
 
 
 def test_the_first_batch_starts_at_the_sources_initial_offsets(tmp_path: Path) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from tideline.checkpoint import CheckpointLog
 from tideline.errors import UserError
 from tideline.keeper.evidence import CheckpointView
 from tideline.offset_ranges import OffsetRanges, merged
 
+UNREADABLE: Final = (OSError, ValueError, KeyError, UserError)
+"""What a view raises of a checkpoint that is damaged, of another version, or not this user's to read."""
+
 
 def view_checkpoint(folder: Path, topic: str | None) -> CheckpointView:
-    """What is there of it: a checkpoint may have no batch yet, or not exist."""
-    log = CheckpointLog(folder)
+    """What is there of it: a checkpoint may have no batch yet, or not exist. A job may read a topic more than once."""
+    log = CheckpointLog(folder, lesser=True)
     last = log.last_commit()
     planned_at = _written_at(folder / "offsets", log.last_offsets())
     if last is None:
@@ -29,12 +33,8 @@ def view_checkpoint(folder: Path, topic: str | None) -> CheckpointView:
 
 
 def _begins(log: CheckpointLog, topic: str) -> Mapping[int, int] | None:
-    """Where the first batch begins: a new generation reads no topic whole. None before its source has told, and of a
-    source of another form."""
-    try:
-        initial = log.initial_offsets()
-    except (ValueError, TypeError, AttributeError, UserError):
-        return None
+    """Where the first batch begins: a new generation reads no topic whole. None before its source has told."""
+    initial = log.initial_offsets()
     return initial.get(topic) if initial else None
 
 

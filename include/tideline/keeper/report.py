@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.exc import OperationalError
 
 from tideline.errors import UserError
 from tideline.home import Home
-from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.keeper.checkpoint_view import UNREADABLE, view_checkpoint
 from tideline.keeper.deployed import readable, topics_of
 from tideline.keeper.evidence import CheckpointView, backlog_of
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
@@ -31,8 +32,9 @@ AWAY_MS: Final = 300_000
 @dataclass(frozen=True)
 class StreamSeen:
     """What the registry has of a stream, and how far its data has come; `heartbeat` is of its own driver, while that
-    lives. `backlog` is None while the broker cannot be asked; `unreadable` says why its spec cannot be read. Seen `at`
-    (epoch ms), and by a keeper last at `looked_at`, which is None where none ever looked at a driver of it."""
+    lives. `backlog` is None while the broker cannot be asked; `unreadable` says why its spec cannot be read, `damaged`
+    why its checkpoint cannot. Seen `at` (epoch ms), and by a keeper last at `looked_at`, which is None where none ever
+    looked at a driver of it."""
 
     row: StreamRow
     checkpoint: CheckpointView
@@ -41,6 +43,7 @@ class StreamSeen:
     at: int
     looked_at: int | None
     unreadable: str = ""
+    damaged: str = ""
 
     @property
     def ui(self) -> str | None:
@@ -85,6 +88,7 @@ class StreamSeen:
         return [
             *([self._away] if self.is_unkept else []),
             *([f"{spec}: {self.unreadable}"] if self.unreadable else []),
+            *([f"its checkpoint cannot be read, `tideline doctor` tells more: {self.damaged}"] if self.damaged else []),
             *([lost] if lost else []),
             *(fails.format(**each) for each in self.troubles),
         ]
@@ -144,11 +148,19 @@ def see(home: Home, ends: LogEnds, looks: Mapping[str, int], row: StreamRow, now
     spec, unreadable = readable(row.spec)
     topic = spec.topic if spec else None
     log_ends = None if topic is None else ends.get(topic)
-    seen = view_checkpoint(home.stream(row.name).checkpoint(row.generation), topic)
+    seen, damaged = _view(home.stream(row.name).checkpoint(row.generation), topic)
     beat = read_heartbeat(home.stream(row.name).heartbeat)
     own = beat if beat is not None and beat.epoch == row.epoch and row.state in LIVE else None
-    backlog = None if log_ends is None else backlog_of(seen, log_ends)
-    return StreamSeen(row, seen, backlog, own, now, looks.get(row.name), unreadable)
+    backlog = None if log_ends is None or damaged else backlog_of(seen, log_ends)
+    return StreamSeen(row, seen, backlog, own, now, looks.get(row.name), unreadable, damaged)
+
+
+def _view(folder: Path, topic: str | None) -> tuple[CheckpointView, str]:
+    """The checkpoint, and why it cannot be read, if it cannot: one that is damaged hides no other stream."""
+    try:
+        return view_checkpoint(folder, topic), ""
+    except UNREADABLE as error:
+        return CheckpointView(), " ".join(str(error).split()) or type(error).__name__
 
 
 def ask_log_ends(settings: Settings, rows: Sequence[StreamRow]) -> LogEnds:

@@ -28,9 +28,9 @@ Open = Callable[[str], BooksSeen | None]
 def open_books_of(home: Home, stream: str) -> BooksSeen | None:
     """The books as they are now; None for a stream that has none: a job, or one that has not begun its tables."""
     spec = home.stream(stream).spec
-    if not spec.exists() or not exists(StreamTables(home.tables(stream)).parts):
-        return None
     try:
+        if not spec.exists() or not exists(StreamTables(home.tables(stream)).parts):
+            return None
         ledger = open_ledger(home, deployed_spec(home, stream))
         return BooksSeen(now_ms(), ledger.totals, alarms=tuple(ledger.alarms()))
     except UserError as error:

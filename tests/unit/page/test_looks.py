@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from support.keeper_world import STREAM, Clock, World
+import pytest
+
+from support.keeper_world import STREAM, TOPIC, Clock, World
 from tideline.home import Home
 from tideline.keeper.report import StreamSeen, see
 from tideline.keeper.samples import Sample, Slot
@@ -117,6 +119,28 @@ def test_when_a_keeper_looked_last_is_the_newest_sample_of_each_stream(tmp_path:
     for at in (1_000, 3_000, 2_000):
         world.registry.add_sample("orders", Sample(at, 1, None, None, None, None, None, None))
     assert keeper_looks(world.registry) == {"orders": 3_000}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (b"v9\n{}\n{}", "version 'v9'"),
+        (b"v1\n{}\n{}", "batchWatermarkMs"),
+        (b"v1\n\xff\n{}", "can't decode byte"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_is_told_and_hides_nothing_else(
+    tmp_path: Path, entry: bytes, said: str
+) -> None:
+    world = World(tmp_path)
+    world.deploy()
+    folder = world.home.stream(STREAM).checkpoint(1)
+    for name, content in (("offsets", entry), ("commits", b"v1\n{}")):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "0").write_bytes(content)
+    seen = see(world.home, {TOPIC: {0: 7}}, {}, world.row, world.clock.now)
+    assert seen.backlog is None
+    assert "its checkpoint cannot be read" in seen.told[0] and said in seen.told[0]
 
 
 def test_a_driver_that_is_killed_while_no_keeper_runs_is_missed_until_one_does(tmp_path: Path) -> None:
