@@ -37,6 +37,7 @@ class Heartbeat:
         self._over = threading.Event()
         self._batch_started_ms: int | None = None
         self._idle_since_ms = clock_ms()
+        self._quiet = 0
         self._facts: dict[str, Any] = {
             **fixed, "pid": os.getpid(), "state": "starting", "trigger_ms": None, "batch": None, "batch_at": None,
             "batches": 0, "progress_at": None, "batch_ms": None, "rows": None, "ends": {}, "watermark": None,
@@ -77,7 +78,10 @@ class Heartbeat:
             self._facts["progress_at"] = self._clock_ms()
 
     def batch_started(self) -> None:
-        self._batch_started_ms = self._clock_ms()
+        with self._lock:
+            now = self._clock_ms()
+            self._quiet += self._idle_triggers(now)
+            self._batch_started_ms = now
 
     def batch_done(self, topic: str, done: BatchDone) -> None:
         now = self._clock_ms()
@@ -106,7 +110,8 @@ class Heartbeat:
             return
         with self._lock:
             now = self._clock_ms()
-            facts = {**self._facts, "at": now, "idle_triggers": self._idle_triggers(now)}
+            idle = self._idle_triggers(now)
+            facts = {**self._facts, "at": now, "idle_triggers": idle, "quiet_triggers": self._quiet + idle}
             draft = self._path.with_suffix(".tmp")
             draft.write_text(json.dumps(facts))
             draft.replace(self._path)

@@ -119,10 +119,11 @@ class StreamSettles(BaseTrigger):
 
         try:
             row = registry.stream(self.stream)
+            attempt = registry.attempt(row.name, row.epoch)
         except Exception as error:  # the database may come back
             log.warning("%s cannot be looked up: %s", self.stream, error)
             return Settled(False, f"the registry does not answer: {error}") if now_ms() > wait.until else None
-        return wait.ends(row, now_ms())
+        return wait.ends(row, now_ms(), attempt is not None and attempt.stable_at is not None)
 
 
 def event_of(payload: dict[str, Any]) -> TriggerEvent:

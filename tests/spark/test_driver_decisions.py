@@ -11,6 +11,7 @@ import pytest
 from pyspark.errors import StreamingQueryException
 
 from support.records import log_line, small_spec
+from tideline.batch_done import BatchDone
 from tideline.begin import SpecChanged
 from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog, UnreadableCheckpoint
@@ -159,6 +160,26 @@ def test_a_superseded_driver_has_no_heartbeat(tmp_path: Path) -> None:
     create_epoch(tmp_path / "epochs", 4, {})
     heartbeat.write()
     assert not (tmp_path / "heartbeat.json").exists()
+
+
+def test_quiet_triggers_are_counted_beside_batches(tmp_path: Path) -> None:
+    path, now = tmp_path / "heartbeat.json", [0]
+    heartbeat = Heartbeat(path, {"epoch": 3}, Fence(tmp_path / "epochs", 3), lambda: now[0])
+
+    def told() -> tuple[int, int]:
+        heartbeat.write()
+        said = json.loads(path.read_text())
+        return said["idle_triggers"], said["quiet_triggers"]
+
+    heartbeat.set_trigger(1_000)
+    heartbeat.query_started()
+    now[0] = 4_500
+    assert told() == (3, 3)
+    heartbeat.batch_started()
+    assert told() == (0, 3)
+    heartbeat.batch_done("logs", BatchDone(0, 1, 1, 0, {0: 1}, None))
+    now[0] = 7_500
+    assert told() == (2, 5)
 
 
 @pytest.mark.parametrize(("content", "asked"), [("3", True), ("4", True), ("2", False), ("", False), ("x", False)])

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable
 from tideline.keeper.failures import Failure
 from tideline.keeper.last_words import LOG, last_lines
 from tideline.keeper.lifecycle import State
@@ -26,6 +26,7 @@ from tideline.keeper.restart_policy import Answer, Restart, Rules, decide
 from tideline.keeper.submit import fence_and_submit
 from tideline.keeper.tools import Tools
 from tideline.registry.rows import Attempt, StreamRow
+from tideline.shown_bytes import printable
 
 KILL_GRACE_MS = 10_000
 _GIVES_UP = frozenset({State.UNHEALTHY, State.ROLLING_BACK})
@@ -49,14 +50,15 @@ def perform(tools: Tools, look: Look, step: Step, attempt: Attempt | None, by: C
     loss = _loss(tools, look) if step.to is State.UNHEALTHY else None
     left = left_by(look, attempt, step.to, loss.kind if loss else None)
     way = Way(step.to, loss.reason(step.reason, look.spec) if loss else step.reason)
-    if step.to is State.STABLE:
+    if look.proves(step.to):
         proved: dict[str, Any] = {"stable_spec": _deployed_text(tools, look.row), "prove_by": None, "probes": 0}
-        return record(tools.registry, look, way, by, left, **proved, **_NO_LOSSES)
+        forgotten = _NO_LOSSES if step.to is State.STABLE else {}
+        return record(tools.registry, look, way, by, left, **proved, **forgotten)
     if look.row.state is State.ROLLING_BACK and step.to is State.FENCING and not look.row.has_request:
-        return record(tools.registry, look, way, by, left, **_last_stable(look.row))
+        return _put_back(tools, look, way, by, left)
     if look.row.state is State.CRASH_LOOP and step.to is State.FENCING and not look.row.has_request:
         return record(tools.registry, look, way, by, left, probes=look.row.probes + 1)
-    lost: dict[str, Any] = {"losses": look.row.losses + 1, "lost": way.reason} if loss else {}
+    lost: dict[str, Any] = {"losses": look.row.losses + 1, "lost": printable(way.reason)} if loss else {}
     return record(tools.registry, look, way, by, left, _told(tools, look, step, loss), **lost)
 
 
@@ -66,9 +68,18 @@ def _told(tools: Tools, look: Look, step: Step, loss: Loss | None) -> dict[str, 
     return log | ({FAILURE: loss.as_dict()} if loss else {})
 
 
-def _last_stable(row: StreamRow) -> dict[str, Any]:
+def _put_back(tools: Tools, look: Look, way: Way, by: Caller, left: Attempt | None) -> StreamRow:
+    """On to the last stable spec; a person is asked where this version cannot read it any more."""
+    spec, unreadable = readable(look.row.stable_spec or look.row.spec)
+    if spec is None:
+        refused = look.row.reason
+        asks = Way(State.FAILED, f"{refused}; this version cannot read the last stable spec: {unreadable}")
+        return record(tools.registry, look, asks, by, left, prove_by=None, refused=refused)
+    return record(tools.registry, look, way, by, left, **_last_stable(look.row, spec.fingerprint()))
+
+
+def _last_stable(row: StreamRow, fingerprint: str) -> dict[str, Any]:
     """What a stream gets back in place of the spec that was not proved: a new checkpoint where the numbers change."""
-    fingerprint = parse_deployed(row.stable_spec or row.spec).fingerprint()
     begins = int(fingerprint != row.fingerprint)
     return {
         "spec": row.stable_spec,

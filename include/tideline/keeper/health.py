@@ -12,7 +12,7 @@ from tideline.durations import format_duration
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.exit_status import told_status
 from tideline.keeper.samples import before_now
-from tideline.keeper.verdict import Kind, Thresholds, Verdict
+from tideline.keeper.verdict import AGAINST_THE_SPEC, Kind, Proof, Thresholds, Verdict, Warned
 from tideline.keeper.warnings import least_backlog, warnings
 
 Finding = tuple[Kind, str]
@@ -29,10 +29,20 @@ def judge(evidence: Evidence, thresholds: Thresholds, now: int) -> Verdict:
     milder = _first(_NOT_YET, evidence, thresholds, now)
     if milder is not None:
         told = tuple(each for each in told if each.kind is Kind.RETENTION_RISK)
+    lacks = milder or _behind(evidence, thresholds, now)
+    proof = _proof(lacks, told)
     if told:
-        words = [each.why for each in told] + ([milder[1]] if milder else [])
-        return Verdict(told[0].kind, "; ".join(words), thresholds, told)
-    return Verdict(*(milder or _behind(evidence, thresholds, now) or _well(evidence)), thresholds)
+        words = [each.why for each in told] + ([lacks[1]] if lacks else [])
+        return Verdict(told[0].kind, "; ".join(words), thresholds, told, proof)
+    return Verdict(*(lacks or _well(evidence)), thresholds, proof=proof)
+
+
+def _proof(lacks: Finding | None, told: Iterable[Warned]) -> Proof:
+    if any(each.kind in AGAINST_THE_SPEC for each in told):
+        return Proof.LACKING
+    if lacks is None:
+        return Proof.PROVED
+    return Proof.OPEN if lacks[0] is Kind.SEEN_ONCE else Proof.LACKING
 
 
 def _first(rules: Iterable[Rule], evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
@@ -101,13 +111,15 @@ def _heartbeat_lost(evidence: Evidence, thresholds: Thresholds, now: int) -> Fin
 
 
 def _unproven(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
-    beat = evidence.own_heartbeat
-    idle = beat.idle_triggers if beat else 0
-    by_batches = evidence.batches >= thresholds.stable_batches
-    by_idling = idle >= thresholds.stable_idle_triggers and evidence.backlog == 0
-    if evidence.proved or by_batches or by_idling:
+    """Batches prove a driver, and so do triggers without anything to do; where records are rare, each counts."""
+    beat, batches = evidence.own_heartbeat, evidence.batches
+    quiet = max(beat.idle_triggers, beat.quiet_triggers) if beat else 0
+    of_batches, of_quiet = thresholds.stable_batches, thresholds.stable_idle_triggers
+    by_both = batches * of_quiet + quiet * of_batches >= of_batches * of_quiet and evidence.backlog == 0
+    if evidence.proved or batches >= of_batches or by_both:
         return None
-    return Kind.UNPROVEN, f"{evidence.batches} of {thresholds.stable_batches} batches committed"
+    rest = f", and {quiet} of {of_quiet} triggers without anything to do" if quiet else ""
+    return Kind.UNPROVEN, f"{batches} of {of_batches} batches committed{rest}"
 
 
 def _behind(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | None:
@@ -117,7 +129,7 @@ def _behind(evidence: Evidence, thresholds: Thresholds, now: int) -> Finding | N
         return None
     before = before_now(evidence.history, now)
     if before is None or before.backlog is None:
-        return Kind.UNPROVEN, f"a backlog of {backlog} offsets was seen only once"
+        return Kind.SEEN_ONCE, f"a backlog of {backlog} offsets, which may grow or shrink"
     if backlog <= before.backlog * (1 + thresholds.backlog_rise / 100) + evidence.rows:
         return None
     return (

@@ -6,7 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from tideline.shown_bytes import printable
+
+_SAID: Final = 1_000
+"""Characters of an exception or a trouble that are kept: a record's own text can be as long as it likes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,9 @@ class Heartbeat:
     # The newest batch that dropped something, by this driver: it stays when later ones drop nothing.
     late_version: int | None = None
     trigger_ms: int | None = None
+    # Triggers that found nothing, since the last batch and since the driver's start; none while a batch is in flight.
     idle_triggers: int = 0
+    quiet_triggers: int = 0
     # What fails while the rest goes on: each with `part`, `reason` and `since`.
     troubles: Sequence[Mapping[str, Any]] = ()
     # What ended it; the fingerprint is of an exception that records of the batch in flight may have caused.
@@ -55,12 +62,23 @@ _KNOWN = frozenset(field.name for field in fields(Heartbeat))
 
 
 def parse_heartbeat(text: str) -> Heartbeat | None:
-    """None for what is no heartbeat; keys of a newer driver are passed over."""
+    """None for what is no heartbeat; keys of a newer driver are passed over.
+
+    What it says in words may be a record's own: a database takes no NUL, and a terminal obeys what it can.
+    """
     try:
         values: Any = json.loads(text)
-        return Heartbeat(**{name: value for name, value in values.items() if name in _KNOWN})
-    except (ValueError, TypeError, AttributeError):
+        said = {name: value for name, value in values.items() if name in _KNOWN}
+        if said.get("exception"):
+            said["exception"] = _plain(said["exception"])
+        said["troubles"] = [{**each, "reason": _plain(each["reason"])} for each in said.get("troubles", ())]
+        return Heartbeat(**said)
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None
+
+
+def _plain(text: str) -> str:
+    return printable(text if len(text) <= _SAID else f"{text[:_SAID]}...")
 
 
 def read_heartbeat(path: Path) -> Heartbeat | None:

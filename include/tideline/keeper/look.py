@@ -8,8 +8,9 @@ from typing import Any
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.health import judge
+from tideline.keeper.lifecycle import State
 from tideline.keeper.plan import Step, next_step
-from tideline.keeper.verdict import Thresholds, Verdict
+from tideline.keeper.verdict import Proof, Thresholds, Verdict
 from tideline.keeper.witnesses import Witnesses
 from tideline.registry.rows import Attempt, StreamRow
 from tideline.spec.job import Spec
@@ -25,6 +26,10 @@ class Look:
     verdict: Verdict
     step: Step | None
     at: int
+
+    def proves(self, to: State) -> bool:
+        """Whether a step there says that the driver's spec works."""
+        return to is State.STABLE or (to is State.DEGRADED and self.verdict.proof is Proof.PROVED)
 
     def as_dict(self) -> dict[str, Any]:
         """For the transition's record."""

@@ -8,15 +8,11 @@ from enum import StrEnum
 from tideline.keeper.evidence import Evidence
 from tideline.keeper.exit_status import told_status
 from tideline.keeper.lifecycle import ENDS, LIVE, WAITS_FOR_A_PERSON, Desired, State
-from tideline.keeper.verdict import LOST, WARNED, Kind, Verdict
+from tideline.keeper.verdict import LOST, WARNED, Kind, Proof, Verdict
 from tideline.launcher.base import LauncherState
 from tideline.registry.rows import StreamRow
 
 DRAIN_MS = 60_000  # longer than a driver takes to finish the batch in flight and stop its query
-
-
-# Proved after all, or nobody can say.
-_NO_REASON = frozenset({Kind.HEALTHY, Kind.IDLE, Kind.UNKNOWN})
 
 
 class Act(StrEnum):
@@ -50,12 +46,17 @@ def next_step(row: StreamRow, seen: Evidence, verdict: Verdict, now: int) -> Ste
         return Step(Act.NOTHING, f"{row.asked_by} asked again", State.FENCING)
     if row.state in (State.DRAINING, State.UPGRADING, State.ROLLING_BACK):
         return _once_gone(row, State.FENCING, seen.launcher, now)
-    if row.is_overdue(now) and row.state in LIVE | {State.BACKOFF} and verdict.kind not in _NO_REASON:
+    if row.is_overdue(now) and row.state in LIVE | {State.BACKOFF} and _speaks_against(verdict):
         act = Act.NOTHING if row.state is State.BACKOFF else Act.ASK_TO_STOP
         return Step(act, f"not proved in time: {verdict.kind}: {verdict.why}", State.ROLLING_BACK)
     if row.state in LIVE:
-        return _by_verdict(row, verdict)
+        return _by_verdict(row, seen, verdict)
     return _on_the_way(row, seen, now)
+
+
+def _speaks_against(verdict: Verdict) -> bool:
+    """Not where the spec is proved after all, or nobody can say."""
+    return verdict.proof is Proof.LACKING and verdict.kind is not Kind.UNKNOWN
 
 
 def _towards_the_end(row: StreamRow, end: State, launcher: LauncherState | None, now: int) -> Step | None:
@@ -102,6 +103,7 @@ def _on_the_way(row: StreamRow, seen: Evidence, now: int) -> Step | None:
 _STATE_OF = {
     Kind.STARTING: State.STARTING,
     Kind.UNPROVEN: State.DEPLOYED,
+    Kind.SEEN_ONCE: State.DEPLOYED,
     Kind.FALLS_BEHIND: State.DEPLOYED,
     Kind.HEALTHY: State.STABLE,
     Kind.IDLE: State.STABLE,
@@ -116,11 +118,13 @@ _TOLD_ANEW = frozenset({State.DEPLOYED, State.DEGRADED})
 """States that may have another reason now."""
 
 
-def _by_verdict(row: StreamRow, verdict: Verdict) -> Step | None:
+def _by_verdict(row: StreamRow, seen: Evidence, verdict: Verdict) -> Step | None:
     to = _STATE_OF[verdict.kind]
     # Once seen running, a driver is not called starting again: a heartbeat missing for a moment is no new start.
     if to is State.STARTING and row.state is not State.UNKNOWN:
         return None
-    if to is row.state and (to not in _TOLD_ANEW or row.reason.startswith(f"{verdict.label}: ")):
+    is_told = to not in _TOLD_ANEW or row.reason.startswith(f"{verdict.label}: ")
+    is_proof = to is State.DEGRADED and verdict.proof is Proof.PROVED and not seen.proved
+    if to is row.state and is_told and not is_proof:
         return None
     return Step(Act.NOTHING, f"{verdict.label}: {verdict.why}", to)

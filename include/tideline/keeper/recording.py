@@ -12,6 +12,7 @@ from tideline.keeper.lifecycle import ENDS, WAITS_FOR_A_PERSON, State
 from tideline.keeper.look import Look
 from tideline.registry.rows import Attempt, Move, StreamRow, TransitionRow
 from tideline.registry.store import Registry
+from tideline.shown_bytes import printable
 
 REPLACED: Final = "replaced or stopped"
 """The outcome of a driver that was wanted no more."""
@@ -59,7 +60,7 @@ def record(
     if way.to is State.FENCING or way.to in ENDS:
         columns["acted"] = look.row.requested
     evidence = look.as_dict() | dict(told) | {LOSSES: columns.get("losses", look.row.losses)}
-    move = Move(way.to, way.reason, by.actor, evidence, by.dag_run, way.retry_at)
+    move = Move(way.to, printable(way.reason), by.actor, evidence, by.dag_run, way.retry_at)
     return registry.record(look.row, move, attempt, **columns)
 
 
@@ -68,7 +69,7 @@ def left_by(look: Look, attempt: Attempt | None, to: State, failed: FailureClass
     wanted; None where it stays as it is."""
     if attempt is None or attempt.ended_at is not None:
         return None
-    if to is State.STABLE and attempt.stable_at is None:
+    if look.proves(to) and attempt.stable_at is None:
         return replace(attempt, stable_at=look.at)
     if to is State.UNHEALTHY or to is State.FENCING or to in ENDS:
         launcher = look.evidence.launcher

@@ -17,8 +17,6 @@ MOST_LOSSES: Final = 3
 _LOOK_MS: Final = 60_000
 """A keeper looks at least so often."""
 
-_GOAL = {Desired.RUNNING: State.STABLE, Desired.STOPPED: State.STOPPED, Desired.SUSPENDED: State.SUSPENDED}
-
 
 @dataclass(frozen=True)
 class Settled:
@@ -28,23 +26,31 @@ class Settled:
     reason: str
 
 
-def _rolled_back(row: StreamRow) -> Settled | None:
+def _rolled_back(row: StreamRow, proved: bool) -> Settled | None:
     """The request has failed once the last stable spec runs again, or does not either."""
-    if row.state is State.STABLE:
-        return Settled(False, f"{row.refused}; the last stable spec is back, STABLE at epoch {row.epoch}")
+    if _runs(row, proved):
+        return Settled(False, f"{row.refused}; the last stable spec is back, {row.state} at epoch {row.epoch}")
     if row.state in WAITS_FOR_A_PERSON:
         return Settled(False, f"{row.refused}; the last stable spec is {row.state} too: {row.reason}")
     return None
 
 
-def settled(row: StreamRow, wanted: Desired, known_losses: int = 0) -> Settled | None:
+def _runs(row: StreamRow, proved: bool) -> bool:
+    """STABLE, or warned of what no spec could help."""
+    return row.state is State.STABLE or (row.state is State.DEGRADED and proved)
+
+
+def settled(row: StreamRow, wanted: Desired, known_losses: int = 0, proved: bool = False) -> Settled | None:
     """None while the request is on its way; not reached when a person is needed or has wanted otherwise since, or when
-    the stream lost too many drivers beside those that were known when the wait began."""
+    the stream lost too many drivers beside those that were known when the wait began. `proved` is the driver there is.
+    """
     if row.desired is not wanted:
         return Settled(False, f"{row.name} is wanted {row.desired} by {row.asked_by} now")
     if wanted is Desired.RUNNING and row.refused and not row.has_request:
-        return _rolled_back(row) or _lost_too_often(row, known_losses)
-    if row.state is _GOAL[wanted] and (wanted is not Desired.RUNNING or not row.has_request):
+        return _rolled_back(row, proved) or _lost_too_often(row, known_losses)
+    if wanted is Desired.RUNNING and _runs(row, proved) and not row.has_request:
+        return Settled(True, f"{row.name} is {row.state} at epoch {row.epoch}: {row.reason}")
+    if wanted is not Desired.RUNNING and row.state is State(wanted):
         return Settled(True, f"{row.name} is {row.state} at epoch {row.epoch}: {row.reason}")
     if wanted is Desired.RUNNING and row.state in WAITS_FOR_A_PERSON and not row.has_request:
         return Settled(False, f"{row.name} is {row.state}: {row.reason}")
@@ -70,13 +76,14 @@ class Wait:
     until: int
     _known_losses: int | None = None
 
-    def ends(self, row: StreamRow, now: int) -> Settled | None:
-        """How the request ended; not reached, and why not, once the time is over. None while it goes on."""
+    def ends(self, row: StreamRow, now: int, proved: bool = False) -> Settled | None:
+        """How the request ended; not reached, and why not, once the time is over. None while it goes on. `proved` as of
+        `settled`."""
         known = row.losses if self._known_losses is None else min(self._known_losses, row.losses)
         self._known_losses = known
         if self.wanted is Desired.RUNNING:
             self.until = max(self.until, self.begun + longest_wait_ms(row))
-        found = settled(row, self.wanted, known)
+        found = settled(row, self.wanted, known, proved)
         return _overdue(row, self.wanted) if found is None and now > self.until else found
 
 

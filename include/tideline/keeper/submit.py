@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from tideline.errors import UserError
 from tideline.keeper.checkpoint_view import view_checkpoint
@@ -15,6 +16,7 @@ from tideline.keeper.lifecycle import State
 from tideline.keeper.look import Look
 from tideline.keeper.recording import Caller, Way, instead_of_a_person, record
 from tideline.keeper.tools import Tools
+from tideline.keeper.verdict import Thresholds
 from tideline.launcher.base import DriverStillThere, LauncherUnreachable
 from tideline.logs.context import About
 from tideline.registry.rows import Attempt, StreamRow
@@ -42,8 +44,17 @@ def fence_and_submit(tools: Tools, look: Look, by: Caller) -> StreamRow:
         return record(tools.registry, look, way, by)
     except Exception as error:  # whatever it is: raised, it would use up an epoch a tick and be told nowhere
         return record(tools.registry, look, _later(look, error), by)
-    row = record(tools.registry, look, Way(State.SUBMITTING, row.reason), by, attempt)
+    row = record(tools.registry, look, Way(State.SUBMITTING, row.reason), by, attempt, **_time_to_prove(tools, look))
     return _submit(tools, replace(look, row=row), tag, launch, by)
+
+
+def _time_to_prove(tools: Tools, look: Look) -> dict[str, Any]:
+    """A spec that is to be proved has its own time for it from its first submit, however long that had to wait."""
+    row = look.row
+    is_first = all(each.epoch <= row.budget_after for each in tools.registry.attempts(row.name, 1))
+    if row.prove_by is None or not is_first:
+        return {}
+    return {"prove_by": look.at + Thresholds.of(look.spec).prove_within_ms}
 
 
 def _raise_epoch(tools: Tools, look: Look, floor: int) -> Look:

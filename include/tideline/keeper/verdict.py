@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 from tideline.spec.job import JobSpec
@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     STARTING = "Starting"
     UNPROVEN = "Unproven"
+    SEEN_ONCE = "SeenOnce"
     FALLS_BEHIND = "FallsBehind"
     HEALTHY = "Healthy"
     IDLE = "Idle"
@@ -42,8 +43,21 @@ WARNED = frozenset(
 )
 
 
-WELL = frozenset({Kind.STARTING, Kind.UNPROVEN, Kind.FALLS_BEHIND, Kind.HEALTHY, Kind.IDLE})
+AGAINST_THE_SPEC = frozenset({Kind.PART_FAILS, Kind.BACKLOG_RISING})
+"""Warnings that may be a changed spec's doing."""
+
+
+WELL = frozenset({Kind.STARTING, Kind.UNPROVEN, Kind.SEEN_ONCE, Kind.FALLS_BEHIND, Kind.HEALTHY, Kind.IDLE})
 """Of these nobody is told."""
+
+
+class Proof(Enum):
+    """Whether a driver has shown that its spec works."""
+
+    PROVED = "proved"
+    OPEN = "open"
+    """The next look will tell."""
+    LACKING = "lacking"
 
 
 class Severity(StrEnum):
@@ -115,12 +129,14 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is the matter, why, and by which thresholds; `warnings` are of a driver that runs, the gravest first."""
+    """What is the matter, why, and by which thresholds; `warnings` are of a driver that runs, the gravest first: it is
+    proved under one too that no spec could help."""
 
     kind: Kind
     why: str
     thresholds: Thresholds
     warnings: tuple[Warned, ...] = ()
+    proof: Proof = Proof.LACKING
 
     @property
     def label(self) -> str:

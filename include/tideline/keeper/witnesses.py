@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from tideline.errors import UserError
 from tideline.home import Home
-from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.keeper.checkpoint_view import UNREADABLE, view_checkpoint
 from tideline.keeper.epochs import tag_of
 from tideline.keeper.evidence import CheckpointView, Evidence, Unread
 from tideline.keeper.heartbeat import read_heartbeat
@@ -57,9 +56,10 @@ class RealWitnesses:
         self._expect(topics)
 
     def recall(self, seen: Evidence, topic: str | None, history: tuple[Sample, ...]) -> Evidence:
-        if not topic or not seen.backlog or not history or not history[-1].backlog:
+        ends = seen.checkpoint.ends if seen.checkpoint else None  # None before its source has told where it begins
+        if not topic or ends is None or not seen.backlog or not history or not history[-1].backlog:
             return replace(seen, history=history)  # what came just now is not about to go
-        return replace(seen, history=history, unread=self._ask_unread(topic, seen))
+        return replace(seen, history=history, unread=self._ask_unread(topic, ends))
 
     def look(self, row: StreamRow, topic: str | None, attempt: Attempt | None) -> Evidence:
         return Evidence(
@@ -85,13 +85,13 @@ class RealWitnesses:
         folder = self._home.stream(row.name).checkpoint(row.generation)
         try:
             return view_checkpoint(folder, topic)
-        except (OSError, ValueError, KeyError, UserError) as error:
+        except UNREADABLE as error:
             log.warning("the checkpoint of %s cannot be read: %s", row.name, error)
             return None
 
-    def _ask_unread(self, topic: str, seen: Evidence) -> Unread | None:
+    def _ask_unread(self, topic: str, ends: Mapping[int, int]) -> Unread | None:
         try:
-            return self._unread(topic, (seen.checkpoint and seen.checkpoint.ends) or {})
+            return self._unread(topic, ends)
         except Exception as error:  # as for the end offsets
             log.warning("how long %s keeps what is not read cannot be had: %s", topic, error)
             return None

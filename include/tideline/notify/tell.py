@@ -11,7 +11,7 @@ from typing import Protocol
 from tideline.keeper.verdict import Severity
 from tideline.logs.context import about
 from tideline.notify.decide import NEWS_MS, due_notices
-from tideline.notify.notice import Happened, Notice
+from tideline.notify.notice import Notice
 from tideline.notify.raised import Raised, RaisedNotice, due_raised
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
@@ -48,7 +48,7 @@ def tell(
     """
     sender, rows = _Sender(list(channels)), registry.streams()
     for row in rows:
-        sender.send(row.name, partial(_transitions, registry, row.name, registry.notices.history(row.name)))
+        sender.send(row.name, partial(_transitions, registry, row.name))
     collect(row.name for row in rows)
     raised = registry.raised.since((registry.now() - NEWS_MS) * 1000)
     for row in rows:
@@ -81,10 +81,9 @@ class _Sender:
                 self.errors.append(error)
 
 
-def _transitions(
-    registry: Registry, stream: str, history: tuple[Happened, ...], channel: Channel
-) -> Iterable[AnyNotice]:
+def _transitions(registry: Registry, stream: str, channel: Channel) -> Iterable[AnyNotice]:
     """Each notice is noted once it was sent, and none is sent after one that failed: an end comes after its trouble."""
+    history = registry.notices.history(stream)
     for notice in due_notices(history, registry.notices.told(stream, channel.name), registry.now(), channel.least):
         channel.notifier.send(notice)
         registry.notices.note(notice, channel.name)

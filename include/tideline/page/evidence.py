@@ -60,7 +60,7 @@ def lines_of(seen: Mapping[str, Any], limits: Thresholds, at: int) -> Iterator[L
     beat = beat if beat.get("epoch") == seen.get("epoch") else {}
     yield _launcher(seen.get("launcher"))
     yield Line("Batches since the submit", count_text(seen.get("batches")), f"{limits.stable_batches} prove it")
-    idle = count_text(beat.get("idle_triggers"))
+    idle = count_text(beat.get("quiet_triggers", beat.get("idle_triggers")))
     yield Line("Triggers without anything to do", idle, f"{limits.stable_idle_triggers} prove it, without a backlog")
     yield _since("Since the submit", seen.get("submitted_at"), at, limits.start_within_ms, "to run", over=False)
     patience = limits.patience_ms(seen.get("longest_batch_ms", beat.get("batch_ms")))

@@ -51,6 +51,15 @@ def test_keys_of_a_newer_driver_are_passed_over() -> None:
     assert beat.epoch == 3
 
 
+def test_what_a_driver_says_of_a_record_is_made_plain() -> None:
+    """A database takes no NUL, a terminal obeys escapes, and a record's text may be as long as it likes."""
+    trouble = {"part": "sink", "reason": "bad \x00\x1b[2J", "since": 1}
+    beat = parse_heartbeat(json.dumps({**SAID, "exception": f"bad\x00\n{'x' * 2_000}", "troubles": [trouble]}))
+    assert beat is not None and beat.exception is not None
+    assert beat.exception.startswith("bad\\x00\\nxxx") and len(beat.exception) < 1_100
+    assert beat.troubles[0]["reason"] == "bad \\x00\\x1b[2J"
+
+
 def test_no_file_is_no_heartbeat(tmp_path: Path) -> None:
     assert read_heartbeat(tmp_path / "heartbeat.json") is None
 

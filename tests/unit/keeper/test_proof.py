@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from support.keeper_world import SPEC, STREAM, World
+from tideline.keeper.evidence import Unread
 from tideline.keeper.health import judge
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.samples import Sample
-from tideline.keeper.verdict import Kind
+from tideline.keeper.settle import settled
+from tideline.keeper.verdict import Kind, Proof
 
 from .test_health import LIMITS, NOW, beat, evidence
 
@@ -39,9 +41,9 @@ CASES: list[tuple[str, Kind, dict[str, Any]]] = [
     ("two batches read it", Kind.HEALTHY, {"history": GROWS, "heartbeat": beat(rows=25_001)}),
     ("it grew by no more than a batch", Kind.HEALTHY,
      {"history": (look(30, 30_000),), "heartbeat": beat(rows=20_000)}),
-    ("it was seen once", Kind.UNPROVEN, {"history": (look(0, 50_000),)}),
-    ("it was seen twice at once", Kind.UNPROVEN, {"history": (look(4, 50_000),)}),
-    ("it was not seen while the broker was away", Kind.UNPROVEN,
+    ("it was seen once", Kind.SEEN_ONCE, {"history": (look(0, 50_000),)}),
+    ("it was seen twice at once", Kind.SEEN_ONCE, {"history": (look(4, 50_000),)}),
+    ("it was not seen while the broker was away", Kind.SEEN_ONCE,
      {"history": (replace(look(30, 0), backlog=None), look(0, 50_000))}),
     ("the broker is away", Kind.HEALTHY, {"history": GROWS, "log_ends": None}),
     ("it grows, and the driver was proved", Kind.HEALTHY, {"history": GROWS, "proved": True}),
@@ -117,7 +119,7 @@ def test_a_large_backlog_is_looked_at_twice(world: World) -> None:
         world.commit(batch, end=1_000 * batch)
     world.beat(batch=2, batch_at=world.clock.now, rows=1_000)
     world.log_ends = {0: 500_000}
-    assert world.tick().reason == "Unproven: a backlog of 498000 offsets was seen only once"
+    assert world.tick().reason == "SeenOnce: a backlog of 498000 offsets, which may grow or shrink"
     world.clock.pass_seconds(60)
     world.commit(3, end=300_000)
     world.beat(batch=3, batch_at=world.clock.now, rows=1_000)
@@ -131,3 +133,119 @@ def test_the_first_look_after_the_first_batch_is_kept(world: World) -> None:
         world.beat(batch=batch)
         world.tick()
     assert [each.batch for each in world.registry.samples(STREAM, 0)] == [None, 0]
+
+
+STALLED = tuple(replace(look(60 * minute, 0), watermark=5, read=1_000 - minute) for minute in range(20, -1, -1))
+PROOFS: list[tuple[str, Proof, dict[str, Any]]] = [
+    ("it is well", Proof.PROVED, {}),
+    ("records are about to be lost", Proof.PROVED, {"unread": Unread(0.9, "old")}),
+    ("it has not committed yet, and records are about to be lost", Proof.LACKING,
+     {"base_batch": 7, "unread": Unread(0.9, "old")}),
+    ("it falls behind, and records are about to be lost", Proof.LACKING,
+     {"log_ends": {0: 50_100}, "history": GROWS, "unread": Unread(0.9, "old")}),
+    ("its backlog was seen once, and records are about to be lost", Proof.OPEN,
+     {"log_ends": {0: 50_100}, "history": (look(0, 50_000),), "unread": Unread(0.9, "old")}),
+    ("its watermark stands", Proof.PROVED, {"history": STALLED}),
+    ("a part of it fails", Proof.LACKING,
+     {"heartbeat": beat(troubles=[{"part": "sink", "reason": "refused", "since": NOW}])}),
+    ("its backlog rises", Proof.LACKING,
+     {"log_ends": {0: 50_100}, "history": tuple(look(30 * half, 50_000 - 1_000 * half) for half in range(21, -1, -1))}),
+    ("it is silent", Proof.LACKING, {"heartbeat": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("proof", "facts"), [case[1:] for case in PROOFS], ids=[case[0] for case in PROOFS])
+def test_what_no_spec_could_help_keeps_none_from_being_proved(proof: Proof, facts: dict[str, Any]) -> None:
+    assert judge(evidence(**facts), LIMITS, NOW).proof is proof
+
+
+def another_spec(world: World) -> None:
+    """Its driver has just been submitted, over one that was STABLE."""
+    world.deploy()
+    world.prove()
+    world.ask(Desired.RUNNING, SPEC.replace("trigger: 2 seconds", "trigger: 3 seconds"))
+    world.tick()
+    world.launcher.end(0)
+    assert world.tick().state is State.STARTING
+
+
+def test_a_spec_that_catches_up_with_what_is_about_to_be_lost_is_proved(world: World) -> None:
+    another_spec(world)
+    world.unread = Unread(0.9, "old")
+    for batch in range(3, 9):
+        world.clock.pass_seconds(30)
+        world.commit(batch, end=100_000 * batch, watermark=batch)
+        world.beat(batch=batch, batch_at=world.clock.now, rows=100_000)
+        world.log_ends = {0: 1_000_000}
+        world.tick()
+    assert world.row.state is State.DEGRADED
+    assert world.row.reason.startswith("RetentionRisk (page): ")
+    assert (world.row.stable_spec, world.row.prove_by) == (world.row.spec, None)
+    assert world.registry.specs(STREAM)[0].stable_at is not None
+    attempt = world.registry.attempt(STREAM, world.row.epoch)
+    assert attempt is not None and attempt.stable_at is not None
+    found = settled(world.row, Desired.RUNNING, proved=True)
+    assert found is not None and found.reached and "RetentionRisk" in found.reason
+    assert settled(world.row, Desired.RUNNING, proved=False) is None
+    world.clock.pass_seconds(600)
+    world.commit(9, end=1_000_000)
+    world.beat(batch=9, batch_at=world.clock.now)
+    assert world.tick().state is State.STABLE
+
+
+def test_one_look_at_a_backlog_is_no_reason_to_give_way(world: World) -> None:
+    """The broker, or the keeper, was away for all the time that the spec had."""
+    another_spec(world)
+    world.clock.pass_seconds(3_600)
+    for batch in range(3, 6):
+        world.commit(batch, end=1_000 * batch)
+    world.beat(batch=5, batch_at=world.clock.now, rows=1_000)
+    world.log_ends = {0: 500_000}
+    assert world.tick().reason.startswith("SeenOnce: ")
+    world.clock.pass_seconds(60)
+    world.commit(6, end=400_000)
+    world.beat(batch=6, batch_at=world.clock.now, rows=1_000)
+    assert world.tick().state is State.STABLE
+
+
+def test_a_spec_has_its_time_from_its_first_submit(world: World) -> None:
+    """Nobody looks for an hour after the driver before it has ended."""
+    world.deploy()
+    world.prove()
+    world.ask(Desired.RUNNING, SPEC.replace("trigger: 2 seconds", "trigger: 1 minute"))
+    world.tick()
+    world.launcher.end(0)
+    world.clock.pass_seconds(3_600)
+    assert world.tick().state is State.STARTING
+    assert world.row.prove_by == world.clock.now + 360_000, "by its own trigger"
+    by = world.row.prove_by
+    world.launcher.end(70)
+    world.tick()
+    world.clock.pass_seconds(60)
+    assert world.tick().state is State.STARTING
+    assert world.row.prove_by == by, "a restart gives it no more"
+
+
+@pytest.mark.parametrize(
+    ("batches", "quiet", "backlog", "kind"),
+    [
+        (2, 1, 0, Kind.IDLE),
+        (1, 2, 0, Kind.IDLE),
+        (2, 0, 0, Kind.UNPROVEN),
+        (1, 1, 0, Kind.UNPROVEN),
+        (2, 1, 1, Kind.UNPROVEN),
+        (0, 3, 0, Kind.IDLE),
+    ],
+)
+def test_where_records_are_rare_batches_and_quiet_triggers_prove_it_together(
+    batches: int, quiet: int, backlog: int, kind: Kind
+) -> None:
+    facts = {"base_batch": 9 - batches, "heartbeat": beat(quiet_triggers=quiet), "log_ends": {0: 100 + backlog}}
+    assert judge(evidence(**facts), LIMITS, NOW).kind is kind
+
+
+def test_each_counts_by_the_share_that_it_is_of_the_proof() -> None:
+    limits = replace(LIMITS, stable_batches=10)
+    found = judge(evidence(base_batch=6, heartbeat=beat(quiet_triggers=1)), limits, NOW)
+    assert found.why == "3 of 10 batches committed, and 1 of 3 triggers without anything to do"
+    assert judge(evidence(base_batch=6, heartbeat=beat(quiet_triggers=3)), limits, NOW).kind is Kind.IDLE

@@ -10,6 +10,7 @@ from support.keeper_world import SPEC, STREAM, World
 from tideline.keeper.last_words import last_words
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.settle import settled
+from tideline.registry.rows import Move
 
 WIDER = SPEC.replace("1 minute", "2 minutes")
 SLOWER = SPEC.replace("trigger: 2 seconds", "trigger: 3 seconds")
@@ -124,6 +125,21 @@ def test_a_spec_that_is_proved_is_the_one_to_go_back_to(world: World) -> None:
     world.launcher.end(65)
     assert world.tick().state is State.FAILED
     assert world.row.spec == WIDER
+
+
+def test_a_stable_spec_that_this_version_cannot_read_is_told_and_a_person_asked(world: World) -> None:
+    replaced(world, WIDER)
+    unread = SPEC.replace("window:", "no_such_key:")
+    world.registry.record(world.row, Move(State.DEPLOYED, "as it was", "test"), stable_spec=unread)
+    world.launcher.end(65)
+    row = world.tick()
+    assert row.state is State.FAILED
+    assert "this version cannot read the last stable spec" in row.reason
+    assert "exit status 65" in row.reason
+    assert (row.spec, row.prove_by) == (WIDER, None)
+    found = settled(row, Desired.RUNNING)
+    assert found is not None and not found.reached
+    assert world.tick().state is State.FAILED
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to(world: World) -> None:

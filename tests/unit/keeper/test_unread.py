@@ -61,6 +61,17 @@ def test_what_is_about_to_be_lost_is_kept_with_each_look(
     assert (newest.batch is not None) is (state is State.DEGRADED)
 
 
+def test_before_its_source_has_told_where_it_begins_nothing_is_known_to_be_about_to_be_lost(world: World) -> None:
+    """A new generation goes on where the ledger ends: to its checkpoint all that the topic holds is new."""
+    world.deploy()
+    world.log_ends, world.unread = {0: 500}, Unread(0.9, "old")
+    for _ in range(3):
+        world.clock.pass_seconds(31)
+        world.beat(state="running")
+        assert world.tick().state is State.DEPLOYED
+    assert world.registry.samples(STREAM, 0)[-1].unread is None
+
+
 def test_with_no_backlog_nothing_is_about_to_be_lost(world: World) -> None:
     world.deploy()
     world.prove()
