@@ -33,14 +33,14 @@ _PLACE: dict[str, Any] = {"type": ["null", "integer"], "minimum": 0}
 )
 def answer_trouble() -> None:
     @task(**ASKS_AGAIN)
-    def question() -> dict[str, str]:
+    def question() -> dict[str, Any]:
         context = get_current_context()
         return answer_tasks.question_of(context["params"]["stream"], context)
 
     @task
-    def act(answer: dict[str, Any]) -> str:
+    def act(question: dict[str, Any], answer: dict[str, Any]) -> str:
         context = get_current_context()
-        return answer_tasks.act_on(context["params"]["stream"], answer, context)
+        return answer_tasks.act_on(context["params"]["stream"], question, answer, context)
 
     answer = HITLOperator(
         task_id="answer",
@@ -53,8 +53,9 @@ def answer_trouble() -> None:
         },
         **WAITS_AGAIN,
     )
-    question() >> answer
-    act(answer.output)  # type: ignore[arg-type]  # at run time it is the value
+    asked = question()
+    asked >> answer
+    act(asked, answer.output)  # type: ignore[arg-type]  # at run time it is the value
 
 
 answer_trouble()

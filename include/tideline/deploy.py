@@ -1,4 +1,4 @@
-"""What a deploy would do to a stream, from what the registry and the tables know of it."""
+"""What a new driver would do to a stream, from what the registry, its files and the tables know of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tideline.keeper.preflight import Preflight, preflight
 from tideline.registry.rows import UnknownStream
 from tideline.registry.store import Registry
 from tideline.spec.job import JobSpec, Spec
+from tideline.spec.neighbours import require_entrypoint
 from tideline.spec.spark_files import require_spark_files
 from tideline.tables.schemas import StreamTables
 
@@ -22,13 +23,19 @@ def look_ahead(home: Home, registry: Registry, spec: Spec, text: str, anew: bool
     return preflight(row, spec, text, _refusal(home, spec), anew)
 
 
+def require_startable(home: Home, spec: Spec) -> None:
+    """UserError where its files or the tables refuse the spec: a driver that runs is not ended for one that would not
+    start."""
+    require_spark_files(spec)
+    if isinstance(spec, JobSpec):
+        require_entrypoint(spec)
+    else:
+        require_deployable(StreamTables(home.tables(spec.name)), spec)
+
+
 def _refusal(home: Home, spec: Spec) -> UserError | None:
-    """What its files or the tables have against the spec: a driver that runs is not ended for one that would be
-    refused."""
     try:
-        require_spark_files(spec)
-        if not isinstance(spec, JobSpec):
-            require_deployable(StreamTables(home.tables(spec.name)), spec)
+        require_startable(home, spec)
     except UserError as error:
         return error
     return None

@@ -35,24 +35,27 @@ def questions_to_ask() -> list[dict[str, Any]]:
 
 
 @about_stream
-def question_of(stream: str, context: Context) -> dict[str, str]:
-    """What a person is asked: `subject`, and `body` in Markdown; skipped where the stream waits for nobody."""
+def question_of(stream: str, context: Context) -> dict[str, Any]:
+    """What a person is asked: `subject`, and `body` in Markdown, `about` what; skipped where the stream waits for
+    nobody."""
     from tideline.keeper.last_words import last_words
+    from tideline.keeper.question import asked_about
     from tideline.keeper.question import question_of as ask
 
     installation = Installation.from_env()
     with installation.registry() as registry:
         row = _waiting(registry, stream, context)
         asked = ask(row, _poison(registry, row), last_words(registry, installation.home, stream))
-    return {"subject": asked.subject, "body": asked.body}
+    return {"subject": asked.subject, "body": asked.body, "about": asked_about(row)}
 
 
 @about_stream
-def act_on(stream: str, answer: dict[str, Any], context: Context) -> str:
-    """Does what a person chose, in their name, and makes the keeper act at once; what was done, in words."""
+def act_on(stream: str, question: dict[str, Any], answer: dict[str, Any], context: Context) -> str:
+    """Does what a person chose, in their name, and makes the keeper act at once; what was done, in words. Skipped where
+    the stream waits for a person about something else by now."""
     from tideline.errors import UserError
     from tideline.keeper.asking import ask_to_restart
-    from tideline.keeper.question import Answer, record_to_quarantine
+    from tideline.keeper.question import Answer, asked_about, record_to_quarantine
 
     installation, chosen = Installation.from_env(), Answer(answer["chosen_options"][0])
     by = answered_by(answer, context)
@@ -60,12 +63,14 @@ def act_on(stream: str, answer: dict[str, Any], context: Context) -> str:
         return f"{by} leaves {stream} as it is"
     with installation.registry() as registry:
         row = _waiting(registry, stream, context)
+        if question.get("about", asked_about(row)) != asked_about(row):  # an older version asked about none
+            raise AirflowSkipException(f"{stream} waits for another reason by now, see its question: {row.reason}")
         try:
             if chosen is Answer.QUARANTINE:
                 form = answer.get("params_input") or {}
                 place = record_to_quarantine(_poison(registry, row), form.get("partition"), form.get("offset"))
                 _quarantine(installation, stream, place, by, row.reason)
-            ask_to_restart(registry, stream, by)
+            ask_to_restart(registry, stream, by, installation.require_startable)
         except UserError as error:
             raise failed(f"{error.message}: {error.fix}", context) from error
         with installation.keeper(registry) as keeper:

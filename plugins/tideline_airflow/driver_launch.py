@@ -23,7 +23,7 @@ from tideline.platform.java import BRIEF, OPTIONS_OF_ALL, PARALLEL_GC, find_java
 from tideline.platform.session_environment import WORKER_CONF
 from tideline.settings import HOST
 from tideline.spec.job import JobSpec, Spec
-from tideline.spec.neighbours import usurpers, wrong_neighbour
+from tideline.spec.neighbours import require_entrypoint
 from tideline.spec.spark_files import spark_files
 from tideline_airflow.spark_submit import Application, submit_command
 
@@ -31,6 +31,7 @@ JAVA_OPTIONS: Final = "spark.driver.extraJavaOptions"
 _COLLECTOR: Final = re.compile(
     r"(?<!\S)(?P<quote>[\"']?)-XX:\+Use(Serial|Parallel|G1|Z|Shenandoah|Epsilon)GC(?P=quote)(?:\s+|$)"
 )
+RUN_STREAM: Final = CHECKOUT / "jobs" / "run_stream.py"
 SPARK_SUBMIT: Final = Path(sys.executable).parent / "spark-submit"
 SPARK_HOME: Final = next(map(Path, getattr(find_spec("pyspark"), "submodule_search_locations", ())))
 
@@ -51,7 +52,7 @@ class DriverLaunch:
             "--tag": tag,
         }
         application = Application(
-            file=_application_of(spec),
+            file=require_entrypoint(spec) if isinstance(spec, JobSpec) else RUN_STREAM,
             name=f"tideline-{spec.name}",
             master=f"local[{spec.spark.cores}]",
             driver_memory=spec.spark.memory,
@@ -102,17 +103,6 @@ def write_log_config(scratch: Path, about: About) -> None:
 
 def _log_config(scratch: Path) -> Path:
     return scratch / "log4j2.properties"
-
-
-def _application_of(spec: Spec) -> Path:
-    """What spark-submit runs; UserError when a job's file is gone since its spec was checked, or has got a neighbour
-    that would break it."""
-    file = CHECKOUT / (spec.entrypoint if isinstance(spec, JobSpec) else "jobs/run_stream.py")
-    if not file.is_file():
-        raise UserError(f"the entrypoint of '{spec.name}' is gone: {file}", "put it back, or deploy another spec")
-    for path in usurpers(file):
-        raise UserError(*wrong_neighbour(path))
-    return file
 
 
 def driver_conf(spec: Spec, home: Home, scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -82,6 +82,12 @@ class Installation:
 
         return LateWatch(registry, self.home)
 
+    def require_startable(self, spec: Spec) -> None:
+        """UserError for a spec by which no driver would start: a file of its is gone, or the tables refuse it."""
+        from tideline.deploy import require_startable
+
+        require_startable(self.home, spec)
+
     def ensure_topic(self, spec: Spec) -> None:
         """A stream may be deployed before its first event is sent; a topic that is there stays as it is. One that is
         made is made as the file declares it, by default with the spec's partitions."""

@@ -104,14 +104,14 @@ def ask_to_restart(stream: str, context: Context) -> None:
     """Wants a new driver, and makes the keeper act at once."""
     from tideline.keeper import asking
 
-    _ask(stream, context, asking.ask_to_restart)
+    _ask(stream, context, partial(asking.ask_to_restart, check=Installation.from_env().require_startable))
 
 
 def ask_to_roll_back(stream: str, context: Context) -> None:
     """Wants the stream by the spec before its own by which it was STABLE, and makes the keeper act at once."""
     from tideline.keeper import asking
 
-    _ask(stream, context, asking.ask_to_roll_back)
+    _ask(stream, context, partial(asking.ask_to_roll_back, check=Installation.from_env().require_startable))
 
 
 @about_stream

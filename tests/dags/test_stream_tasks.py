@@ -96,10 +96,18 @@ def answer(chosen: Answer, **place: int) -> dict[str, Any]:
     return {"chosen_options": [chosen], "params_input": place, "responded_by_user": {"id": "1", "name": "ann"}}
 
 
+def asked(known: Known) -> dict[str, Any]:
+    return question_of(known.name, context())
+
+
+def acts(known: Known, chosen: dict[str, Any]) -> str:
+    return act_on(known.name, asked(known), chosen, context())
+
+
 def test_one_answer_puts_the_only_record_on_the_quarantine_list_and_asks_for_a_new_driver(known: Known) -> None:
     known.fails_twice_on(1)
     assert "- partition 0, offsets 1 to 1" in question_of(known.name, context())["body"]
-    assert act_on(known.name, answer(Answer.QUARANTINE), context()) == f"ann starts {known.name} again"
+    assert acts(known, answer(Answer.QUARANTINE)) == f"ann starts {known.name} again"
     assert known.listed == [(0, 1, WHY, "ann")]
     row = known.row
     assert (row.asked_by, row.asked_for, row.has_request) == ("ann", "restart", True)
@@ -107,7 +115,7 @@ def test_one_answer_puts_the_only_record_on_the_quarantine_list_and_asks_for_a_n
 
 def test_of_several_records_the_answer_says_which(known: Known) -> None:
     known.fails_twice_on(0, 1)
-    act_on(known.name, answer(Answer.QUARANTINE, partition=0, offset=0), context())
+    acts(known, answer(Answer.QUARANTINE, partition=0, offset=0))
     assert known.listed == [(0, 0, WHY, "ann")]
 
 
@@ -120,7 +128,7 @@ def test_a_record_that_is_not_named_or_not_there_starts_nothing(known: Known, pl
     known.fails_twice_on(0, 1)
     told = context()
     with pytest.raises(AirflowFailException, match=why):
-        act_on(known.name, answer(Answer.QUARANTINE, **place), told)
+        act_on(known.name, asked(known), answer(Answer.QUARANTINE, **place), told)
     assert why in told["pushed"]["reason"]
     assert known.listed == []
     assert not known.row.has_request
@@ -129,16 +137,27 @@ def test_a_record_that_is_not_named_or_not_there_starts_nothing(known: Known, pl
 @pytest.mark.parametrize(("chosen", "starts"), [(Answer.START, True), (Answer.LEAVE, False)])
 def test_no_other_answer_touches_the_quarantine_list(known: Known, chosen: Answer, starts: bool) -> None:
     known.fails_twice_on(1)
-    act_on(known.name, answer(chosen), context())
+    acts(known, answer(chosen))
     assert (known.listed, known.row.has_request) == ([], starts)
 
 
 def test_an_answer_that_comes_too_late_changes_nothing(known: Known) -> None:
     known.fails_twice_on(1)
+    question = asked(known)
     known.goes(State.FENCING)
     with pytest.raises(AirflowSkipException, match="waits for nobody any more"):
-        act_on(known.name, answer(Answer.QUARANTINE), context())
+        act_on(known.name, question, answer(Answer.QUARANTINE), context())
     assert known.listed == []
+
+
+def test_an_answer_to_an_older_question_acts_on_no_newer_trouble(known: Known) -> None:
+    known.fails_twice_on(0)
+    question = asked(known)
+    known.registry.request(Request(known.name, Desired.RUNNING, "bob", again=True))
+    known.fails_twice_on(1)
+    with pytest.raises(AirflowSkipException, match="waits for another reason by now"):
+        act_on(known.name, question, answer(Answer.QUARANTINE), context())
+    assert (known.listed, known.row.has_request) == ([], False)
 
 
 def test_a_wait_that_fails_has_the_reason_and_the_drivers_last_lines(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tideline.errors import UserError
-from tideline.keeper.deployed import parse_deployed
+from tideline.keeper.deployed import readable
 from tideline.keeper.lifecycle import Desired
 from tideline.keeper.verdict import Thresholds
 from tideline.registry.requests import Request
 from tideline.registry.rows import StreamRow
 from tideline.registry.store import Registry
 from tideline.spec.job import Spec
+
+Check = Callable[[Spec], None]
+"""UserError for a spec by which no driver would start: the one that runs is not ended for it."""
 
 
 def ask_to_deploy(registry: Registry, spec: Spec, file: Path, actor: str, new_generation: bool = False) -> StreamRow:
@@ -38,21 +42,32 @@ def ask_to_resume(registry: Registry, stream: str, actor: str) -> StreamRow:
     return registry.request(Request(stream, Desired.RUNNING, actor, asked_for="resumption"))
 
 
-def ask_to_restart(registry: Registry, stream: str, actor: str) -> StreamRow:
+def ask_to_restart(registry: Registry, stream: str, actor: str, check: Check) -> StreamRow:
     """Wants a new driver, by the same spec and from the same checkpoint, once the one that runs has finished its
     batch."""
-    if registry.stream(stream).desired is not Desired.RUNNING:
+    row = registry.stream(stream)
+    if row.desired is not Desired.RUNNING:
         raise UserError(f"{stream} is not wanted running", f"resume or deploy it: `tideline deploy {stream}`")
+    check(_read(stream, row.spec))
     return registry.request(Request(stream, Desired.RUNNING, actor, again=True, asked_for="restart"))
 
 
-def ask_to_roll_back(registry: Registry, stream: str, actor: str) -> StreamRow:
+def ask_to_roll_back(registry: Registry, stream: str, actor: str, check: Check) -> StreamRow:
     """Wants a stream RUNNING by the newest other spec by which it was STABLE."""
     row = registry.stream(stream)
     before = next((each.spec for each in registry.specs(stream) if each.stable_at and each.spec != row.spec), None)
     if before is None:
         raise UserError(f"{stream} was STABLE by no other spec than its own", "deploy the spec that is wanted")
-    return _deploy(registry, parse_deployed(before), before, actor, "rollback")
+    spec = _read(stream, before)
+    check(spec)
+    return _deploy(registry, spec, before, actor, "rollback")
+
+
+def _read(stream: str, text: str) -> Spec:
+    spec, why = readable(text)
+    if spec is None:
+        raise UserError(f"{stream}: this version cannot read the spec it would run by: {why}", "deploy it anew")
+    return spec
 
 
 def _deploy(

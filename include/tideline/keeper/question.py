@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from tideline.errors import UserError
 from tideline.keeper.failures import FailedBatch
@@ -42,9 +42,15 @@ def question_name(row: StreamRow) -> str:
     return f"{row.name}-{row.epoch}-{row.state.lower().replace('_', '-')}"
 
 
+def asked_about(row: StreamRow) -> dict[str, Any]:
+    """What the trouble is known by: another request or another state is another one. Probes of a crash loop are not."""
+    return {"requested": row.requested, "state": row.state.value}
+
+
 def question_of(row: StreamRow, batch: FailedBatch | None, last_lines: Sequence[str]) -> Question:
     """`batch` is the one that failed twice on the same records, if it is that; `last_lines` are the driver's."""
-    parts = [f"{row.name} is {row.state} since epoch {row.epoch}: {row.reason}", *_poison(batch), *_lines(last_lines)]
+    reason = row.reason.replace("`", "'")  # it may be a record's own words, which are to be read and not obeyed
+    parts = [f"{row.name} is {row.state} since epoch {row.epoch}: `{reason}`", *_poison(batch), *_lines(last_lines)]
     parts.append(
         f"**{Answer.START}** gives it a new driver and a new budget of restarts, by the same spec: choose it when the "
         f"cause is mended. To change the spec, deploy it instead. **{Answer.LEAVE}** changes nothing."

@@ -12,13 +12,26 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Final
 
+from tideline.errors import UserError
 from tideline.home import CHECKOUT
+from tideline.spec.job import JobSpec
 
 _OWN: Final = {
     CHECKOUT / "include" / "tideline",
     CHECKOUT / "jobs" / "tideline_spark",
     CHECKOUT / "plugins" / "tideline_airflow",
 }
+
+
+def require_entrypoint(spec: JobSpec) -> Path:
+    """The job's file; UserError when it is gone since its spec was checked, or has got a neighbour that would break
+    it."""
+    file = CHECKOUT / spec.entrypoint
+    if not file.is_file():
+        raise UserError(f"the entrypoint of '{spec.name}' is gone: {file}", "put it back, or deploy another spec")
+    for path in usurpers(file):
+        raise UserError(*wrong_neighbour(path))
+    return file
 
 
 def usurpers(entrypoint: Path) -> list[Path]:

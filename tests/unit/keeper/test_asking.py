@@ -11,8 +11,14 @@ from tideline.keeper.asking import ask_to_deploy, ask_to_end, ask_to_restart, as
 from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.verdict import Thresholds
+from tideline.registry.requests import Request
+from tideline.spec.job import Spec
 
 OTHER = SPEC.replace("5 minutes", "6 minutes")
+
+
+def anything(_: Spec) -> None:
+    """Every spec would start."""
 
 
 def ask(world: World, text: str, folder: Path, new_generation: bool = False) -> None:
@@ -74,7 +80,8 @@ def test_a_suspended_stream_is_resumed_and_a_stopped_one_is_not(world: World) ->
     ask_to_resume(world.registry, STREAM, "someone")
     assert world.tick().state is State.STARTING
     ask_to_end(world.registry, STREAM, "someone", Desired.STOPPED)
-    for ask in (ask_to_resume, ask_to_restart, partial(ask_to_end, end=Desired.SUSPENDED)):
+    again = partial(ask_to_restart, check=anything)
+    for ask in (ask_to_resume, again, partial(ask_to_end, end=Desired.SUSPENDED)):
         with pytest.raises(UserError, match=r"is stopped|is not wanted running"):
             ask(world.registry, STREAM, "someone")
     assert world.row.desired is Desired.STOPPED
@@ -83,7 +90,7 @@ def test_a_suspended_stream_is_resumed_and_a_stopped_one_is_not(world: World) ->
 def test_a_restart_is_a_new_driver_of_the_same_spec_and_checkpoint(world: World) -> None:
     stable(world)
     before = world.row
-    ask_to_restart(world.registry, STREAM, "someone")
+    ask_to_restart(world.registry, STREAM, "someone", anything)
     assert world.tick().state is State.UPGRADING
     world.launcher.end(0)
     after = world.tick()
@@ -91,10 +98,39 @@ def test_a_restart_is_a_new_driver_of_the_same_spec_and_checkpoint(world: World)
     assert (after.spec, after.prove_by) == (before.spec, None)
 
 
+def test_a_driver_goes_on_where_its_spec_would_not_start_again(world: World) -> None:
+    stable(world)
+    other = f"{SPEC}description: again\n"
+    world.ask(Desired.RUNNING, other)
+    world.tick()
+    world.launcher.end(0)
+    world.tick()
+    before = world.row
+    asked: list[Spec] = []
+
+    def check(spec: Spec) -> None:
+        asked.append(spec)
+        raise UserError("a jar is gone", "put it back")
+
+    for ask in (ask_to_restart, ask_to_roll_back):
+        with pytest.raises(UserError, match="a jar is gone"):
+            ask(world.registry, STREAM, "someone", check)
+    assert world.row == before
+    assert asked == [parse_deployed(other), parse_deployed(SPEC)]
+
+
+def test_what_this_version_cannot_read_is_told_and_not_started(world: World) -> None:
+    stable(world)
+    unread = SPEC.replace("window:", "no_such_key:")
+    world.registry.request(Request(STREAM, Desired.RUNNING, "someone", unread, "of another version"))
+    with pytest.raises(UserError, match="this version cannot read the spec it would run by"):
+        ask_to_restart(world.registry, STREAM, "someone", anything)
+
+
 def test_a_rollback_by_hand_goes_to_the_stable_spec_before_and_back(world: World) -> None:
     stable(world)
     with pytest.raises(UserError, match="STABLE by no other spec"):
-        ask_to_roll_back(world.registry, STREAM, "someone")
+        ask_to_roll_back(world.registry, STREAM, "someone", anything)
     other = SPEC.replace("1 minute", "2 minutes")
     refused = SPEC.replace("1 minute", "3 minutes")
     for spec, is_proved in ((other, True), (refused, False)):
@@ -114,6 +150,6 @@ def test_a_rollback_by_hand_goes_to_the_stable_spec_before_and_back(world: World
         (other, True, False),
         (SPEC, True, False),
     ]
-    ask_to_roll_back(world.registry, STREAM, "someone")
+    ask_to_roll_back(world.registry, STREAM, "someone", anything)
     assert world.row.spec == SPEC
     assert world.row.prove_by == world.clock.now + Thresholds.of(parse_deployed(SPEC)).prove_within_ms

@@ -384,7 +384,7 @@ def test_a_probe_whose_machine_fails_is_tried_again_at_once(world: World) -> Non
 def test_who_asks_gives_a_new_budget_of_restarts(world: World, wanted: str) -> None:
     crash_looping(world)
     if wanted == "another start":
-        ask_to_restart(world.registry, STREAM, "ann")
+        ask_to_restart(world.registry, STREAM, "ann", lambda _: None)
     else:
         world.ask(Desired.RUNNING, f"{SPEC}description: mended\n")
     world.tick()

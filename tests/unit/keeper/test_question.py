@@ -9,7 +9,14 @@ from support.keeper_world import World
 from tideline.errors import UserError
 from tideline.keeper.failures import FailedBatch
 from tideline.keeper.lifecycle import Desired, State
-from tideline.keeper.question import question_name, question_of, record_to_quarantine, single_record, waits
+from tideline.keeper.question import (
+    asked_about,
+    question_name,
+    question_of,
+    record_to_quarantine,
+    single_record,
+    waits,
+)
 from tideline.registry.rows import StreamRow
 
 ONE = FailedBatch("f", "logs", {2: [(7, 8)]})
@@ -49,10 +56,29 @@ def test_the_question_says_the_reason_and_the_last_lines(row: StreamRow) -> None
     row = replace(row, state=State.FAILED, epoch=3, reason="DriverLost: exit status 65")
     asked = question_of(row, None, [f"line {n}" for n in range(30)])
     assert asked.subject == f"Start {row.name} again?"
-    assert "is FAILED since epoch 3: DriverLost: exit status 65" in asked.body
+    assert "is FAILED since epoch 3: `DriverLost: exit status 65`" in asked.body
     assert "    line 10\n" in asked.body
     assert "line 9\n" not in asked.body
     assert "uarantine" not in asked.body
+
+
+def test_a_records_words_are_no_markdown(row: StreamRow) -> None:
+    row = replace(row, state=State.FAILED, reason="ValueError: `![x](https://evil.example/x.png)` [Sign in](https://e)")
+    body = question_of(row, None, []).body
+    assert "`ValueError: '![x](https://evil.example/x.png)' [Sign in](https://e)`" in body
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"epoch": 9, "probes": 2, "reason": "again"}, True),
+        ({"requested": 9}, False),
+        ({"state": State.FAILED}, False),
+    ],
+)
+def test_probes_leave_a_trouble_what_it_was(row: StreamRow, changes: dict[str, Any], same: bool) -> None:
+    row = replace(row, state=State.CRASH_LOOP)
+    assert (asked_about(replace(row, **changes)) == asked_about(row)) is same
 
 
 @pytest.mark.parametrize(("batch", "how"), [(ONE, "it is the only one"), (MANY, "give its partition and offset below")])
