@@ -30,6 +30,9 @@ from tideline.registry.rows import (
 )
 from tideline.registry.upsert import put
 
+CUT_OFF_S = 60
+"""After which a server that cannot be reached is given up: without it, what waits for its answer waits for hours."""
+
 _OF_A_REQUEST = frozenset({"prove_by", "probes", "budget_after", "losses", "lost"})
 _STREAM_COLUMNS = [tables.streams.c[name] for name in StreamRow.__dataclass_fields__]
 
@@ -52,9 +55,9 @@ class Registry:
         """Connects on first use; a connection that the server has dropped is replaced, not reported.
 
         A PostgreSQL that does not connect, or answer a question, `within_s` seconds is an OperationalError; by default
-        it is waited for.
+        an answer is waited for, for as long as the server can be reached.
         """
-        limits = {} if within_s is None else _limits(within_s)
+        limits = _reached(CUT_OFF_S) if within_s is None else _reached(within_s) | _answered(within_s)
         return cls(create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=2, connect_args=limits))
 
     def close(self) -> None:
@@ -224,14 +227,13 @@ class Registry:
             return [transition_row(row) for row in connection.execute(newest)]
 
 
-def _limits(within_s: int) -> dict[str, Any]:
-    """For a server that refuses, is slow, or is cut off."""
-    milliseconds = within_s * 1000
-    return {
-        "connect_timeout": within_s,
-        "options": f"-c statement_timeout={milliseconds}",
-        "tcp_user_timeout": milliseconds,
-    }
+def _reached(within_s: int) -> dict[str, int]:
+    """For a server that does not connect, or is cut off, before a question or after."""
+    return {"connect_timeout": within_s, "tcp_user_timeout": within_s * 1000, "keepalives_idle": within_s}
+
+
+def _answered(within_s: int) -> dict[str, str]:
+    return {"options": f"-c statement_timeout={within_s * 1000}"}
 
 
 def _mark_spec(connection: Connection, stream: str, spec: str, **columns: Any) -> None:

@@ -1,6 +1,8 @@
 // The buttons: each triggers a DAG by Airflow's own API, so that the run is the signed-in user's and Airflow decides.
 // Bound before there is a page, so that no press is lost while the rest of it loads.
 (() => {
+  const PATIENCE_MS = 60_000; // an Airflow that has just started takes half a minute for its first answer
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-dag]");
     if (button && !button.disabled) press(button);
@@ -16,7 +18,7 @@
       say("", `${label}: `, runLink(dag, run));
       document.dispatchEvent(new Event("acted"));
     } catch (error) {
-      say("bad", `${label} was refused: ${error.message}`);
+      say("bad", `${label}: ${error.message}`);
     }
     button.disabled = false;
   }
@@ -39,13 +41,15 @@
       credentials: "same-origin",
       headers: { "Content-Type": "application/json", Accept: "application/json" },
       body: JSON.stringify({ conf, logical_date: null }),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    }).catch(() => {
+      throw new Error(`Airflow does not answer; before you press again, see whether ${dag} has a new run`);
     });
     const said = await answer.json().catch(() => ({}));
     if (answer.ok) return said.dag_run_id;
     const detail = typeof said.detail === "string" ? said.detail.split("\n")[0] : "";
-    if (answer.status === 401) throw new Error("you are signed out");
-    if (answer.status === 403) throw new Error(detail || "you may not do this");
-    throw new Error(detail || `HTTP ${answer.status}`);
+    if (answer.status === 401) throw new Error("refused, you are signed out");
+    throw new Error(`refused, ${detail || (answer.status === 403 ? "you may not do this" : `HTTP ${answer.status}`)}`);
   }
 
   function runLink(dag, run) {
