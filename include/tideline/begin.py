@@ -37,6 +37,8 @@ from tideline.troubles import Attempt, must
 _TRIES = 20
 _READING = ("format", "columns", "fields", "event_time")
 """What of a source decides which records are events, and when."""
+_NOTHING_CLOSED_US = EVERY_WINDOW.after_us + 1
+"""The bound of a cut up to which no window was closed."""
 
 
 class SpecChanged(UserError):
@@ -94,8 +96,8 @@ def _cut(tables: StreamTables, start: Start) -> Cut:
         if there is not None:
             require_same_numbers(there, start.spec)
             return there
-        require_deployable(tables, start.spec)
         last = read_last_row(tables)
+        _require_deployable(tables, start.spec, cuts, last)
         cut = plan_cut(start, cuts, last)
         require_rebuildable(tables, start, eras_of([*cuts, cut])[-1], cut)
         if commit_cut(tables, cut, after, -1 if last is None else last.version):
@@ -113,14 +115,19 @@ def require_same_numbers(cut: Cut, spec: StreamSpec) -> None:
 
 def require_deployable(tables: StreamTables, spec: StreamSpec) -> None:
     """SpecChanged or ColumnChanged where a driver with this spec would be refused by what the tables hold."""
-    require_same_log(read_cuts(tables), spec)
+    _require_deployable(tables, spec, read_cuts(tables), read_last_row(tables))
+
+
+def _require_deployable(tables: StreamTables, spec: StreamSpec, cuts: Sequence[Cut], last: LedgerRow | None) -> None:
+    require_same_log(cuts, spec)
+    _require_same_guard(cuts, last, spec)
     require_same_types(tables, spec)
 
 
 def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
     """A stream's books are of one log: of one topic, read with one isolation level, and parsed in one way."""
     for cut in cuts:
-        _require_same_reading(cut, spec)
+        _require_same_reading(cut, spec, _READING)
         before, now = cut.spec.source, spec.source
         if (before.topic, before.isolation) != (now.topic, now.isolation):
             raise SpecChanged(
@@ -130,8 +137,18 @@ def require_same_log(cuts: Sequence[Cut], spec: StreamSpec) -> None:
             )
 
 
-def _require_same_reading(cut: Cut, spec: StreamSpec) -> None:
-    changed = [name for name in _READING if getattr(cut.spec.source, name) != getattr(spec.source, name)]
+def _require_same_guard(cuts: Sequence[Cut], last: LedgerRow | None, spec: StreamSpec) -> None:
+    """What still comes for closed windows is judged by the driver's guard, and corrected by the spec before, which has
+    its own: the two must be one. While no window is closed, a new spec takes all of them over.
+
+    Only the newest cut is asked: an older version of this software let the guard change.
+    """
+    if cuts and _bound_us(eras_of(cuts)[-1], _closed_ms(cuts[-1], last)) > _NOTHING_CLOSED_US:
+        _require_same_reading(cuts[-1], spec, ("max_future",))
+
+
+def _require_same_reading(cut: Cut, spec: StreamSpec, names: Sequence[str]) -> None:
+    changed = [name for name in names if getattr(cut.spec.source, name) != getattr(spec.source, name)]
     if changed:
         raise SpecChanged(
             f"{spec.name}: source.{changed[0]} is not what it was when generation {cut.generation} began: windows that "
@@ -212,7 +229,7 @@ def _closed_ms(before: Cut | None, last: LedgerRow | None) -> int:
 def _bound_us(era: Era, closed_ms: int) -> int:
     """Windows that end up to here are closed, whatever their metric's delay: at least those before the era's own."""
     longest = max(extra_delay_us(era.spec, name) for name in era.spec.metrics)
-    closed_us = closed_ms * 1000 - longest if closed_ms else EVERY_WINDOW.after_us + 1
+    closed_us = closed_ms * 1000 - longest if closed_ms else _NOTHING_CLOSED_US
     return max(closed_us, era.bounds.after_us)
 
 

@@ -63,9 +63,11 @@ class LateCells:
 
 
 def batches_of(era: Era, spans: Iterable[LateSpan]) -> pa.Table:
-    """The spans in which windows of the era were lost, with the watermark that lost them: a later era's batch all."""
+    """The spans in which windows of the era were lost, with the watermark that lost them: a later era's batch all, but
+    for an inferred one. That is in doubt: such windows are computed again as a whole."""
     lost = [(span, span.late_ms * 1000 if era.ran(span.generation) else _ALL_LATE_US)
-            for span in spans if span.generation >= era.first]  # fmt: skip
+            for span in spans
+            if era.ran(span.generation) or (span.generation > era.last and not span.in_doubt)]  # fmt: skip
     return pa.table(
         {
             "version": pa.array([span.version for span, _ in lost], pa.int64()),

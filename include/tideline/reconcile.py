@@ -25,12 +25,12 @@ from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
 from tideline.late_cells import EachChunk, LateCells
 from tideline.late_record import LateRecord
-from tideline.ledger import DealtWith
+from tideline.ledger import DealtWith, RowSource
 from tideline.logs.by_batch import log_corrections
 from tideline.logs.context import about
-from tideline.quarantine import Quarantine
+from tideline.quarantine import NOTHING, Quarantine, Record
 from tideline.reconcile_loss import find_expired, find_lost, find_lost_in_doubt, without_doubles, without_lost
-from tideline.reconcile_plan import Interval, ReconcilePlan, dealt_with, plan_reconcile
+from tideline.reconcile_plan import Interval, ReconcilePlan, by_partition, dealt_with, plan_reconcile
 from tideline.rejects import rejected_in
 from tideline.release import carry_out_releases, hold_back
 from tideline.retention_guard import unwatched
@@ -40,7 +40,7 @@ from tideline.tables.corrections import commit_corrections
 from tideline.tables.erased import HorizonPassed, read_erased
 from tideline.tables.holds import read_holds
 from tideline.tables.publication import Publication
-from tideline.tables.schemas import StreamTables
+from tideline.tables.schemas import StreamTables, group_schema
 from tideline.tables.unrecoverable import commit_unrecoverable, read_unrecoverable, withhold
 from tideline.times import iso_ms
 from tideline.troubles import Troubles
@@ -59,8 +59,7 @@ class ReconcileResult:
     """What a run did: batches looked at, late events found, records read, corrections written, rows republished.
 
     `unrecoverable` counts the marks it wrote: a window, a batch and a pane of which Kafka has lost events, or that came
-    after the window had expired. `held` are
-    corrections that the gate did not let through: nothing of the run was published.
+    after the window had expired. `held` are corrections that the gate did not let through: none of the run was written.
     """
 
     stream: str
@@ -116,8 +115,32 @@ def compute_in_process(books: StreamBooks, plan: ReconcilePlan, record: LateReco
 
 
 def as_read(books: StreamBooks, plan: ReconcilePlan) -> Quarantine:
-    """What the plan's batches refused when they read it: whatever would be made of it today, they did not drop it."""
-    return Quarantine(rejected_in(books.tables, plan.versions))
+    """What the plan's batches refused when they read it: whatever would be made of it today, they did not drop it. And
+    what is on the list by now: they may have dropped it, and nothing is corrected by it any more."""
+    return Quarantine(_refused(books, plan) | books.quarantine.records)
+
+
+def listed_since(books: StreamBooks, plan: ReconcilePlan) -> pa.Table:
+    """What the plan's batches dropped of records that were put on the list later (`group_schema`): the ledger counts
+    them, and no correction holds them."""
+    ranges = plan.ranges
+    listed = {
+        (partition, offset)
+        for partition, offset in books.quarantine.records
+        if any(start <= offset < end for start, end in ranges.get(partition, ()))
+    }
+    if listed:
+        listed -= _refused(books, plan)
+    if not listed:
+        return group_schema([]).empty_table()
+    chunks = books.read(by_partition((partition, offset, offset + 1) for partition, offset in listed))
+    return compute_corrections(books.eras, plan, map(NOTHING.mark, chunks))[1]
+
+
+def _refused(books: StreamBooks, plan: ReconcilePlan) -> frozenset[Record]:
+    """What the plan's batches refused, those included that an inferred row stands for."""
+    inferred = (row.version for row in books.ledger if row.source is RowSource.INFERRED) if plan.in_doubt else ()
+    return rejected_in(books.tables, {*plan.versions, *inferred})
 
 
 def compute_corrections(
@@ -181,7 +204,7 @@ def _reconcile(
     gate: Gate,
     run: str | None,
 ) -> ReconcileResult:
-    released = carry_out_releases(books.tables, books.eras, books.clock)
+    released = carry_out_releases(books.tables, books.eras, books.clock, books.quarantine)
     plan, through = plan_tables(books.tables, books.eras, interval)
     progress(f"{len(plan.versions)} batches dropped {plan.events} events; {plan.records} records to read")
     guard = books.look(plan.ranges) if plan.spans else unwatched({})
@@ -193,21 +216,23 @@ def _reconcile(
     late = LateRecord(books.spec.late_data.alert, books.eras, readable.spans)
     read, found = compute(books, readable, late)
     corrections = withhold(found, marks)
-    require_all_found(books.eras, readable, corrections)
+    listed = withhold(listed_since(books, readable), marks)
+    require_all_found(books.eras, readable, pa.concat_tables([corrections, listed], promote_options="default"))
     found_wrong = gate(books, corrections) if len(corrections) else PASSED
+    # Before anything is held: a batch whose corrections a person releases is not looked at again.
+    settled = _settle_doubts(books, plan, progress)
+    read, marked = read + settled.read, marked + settled.marked
     if found_wrong.failures:
         hold = hold_back(books, corrections, found_wrong, late, run, marks)
         for failure in found_wrong.failures:
             progress(f"held: {failure}")
         log_corrections(corrections, "held back")
         kept = 0 if hold is None else hold.corrections
-        return ReconcileResult(books.stream, len(plan.versions), plan.events, read, released, 0, marked, kept)
+        return ReconcileResult(
+            books.stream, len(plan.versions), plan.events, read, released, settled.changed, marked, kept
+        )
     # Late events and alerts before corrections: once those are there, a batch is never read again.
     late.write(books.tables, marks=marks)
-    doubtful = unexpired(books.eras, plan.doubtful)
-    recomputed = recompute_windows(books, doubtful, progress, only_unlike=True) if doubtful else None
-    if recomputed and recomputed.gone_windows:
-        marked += commit_unrecoverable(books.tables, find_lost_in_doubt(books, frozenset(recomputed.gone_windows)))
     written = released + commit_corrections(books.tables, corrections, through, books.clock)
     log_corrections(corrections, "written")
     progress(f"{written} corrections written")
@@ -216,9 +241,28 @@ def _reconcile(
     progress(f"{published} rows published again")
     troubles.require_none(f"{books.stream}: {written} corrections are written")
     log_corrections(corrections, "published")
-    read += recomputed.records_read if recomputed else 0
-    published += recomputed.rows_changed if recomputed else 0
+    published += settled.changed
     return ReconcileResult(books.stream, len(plan.versions), plan.events, read, written, published, marked)
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """What was done of windows in doubt: records read, rows changed, marks of those that cannot be computed again."""
+
+    read: int = 0
+    changed: int = 0
+    marked: int = 0
+
+
+def _settle_doubts(books: StreamBooks, plan: ReconcilePlan, progress: Callable[[str], None]) -> _Settled:
+    """Computes the plan's windows in doubt again."""
+    doubtful = unexpired(books.eras, plan.doubtful)
+    if not doubtful:
+        return _Settled()
+    done = recompute_windows(books, doubtful, progress, only_unlike=True)
+    gone = frozenset(done.gone_windows)
+    marks = find_lost_in_doubt(books, gone) if gone else ()
+    return _Settled(done.records_read, done.rows_changed, commit_unrecoverable(books.tables, marks))
 
 
 def require_all_found(eras: Sequence[Era], plan: ReconcilePlan, corrections: pa.Table) -> None:

@@ -14,7 +14,10 @@ from tideline.versions import generation_of
 
 @dataclass(frozen=True)
 class LateSpan:
-    """Offsets [start, end) of one partition in which the batch `version` dropped something, by L = `late_ms`."""
+    """Offsets [start, end) of one partition in which the batch `version` dropped something, by L = `late_ms`.
+
+    `in_doubt`: the batch is an inferred one, and only of its own era's windows is it certain that it dropped something.
+    """
 
     version: int
     partition: int
@@ -22,6 +25,7 @@ class LateSpan:
     end: int
     late_ms: int
     batch_at_ms: int
+    in_doubt: bool = False
 
     @property
     def generation(self) -> int:
@@ -100,7 +104,7 @@ def _spans(row: LedgerRow, late: Iterable[Pane]) -> list[LateSpan]:
     """A batch's late panes as spans of offsets, overlapping ones joined: an event is read once."""
     ranges = by_partition((pane.partition, pane.first_offset, pane.last_offset + 1) for pane in late)
     return [
-        LateSpan(row.version, partition, start, end, row.filtered_by_ms, row.batch_at_ms)
+        LateSpan(row.version, partition, start, end, row.filtered_by_ms, row.batch_at_ms, row.doubt_ms is not None)
         for partition, spans in ranges.items()
         for start, end in spans
     ]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from pyarrow.dataset import Dataset
 
+from tideline.engine.cells import GROUP
 from tideline.engine.slots import slot_columns, stream_plans
 from tideline.generations import Cut, Era, cut_from_struct, eras_of, only_era, with_horizon, with_spec
 from tideline.lateness import EVERY_WINDOW
@@ -238,6 +239,12 @@ def read_groups(path: Path, after_sequence: int, until_sequence: int | None = No
     if until_sequence is not None:
         where &= pc.field("sequence") <= until_sequence
     return _read(path, where, ["metric", "window_end", "key"])
+
+
+def read_removed(tables: StreamTables, since: int) -> pa.Table:
+    """The groups (metric, window_end, key) that overrides pinned at the version `since` or later found no event of."""
+    found = _read(tables.overrides, (pc.field("version") >= since) & (pc.field("events") == 0), list(GROUP))
+    return group_schema([]).empty_table().select(GROUP) if found is None else found
 
 
 def _of_era(era: Era) -> list[pc.Expression]:

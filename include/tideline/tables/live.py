@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 
 from tideline.engine.cells import GROUP
 from tideline.engine.publish import Publisher
+from tideline.engine.relations import restrict
 from tideline.engine.slots import slot_columns
 from tideline.generations import Era, era_of_generation
 from tideline.lateness import extra_delay_us
 from tideline.ledger import LedgerRow
 from tideline.logs.context import carried
 from tideline.tables.anomalies import note_unjudged, take_unjudged
-from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts
+from tideline.tables.books import last_window_us, read_inputs, read_last_row, read_parts, read_removed
 from tideline.tables.delta import last_version
 from tideline.tables.detection import Detection
 from tideline.tables.publication import Publication, named, of_groups
@@ -105,22 +106,25 @@ class LivePublisher:
         return changed
 
     def _catch_up(self, row: LedgerRow, closed: dict[str, Set[int]]) -> int:
-        """Publishes what tables that are behind miss, from all parts since they were last published.
+        """Publishes what tables that are behind miss, from all parts since they were last published; groups that a
+        backfill has removed since are not put back.
 
         Returns the rows changed, and adds to `closed` by metric which of their windows are to be judged.
         """
         changed = 0
         parts_since = cache(lambda version: read_parts(self._tables, self._era.spec, pc.field("version") > version))
+        removed_since = cache(lambda version: read_removed(self._tables, version))
 
         def catch_up(name: str) -> None:
             nonlocal changed
             path = self._tables.published(name)
             is_open = read_published(path, pc.field("is_open"))
             self._open[name] = set() if is_open is None else _ends(is_open)
-            seen = last_version(path, PUBLISHED_WRITER) or 0
-            parts = parts_since(max(seen, self._era.first_version))
-            rows = self._finish(parts.filter(pc.equal(parts["metric"], name)), row, [name])[name]
-            written = self._write(name, rows, row)
+            seen = max(last_version(path, PUBLISHED_WRITER) or 0, self._era.first_version)
+            parts = parts_since(seen)
+            own = parts.filter(pc.equal(parts["metric"], name))
+            rows = self._finish(own, row, [name], removed_since(seen))[name]
+            written = self._write(name, rows, row, seen)
             changed += written.changed
             closed[name] = written.closed_us | self._closed_since(name, self._behind[name], row)
             del self._behind[name]
@@ -139,23 +143,38 @@ class LivePublisher:
         if not self._attempt(ANOMALIES_PART, judge):
             note_unjudged(self._tables)
 
-    def _finish(self, parts: pa.Table, row: LedgerRow, names: Collection[str] | None = None) -> dict[str, pa.Table]:
-        shared = pc.less_equal(parts["window_end"], pa.scalar(self._shared_until_us, TIME))
-        merged = self._merge_own(parts.filter(pc.invert(shared)), row.version)
-        if pc.any(shared).as_py():
-            merged = pa.concat_tables([merged, self._merge_shared(parts.filter(shared)).cast(merged.schema)])
+    def _finish(
+        self, parts: pa.Table, row: LedgerRow, names: Collection[str] | None = None, removed: pa.Table | None = None
+    ) -> dict[str, pa.Table]:
+        """Rows by metric; of groups that are among the `removed` from all their inputs."""
+        is_shared = pc.less_equal(parts["window_end"], pa.scalar(self._shared_until_us, TIME))
+        own, shared = parts.filter(pc.invert(is_shared)), parts.filter(is_shared)
+        if removed is not None:
+            shared = pa.concat_tables([shared, restrict(own, removed, GROUP)])
+            own = restrict(own, removed, GROUP, present=False)
+        merged = self._merge_own(own, row.version)
+        if len(shared):
+            merged = pa.concat_tables([merged, self._merge_shared(shared).cast(merged.schema)])
         return self._publisher.finish(merged, self._era.watermark_ms(row), names)
 
-    def _write(self, name: str, rows: pa.Table, row: LedgerRow) -> Written:
+    def _write(self, name: str, rows: pa.Table, row: LedgerRow, since: int | None = None) -> Written:
+        """Writes rows, and looks whether a backfill removed one of the groups meanwhile: its override is pinned at the
+        version `since` or later, by default at the row's own."""
         closing = self._closing(name, self._era.watermark_ms(row))
         path = self._tables.published(name)
         written = write_published(path, rows, row.version, closing=closing, claim=self._claim)
         changed = written.changed
-        if len(written.undecided):
-            with self._one_at_a_time:
-                changed += self._publication.publish(named(written.undecided, name))
+        closed_us = _ends(rows.filter(pc.invert(rows["is_open"])))
+        again = [named(written.undecided, name)]
+        if closed_us or since is not None:
+            removed = read_removed(self._tables, row.version if since is None else since)
+            again.append(removed.filter(pc.equal(removed["metric"], name)))
+        for groups in again:
+            if len(groups):
+                with self._one_at_a_time:
+                    changed += self._publication.publish(groups)
         self._open[name] = (self._open[name] - closing.ends_us) | _ends(rows.filter(rows["is_open"]))
-        return Written(changed, closing.ends_us | _ends(rows.filter(pc.invert(rows["is_open"]))))
+        return Written(changed, closing.ends_us | closed_us)
 
     def _closing(self, metric: str, watermark_ms: int) -> Closing:
         """The open windows that E has passed."""
@@ -184,10 +203,12 @@ class LivePublisher:
         return self._publisher.merge(parts, self._nothing)
 
     def _merge_shared(self, parts: pa.Table) -> pa.Table:
-        """Groups of this batch that older generations know too, from all their inputs."""
+        """Groups of this batch that may have other inputs too, from all of them; those that no event is left of are
+        none."""
         windows = pc.field("window_end").isin(pc.unique(parts["window_end"]))
         inputs = of_groups(read_inputs(self._tables, self._era, windows), parts.select(GROUP))
-        return self._publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
+        merged = self._publisher.merge(inputs.parts, inputs.corrections, inputs.overrides)
+        return merged.filter(pc.greater(merged["events"], 0))
 
 
 def _ends(rows: pa.Table) -> set[int]:

@@ -9,18 +9,21 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from support.held import refuse
+from support.held import first_count, hold_one_event, refuse
 from support.late_player import books, counts, published_tables, require_exact
 from support.records import log_line, small_spec
+from tideline.backfill import recompute_windows
 from tideline.bench.player import Player
 from tideline.errors import UserError
 from tideline.gate.corrections import Gate, check_corrections
 from tideline.gate.suites import DOCS, Validation
 from tideline.holds import Release, held_versions
 from tideline.home import Home
+from tideline.quarantine import Entry, Quarantine
+from tideline.quarantine_list import added, change_list
 from tideline.reconcile import ReconcileResult, plan_tables, reconcile_books
 from tideline.reconcile_plan import Interval
-from tideline.release import carry_out_releases, release_in
+from tideline.release import carry_out_releases, release_hold, release_in
 from tideline.stream_books import StreamBooks
 from tideline.tables.books import read_corrected, read_corrections
 from tideline.tables.holds import commit_release, read_holds
@@ -208,3 +211,28 @@ def test_nothing_to_release_is_told_before_the_first_hold(tmp_path: Path) -> Non
     assert carry_out_releases(player.tables, player.eras, clock) == 0
     assert not len(read_corrections(player.tables, player.spec))
     assert not read_corrected(player.tables).versions
+
+
+@pytest.mark.parametrize("others", [(), (log_line(7),)], ids=["alone", "beside others"])
+def test_a_release_puts_back_no_record_that_was_listed_and_taken_out_meanwhile(
+    tmp_path: Path, others: tuple[bytes, ...]
+) -> None:
+    player = Player(tmp_path / "tables", small_spec())
+    player.play(log_line(5), log_line(41))
+    player.play(log_line(42))
+    player.play(log_line(6, "b"), *others, log_line(43))
+    reconcile_books(player.books, gate=refuse)
+    player.quarantine = Quarantine(frozenset({(0, 3)}))
+    recompute_windows(player.books, frozenset({("counts", 10_000_000)}))
+    release_in(player.tables, player.eras, 1, Release("ada", 7), clock, player.quarantine)
+    reconcile_books(player.books)
+    report = verify_tables(player.tables, player.spec, player.read, quarantine=player.quarantine)
+    assert (report.holds, report.books.held, report.books.pending) == (True, 0, 0), report.as_dict()
+
+
+def test_a_release_takes_the_list_of_its_stream(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    tables = hold_one_event(home)
+    listed = Entry(0, 3, "counts twice", "ann", "2026-01-31T10:00:00Z")
+    change_list(home.stream("small").quarantine, lambda entries: added(entries, listed))
+    assert (release_hold(home, "small", 1, "ada").corrections, first_count(tables)) == (0, 1)

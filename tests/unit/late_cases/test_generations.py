@@ -11,11 +11,13 @@ from deltalake import DeltaTable
 from oracle.tables import expected
 from support.late_player import books, counts, differences, log_of, published_tables, reconcile, require_exact
 from support.records import log_line, small_spec
+from tideline.backfill import recompute_windows
 from tideline.begin import Start, plan_cut
 from tideline.bench.player import Player
 from tideline.checkpoint import CheckpointLog
 from tideline.home import Home
 from tideline.ledger import FILTERS_WITH_L, RowSource
+from tideline.quarantine import NOTHING, Quarantine
 from tideline.stream_books import close_gaps
 from tideline.tables.batch import add_ledger_rows, commit_cut
 from tideline.tables.books import read_cuts, read_last_row, read_ledger
@@ -166,3 +168,62 @@ def test_case_17_a_ledger_that_recorded_another_rule_is_honoured(tmp_path: Path)
     reconcile(player)
     assert counts(player) == {(0, "a"): 1, (80, "b"): 1, (100, "a"): 1}
     assert verify_tables(player.tables, player.spec, player.read).holds
+
+
+def infer_rows(player: Player, first: int, last: int) -> None:
+    """The rows of these batches of the newest generation are lost, and one stands for them."""
+    lost = f"version >= {version_of(player.generation, first)} and version <= {version_of(player.generation, last)}"
+    DeltaTable(str(player.tables.parts)).delete(f"kind = 'ledger' and {lost}")
+    assert close_gaps(Home(player.root.parent / "home"), player.books, "id")
+
+
+def changed_spec(root: Path, **first: str) -> Player:
+    """The second generation, of another spec: [0, 10) stays with the first, [30, 40) is its own; it has dropped 36, 7
+    and 37 in one batch. `first` goes to the first one's metric."""
+    counted = {"window": "10 seconds", "keys": ["service"], "measures": {"request_count": "count"}, **first}
+    before = Player(root / "tables", small_spec(counts=counted))
+    before.play(log_line(5, status_code=500), log_line(35))
+    before.play(log_line(41))
+    before.play(log_line(52))
+    player = Player(before.root, small_spec(counts=BY_LEVEL), 2, log=before.log)
+    player.play(log_line(90))
+    player.play(log_line(91))
+    player.play(log_line(36), log_line(7, status_code=500), log_line(37))
+    return player
+
+
+def test_case_10_an_inferred_row_corrects_nothing_in_windows_of_the_spec_before(tmp_path: Path) -> None:
+    player = changed_spec(tmp_path)
+    player.play(log_line(92))
+    player.play(log_line(93))
+    infer_rows(player, 2, 3)
+    reconcile(player)
+    report = verify_tables(player.tables, player.spec, player.read)
+    assert report.holds, report.as_dict()
+
+
+def test_case_10_a_window_with_a_condition_that_was_computed_again_before_counts_no_event_twice(tmp_path: Path) -> None:
+    player = changed_spec(tmp_path, where="status_code >= 400")
+    recompute_windows(player.books, frozenset({("counts", 10_000_000)}))
+    player.play(log_line(92))
+    player.play(log_line(93))
+    infer_rows(player, 2, 3)
+    reconcile(player)
+    report = verify_tables(player.tables, player.spec, player.read)
+    assert report.holds, report.as_dict()
+
+
+@pytest.mark.parametrize("listed_now", [True, False], ids=["still listed", "taken off since"])
+def test_case_10_what_the_batches_refused_that_an_inferred_row_stands_for_they_did_not_drop(
+    tmp_path: Path, listed_now: bool
+) -> None:
+    player = Player(tmp_path / "tables", small_spec(), quarantine=Quarantine(frozenset({(0, 4)})))
+    player.play(log_line(1), log_line(100))
+    player.play(log_line(101))
+    player.play(log_line(2), log_line(3), log_line(4))
+    player.play(log_line(102))
+    player.play(log_line(103))
+    infer_rows(player, 2, 3)
+    player.quarantine = player.quarantine if listed_now else NOTHING
+    reconcile(player)
+    assert counts(player)[0, "a"] == 3

@@ -11,16 +11,19 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from support.held import refuse
 from support.late_player import counts
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
 from tideline.begin import SpecChanged, Start, begin_generation
 from tideline.bench.player import Player
+from tideline.holds import Release
 from tideline.home import Home
 from tideline.kafka_io import OffsetsGone
 from tideline.offset_ranges import OffsetRanges, outside
 from tideline.quarantine import NOTHING, Quarantine
 from tideline.reconcile import ALL, plan_tables, reconcile_books
+from tideline.release import release_in
 from tideline.retention import TopicRetention
 from tideline.retention_guard import Guard
 from tideline.stream_books import StreamBooks, close_gaps
@@ -161,4 +164,16 @@ def test_a_kept_reject_that_is_an_event_by_now_counts_without_kafka(tmp_path: Pa
         if sampled
         else verify_tables(player.tables, player.spec, books.read, earliest={0: 1})
     )
+    assert report.holds, report.as_dict()
+
+
+def test_windows_in_doubt_are_computed_again_though_the_gate_holds_what_is_certain_of_their_batch(
+    tmp_path: Path,
+) -> None:
+    player = doubtful(tmp_path, 46.5)
+    result = reconcile_books(player.books, gate=refuse)
+    assert (result.held, result.corrections, result.rows_published) == (1, 0, 1)
+    release_in(player.tables, player.eras, 1, Release("ada", 7), player.clock)
+    assert (counts(player)[20, "a"], counts(player)[40, "a"]) == (2, 3)
+    report = verify_tables(player.tables, player.spec, player.read)
     assert report.holds, report.as_dict()

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from support.records import log_line, small_spec
 from tideline.backfill import recompute_windows, windows_between
-from tideline.begin import Start, begin_generation
+from tideline.begin import Start, begin_generation, require_deployable
 from tideline.bench.player import RECORDED_MS, Player
 from tideline.errors import UserError
 from tideline.offset_ranges import OffsetRanges
@@ -416,3 +416,28 @@ def test_columns_of_other_fields_are_another_reading(tmp_path: Path) -> None:
     for other in (declared(), declared(service="shopName")):
         with pytest.raises(UserError, match=r"source\.fields is not what it was"):
             next_generation(second, other)
+
+
+def guarded(max_future_ms: int) -> StreamSpec:
+    spec = small_spec()
+    return spec.model_copy(update={"source": spec.source.model_copy(update={"max_future": max_future_ms})})
+
+
+@pytest.mark.parametrize("max_future_ms", [0, 10_800_000], ids=["narrower", "wider"])
+def test_another_guard_is_refused_before_the_cut_once_a_window_has_closed(tmp_path: Path, max_future_ms: int) -> None:
+    first = played(tmp_path)
+    with pytest.raises(UserError, match=r"source\.max_future is not what it was when generation 1 began"):
+        require_deployable(first.tables, guarded(max_future_ms))
+    with pytest.raises(UserError, match=r"source\.max_future"):
+        next_generation(first, guarded(max_future_ms))
+    assert len(read_cuts(first.tables)) == 1
+
+
+def test_the_guard_is_held_against_that_of_the_newest_generation(tmp_path: Path) -> None:
+    first = Player(tmp_path, guarded(0))
+    first.play(log_line(5))
+    second = next_generation(first, small_spec())  # nothing is closed: it takes over every window
+    second.play(log_line(41))
+    second.play(log_line(42))
+    third = next_generation(second, small_spec(counts=COUNT | {"keys": []}))
+    assert [cut.generation for cut in read_cuts(third.tables)] == [1, 2, 3]
