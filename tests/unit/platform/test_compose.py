@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from tideline.exporter.scrape_config import Monitoring, scrape_config
-from tideline.home import CHECKOUT
+from tideline.home import CHECKOUT, spec_folder
+from tideline.kafka_file import kafka_file
+from tideline.notify.load import notify_file
 from tideline.platform.broker import properties
 from tideline.platform.container import PARTS
 from tideline.platform.env_file import PASSWORDS, PORTS
@@ -69,12 +71,23 @@ def test_no_password_has_a_value_and_compose_starts_without_none() -> None:
     assert not [value for value in values if "PASSWORD" in value and not value.startswith("${")]
 
 
-def test_every_volume_is_named_or_a_file_of_the_checkout_that_is_only_read() -> None:
+def test_every_volume_is_named_or_a_folder_of_the_checkout_that_is_only_read() -> None:
     volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
     named = {volume.split(":")[0] for volume in volumes if not volume.startswith(".")}
     mounted = [volume.split(":") for volume in volumes if volume.startswith(".")]
     assert named == set(FILE["volumes"])
-    assert all((CHECKOUT / source).exists() and rest[-1] == "ro" for source, *rest in mounted)
+    # A file that was mounted by itself would stay the old one when an editor or git replaces it.
+    assert all((CHECKOUT / source).is_dir() and rest[-1] == "ro" for source, *rest in mounted)
+
+
+@pytest.mark.parametrize("name", sorted(OWN | ONCE))
+def test_what_is_to_be_edited_is_read_where_the_checkout_is_mounted(name: str) -> None:
+    service = SERVICES[name]
+    ((source, mounted),) = [volume.split(":")[:2] for volume in service["volumes"] if volume.startswith(".")]
+    environment = service["environment"]
+    files = [find(environment) for find in (spec_folder, kafka_file, notify_file)]
+    own = [find({}) for find in (spec_folder, kafka_file, notify_file)]
+    assert [CHECKOUT / source / file.relative_to(mounted) for file in files] == own
 
 
 def test_there_is_one_network_and_nothing_is_outside_of_it() -> None:
