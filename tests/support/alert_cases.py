@@ -22,6 +22,7 @@ from support.scene import (
     keeper_backlog,
     key,
     ledger,
+    proving,
     pushed,
     rising,
     state_of,
@@ -68,6 +69,8 @@ def _states() -> Iterator[Case]:
     yield _of_stream("TidelineKeeperAway", "page", name, {key(names.KEEPER_LOOKED, stream=name): ago(600)})
     name = "unproven"
     yield _of_stream("TidelineStreamNotStable", "warn", name, state_of(name, State.BACKOFF))
+    name = "overdue"
+    yield Case("TidelineStreamNotStable", "warn", name, well(name), proving(name, 800), (verdict(name, "Healthy"),))
     name = "crashing"
     silent = {key(names.HEARTBEAT, stream=name): ago(600), key(names.BUDGET_LEFT, stream=name): steady(0)}
     yield _of_stream("TidelineCrashLoop", "page", name, state_of(name, State.CRASH_LOOP) | silent)

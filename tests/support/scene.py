@@ -52,6 +52,11 @@ def ago(seconds: float) -> Value:
     return lambda moment: moment.now - seconds
 
 
+def ahead(seconds: float) -> Value:
+    """A time to come that is put off for ever."""
+    return ago(-seconds)
+
+
 def key(series: Series, **labels: str) -> Key:
     """Refuses labels that the catalogue does not give the series."""
     plain = {name for name in labels if not name.startswith(KEY_LABEL)}
@@ -154,6 +159,13 @@ def idle(stream: str) -> dict[Key, Value]:
     return without(well(stream), verdict(stream, "Healthy")) | last_words | {verdict(stream, "Idle"): steady(1)}
 
 
+def proving(stream: str, seconds: float) -> dict[Key, Value]:
+    """Its driver is not proved yet, and has so long for it."""
+    told = without(well(stream), verdict(stream, "Healthy"))
+    unproven = {verdict(stream, "Unproven"): steady(1), key(names.PROOF_DUE, stream=stream): ahead(seconds)}
+    return told | state_of(stream, State.DEPLOYED) | unproven
+
+
 def few_requests(stream: str) -> dict[Key, Value]:
     """Of the few requests that come, most end in errors."""
     shop = {"key_service": "shop"}
@@ -194,6 +206,7 @@ QUIET: Final[Scene] = {
     **well("well"),
     **few_requests("at-night"),
     **idle("idle"),
+    **proving("long-trigger", 1_000),
     **asked_to_end("stopped", Desired.STOPPED, State.STOPPED),
     **asked_to_end("suspended", Desired.SUSPENDED, State.SUSPENDED),
     **{key(names.LOOKED_AT, part=part): ago(5) for part in ("streams", "books")},

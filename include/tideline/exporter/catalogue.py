@@ -132,6 +132,12 @@ STREAM_VERDICT: Final = _platform(
     "verdict",
     "severity",
 )
+PROOF_DUE: Final = _platform(
+    "tideline_stream_proof_due_timestamp_seconds",
+    "By when the driver is to be proved, from its submit: its start, and the triggers that prove it; absent once it "
+    "has ended, and where two were lost on the way.",
+    unit="seconds",
+)
 STREAM_EPOCH: Final = _platform("tideline_stream_epoch", "The stream's epoch in the registry.")
 STREAM_GENERATION: Final = _platform("tideline_stream_generation", "The stream's generation in the registry.")
 ATTEMPTS_ENDED: Final = _platform(

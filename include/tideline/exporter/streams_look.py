@@ -11,9 +11,11 @@ from tideline.keeper.deployed import readable
 from tideline.keeper.heartbeat import Heartbeat, read_heartbeat
 from tideline.keeper.recording import failures_of
 from tideline.keeper.restart_policy import Rules
+from tideline.keeper.verdict import Thresholds
 from tideline.registry.fleet_reads import keeper_looks
-from tideline.registry.rows import StreamRow
+from tideline.registry.rows import Attempt, StreamRow
 from tideline.registry.store import Registry
+from tideline.spec.model import Driven
 
 _HOUR_MS: Final = 3_600_000
 _SAMPLED_MS: Final = 300_000
@@ -39,9 +41,18 @@ def look_at_streams(home: Home, registry: Registry) -> tuple[StreamSeen, ...]:
             proved=attempt is not None and attempt.stable_at is not None,
             rules=Rules.of(spec) if spec else None,
             pushes=spec is not None and spec.exporter.pushgateway is not None,
+            proof_due=proof_due(row, attempt, spec),
         )
 
     return tuple(map(look, registry.streams()))
+
+
+def proof_due(row: StreamRow, attempt: Attempt | None, spec: Driven | None) -> int | None:
+    """By when (epoch ms) the driver of the attempt is to be proved. None where it has ended, and where two were lost on
+    the way: the stream is in trouble then, whatever the third may do."""
+    if spec is None or attempt is None or attempt.ended_at or row.losses > 1:
+        return None
+    return attempt.submitted_at + Thresholds.of(spec).prove_within_ms
 
 
 def all_heartbeats(home: Home) -> Iterable[Heartbeat]:

@@ -27,8 +27,9 @@ OUTCOMES: Final = (*(kind.value for kind in FailureClass), REPLACED)
 @dataclass(frozen=True)
 class StreamSeen:
     """One stream: its row, its driver's heartbeat, the newest sample if it is of now, when a keeper last looked at a
-    driver (epoch ms), and how its drivers ended; `proved` says whether the present one was STABLE. `rules` are None
-    where the spec cannot be read, and a driver that `pushes` is not scraped: its series would be there twice."""
+    driver (epoch ms), and how its drivers ended; `proved` says whether the present one was STABLE, which it is to be
+    by `proof_due` (epoch ms). `rules` are None where the spec cannot be read, and a driver
+    that `pushes` is not scraped: its series would be there twice."""
 
     row: StreamRow
     beat: Heartbeat | None = None
@@ -39,6 +40,7 @@ class StreamSeen:
     proved: bool = False
     rules: Rules | None = None
     pushes: bool = False
+    proof_due: int | None = None
 
 
 def tell_streams(exposition: Exposition, seen: Iterable[StreamSeen], now: int) -> None:
@@ -56,6 +58,7 @@ def _tell(exposition: Exposition, seen: StreamSeen, now: int) -> None:
     verdict = verdict_of(row)
     if verdict is not None:
         exposition.tell(series.STREAM_VERDICT, 1, stream=stream, verdict=verdict[0], severity=verdict[1])
+    exposition.tell_seconds(series.PROOF_DUE, seen.proof_due, stream=stream)
     exposition.tell(series.STREAM_EPOCH, row.epoch, stream=stream)
     exposition.tell(series.STREAM_GENERATION, row.generation, stream=stream)
     for outcome in OUTCOMES:

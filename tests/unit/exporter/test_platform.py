@@ -19,7 +19,7 @@ from support.scraped import catalogued, get, names_of, scrape, serving, value, v
 from tideline.bench.player import Player
 from tideline.exporter.books_look import look_at_books
 from tideline.exporter.books_seen import BooksSeen
-from tideline.exporter.catalogue import LOOK_DURATION, LOOK_FAILURES, LOOKED_AT, Scope
+from tideline.exporter.catalogue import LOOK_DURATION, LOOK_FAILURES, LOOKED_AT, PROOF_DUE, Scope
 from tideline.exporter.platform_metrics import (
     BOOKS_EVERY_MS,
     BOOKS_KEPT_MS,
@@ -28,7 +28,9 @@ from tideline.exporter.platform_metrics import (
     PlatformMetrics,
 )
 from tideline.exporter.service import new_server
+from tideline.exporter.streams_look import proof_due
 from tideline.home import Home
+from tideline.keeper.deployed import parse_deployed
 from tideline.keeper.evidence import Unread
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.recording import REPLACED
@@ -101,6 +103,25 @@ def test_what_is_about_to_be_lost_is_told_while_no_driver_runs(world: World) -> 
     samples = told(metrics_of(world))
     assert value(samples, "tideline_stream_unread_retention_ratio", stream=STREAM) == 0.9
     assert values(samples, "tideline_stream_backlog_offsets", stream=STREAM) == []
+
+
+def test_by_when_a_driver_is_to_be_proved_is_told(world: World) -> None:
+    world.deploy()
+    submitted = world.clock.now / 1000
+    world.clock.pass_seconds(5)
+    assert value(told(metrics_of(world)), PROOF_DUE.name, stream=STREAM) == submitted + 180
+
+
+@pytest.mark.parametrize(
+    ("losses", "ended_at", "is_waited_for"), [(0, None, True), (1, None, True), (2, None, False), (0, 1, False)]
+)
+def test_nothing_is_waited_for_where_the_driver_has_ended_or_two_were_lost_on_the_way(
+    world: World, losses: int, ended_at: int | None, is_waited_for: bool
+) -> None:
+    row = world.deploy()
+    attempt = world.registry.current_attempts()[STREAM]
+    due = proof_due(replace(row, losses=losses), replace(attempt, ended_at=ended_at), parse_deployed(row.spec))
+    assert (due is not None) is is_waited_for
 
 
 def test_a_transition_is_a_keepers_look_too(world: World) -> None:

@@ -51,3 +51,10 @@ def test_the_command_writes_what_prometheus_takes(tmp_path: Path) -> None:
     platform = job(yaml.safe_load(file.read_text()), "tideline_platform")
     assert platform["static_configs"] == [{"targets": ["127.0.0.1:4711"]}]
     assert promtool("check", "config", str(file)) == ""
+
+
+def test_a_place_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(app, ["monitoring", "render", "--to", str(tmp_path / "file")])
+    assert isinstance(done.exception, UserError)
+    assert ("prometheus.yml cannot be written" in done.exception.message, "--to" in done.exception.fix) == (True, True)
