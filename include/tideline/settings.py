@@ -143,6 +143,9 @@ def _read(file: Path) -> dict[str, str]:
         return dict(json.loads(file.read_text()))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        problem = f"{file} cannot be read: {error.strerror}"
+        raise UserError(problem, "run this as the account that ran `tideline up`") from None
     except ValueError as error:
         raise UserError(
             f"{file} cannot be read: {error}", "run `tideline down`, remove the file, run `tideline up`"

@@ -16,8 +16,9 @@ from tideline.keeper.report import open_registry
 from tideline.page.acts import ACTS, buttons
 from tideline.page.fleet_look import FleetLook, look_at_platform
 from tideline.page.samples import series_of
+from tideline.page.spec_history import SpecStep, newest_specs
 from tideline.page.stream import LOOKED_AT_STEPS, StreamView, view_of
-from tideline.registry.rows import SpecRow, StreamRow, UnknownStream
+from tideline.registry.rows import StreamRow, UnknownStream
 from tideline.spec.model import StreamSpec
 from tideline_airflow.installation import Installation
 from tideline_airflow.page_templates import Place
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
 _DAY_MS: Final = 86_400_000
-SHOWN_SPECS: Final = 10
 
 
 @cache
@@ -72,9 +72,9 @@ def may_trigger(user: BaseUser) -> frozenset[str]:
     )
 
 
-def specs_of(stream: str) -> list[SpecRow]:
+def specs_of(stream: str) -> tuple[SpecStep, ...]:
     with open_registry(Installation.from_env().settings) as registry:
-        return registry.specs(stream, SHOWN_SPECS)
+        return newest_specs(registry, stream)
 
 
 def series(stream: str) -> dict[str, Any]:

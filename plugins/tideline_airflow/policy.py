@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from airflow.sdk import Param
 
 from tideline.spec.load import spec_names
+from tideline.spec.parts import NAME
 from tideline_airflow.links import streams_url
 from tideline_airflow.tags import Tag
 
@@ -50,11 +51,10 @@ lose none."""
 
 
 def spec_param() -> Param:
-    """A dropdown of the streams that have a spec."""
-    names = spec_names()
+    """A spec's name, with suggestions and not from a list: one may have been written since Airflow read the DAG. The
+    task looks whether there is one."""
     text = "A spec of the spec folder, by its file's name. " + _all_streams()
-    default = names[0] if names else None
-    return Param(default, type="string", enum=names or [""], title="Stream", description_md=text)
+    return _name_param(text)
 
 
 def new_generation_param() -> Param:
@@ -71,17 +71,21 @@ def dry_run_param(task_id: str) -> Param:
 
 def stream_param() -> Param:
     """Any stream's name, with those of the specs as suggestions: a stream may outlive its spec's file."""
-    names = spec_names()
     text = "The name of a stream that was deployed. " + _all_streams()
-    return Param(
-        names[0] if names else None, type="string", minLength=1, examples=names, title="Stream", description_md=text
-    )
+    return _name_param(text)
 
 
 def optional_stream_param() -> Param:
     """A stream's name, or nothing for all of them."""
     text = "Leave it empty for all streams. " + _all_streams()
     return Param(None, type=["null", "string"], examples=spec_names(), title="Stream", description_md=text)
+
+
+def _name_param(text: str) -> Param:
+    """A name, and no path, with suggestions."""
+    names = spec_names()
+    default = names[0] if names else None
+    return Param(default, type="string", pattern=NAME, examples=names, title="Stream", description_md=text)
 
 
 def _all_streams() -> str:

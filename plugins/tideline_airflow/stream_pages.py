@@ -10,13 +10,12 @@ from typing import Any, Final
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from tideline.keeper.checkpoint_view import view_checkpoint
+from tideline.keeper.checkpoint_view import UNREADABLE, view_checkpoint
 from tideline.keeper.deployed import readable, topic_of
 from tideline.keeper.last_words import last_lines
-from tideline.page.spec_history import spec_history
 from tideline_airflow.installation import Installation
 from tideline_airflow.links import CHECKPOINT, DRIVER_LOG, PARTS, SPARK_UI, STREAMS
 from tideline_airflow.page_answers import unless_known
@@ -63,7 +62,7 @@ def new_router() -> APIRouter:
         view, text = stream_view(stream, user), stream_row(stream).spec
         values: dict[str, Any] = {"title": f"Stream {stream}", "view": view, "etag": tag_of(view)}
         values |= {"spec": readable(text)[0], "spec_text": text}
-        values |= {"history": spec_history(specs_of(stream)), "data_docs": has_data_docs(stream)}
+        values |= {"history": specs_of(stream), "data_docs": has_data_docs(stream)}
         return HTMLResponse(render("stream.html", place_of(request), **values), headers=PAGE)
 
     @router.get(PARTS + "/{stream}")
@@ -105,8 +104,11 @@ def spark_ui_of(stream: str) -> str:
 
 
 def checkpoint_of(stream: str) -> dict[str, Any]:
-    """What is known of the checkpoint of the stream's generation."""
+    """What is known of the checkpoint of the stream's generation; 409 where it cannot be read."""
     row = stream_row(stream)
     folder = Installation.from_env().home.stream(stream).checkpoint(row.generation)
-    seen = view_checkpoint(folder, topic_of(row.spec))
+    try:
+        seen = view_checkpoint(folder, topic_of(row.spec))
+    except UNREADABLE as error:
+        raise HTTPException(409, f"the checkpoint {folder} cannot be read: {error}") from error
     return {"folder": str(folder), "generation": row.generation, **asdict(seen)}

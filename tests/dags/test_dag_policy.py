@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from copy import copy
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 
 from tideline.bench.fleet import PARSE_S, parse_dags
 from tideline.bench.fleet_world import Fleet
 from tideline.clock import now_ms
 from tideline.home import CHECKOUT, Home
 from tideline.keeper.question import Answer
+from tideline.spec.load import spec_names
 from tideline.spec.model import RECONCILE_SCHEDULE_MS
 from tideline_airflow.policy import OWNER
 from tideline_airflow.tags import Tag
@@ -93,6 +96,21 @@ def test_every_param_explains_itself(file: Path) -> None:
 @each_file
 def test_history_is_not_caught_up_on(file: Path) -> None:
     assert dag_of(file).catchup is False
+
+
+def test_a_deploy_suggests_the_specs_and_takes_one_that_was_written_since_the_file_was_read() -> None:
+    param = copy(dags()["deploy_stream"].params.get_param("stream"))
+    assert param.schema["examples"] == spec_names()
+    assert param.resolve("written-just-now") == "written-just-now"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/etc/passwd", "include/streams/log-metrics.yaml", "../log-metrics", "Log Metrics"]
+)
+def test_a_deploy_takes_no_path(text: str) -> None:
+    param = copy(dags()["deploy_stream"].params.get_param("stream"))
+    with pytest.raises(ParamValidationError, match="does not match"):
+        param.resolve(text)
 
 
 def test_late_data_is_looked_for_as_often_as_specs_are_told() -> None:

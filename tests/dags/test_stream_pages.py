@@ -195,6 +195,15 @@ def test_who_may_trigger_nothing_is_told() -> None:
     assert len(re.findall(r"<button[^>]* disabled", pages()["stream"])) == len(VIEW.buttons)
 
 
+@pytest.mark.parametrize(
+    ("diff", "said"), [(None, "There is none before it to compare with"), ((), "It says the same as the one before")]
+)
+def test_a_spec_without_a_difference_says_why(diff: tuple[DiffLine, ...] | None, said: str) -> None:
+    history = (SpecStep(2, "ann", NOW, None, None, diff),)
+    values: dict[str, Any] = {"title": "s", "view": VIEW, "spec": SPEC, "spec_text": "", "data_docs": False}
+    assert said in render("stream.html", PLACE, etag="x", history=history, **values)
+
+
 def test_evidence_of_days_ago_is_told_as_such() -> None:
     later = Place(PLACE.app, NOW + 3 * 86_400_000)
     section = render("stream_head.html", later, view=VIEW).partition('data-key="verdict"')[2]

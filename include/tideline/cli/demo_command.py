@@ -32,10 +32,11 @@ def demo(
     from tideline.demo.story import Story
     from tideline.platform.keys import password_file
     from tideline.platform.up import up
+    from tideline.produce.lines import FileSource
     from tideline.spec.load import find_spec, load_spec
 
-    if file is not None and not file.is_file():
-        raise typer.BadParameter(f"there is no file {file}", param_hint="--file")
+    if file is not None:
+        FileSource(file).require()
     home = Home.from_env()
     spec = load_spec(find_spec(STREAM))
     feed = FileFeed(file, late_every) if file else TrafficFeed(seed, now_ms())

@@ -29,6 +29,7 @@ def render(
     """Write a prometheus.yml that finds the drivers of this platform by itself, and scrapes its exporter."""
     import yaml
 
+    from tideline.errors import UserError
     from tideline.exporter.scrape_config import Monitoring, require_address, scrape_config
     from tideline.settings import Settings
 
@@ -38,7 +39,11 @@ def render(
     config = scrape_config(
         Monitoring(addresses["--exporter"], rules, addresses.get("--pushgateway"), addresses.get("--alertmanager"))
     )
-    to.mkdir(parents=True, exist_ok=True)
     file = to / "prometheus.yml"
-    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(config, sort_keys=False))
+    except OSError as error:
+        problem = f"{file} cannot be written: {error.filename}: {error.strerror}"
+        raise UserError(problem, "name another folder by --to") from None
     out.print(f"{file}: `prometheus --config.file={file}` scrapes {addresses['--exporter']}", markup=False)

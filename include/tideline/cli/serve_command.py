@@ -32,9 +32,8 @@ def serve(
     from tideline.produce.pace import evenly, paced
     from tideline.settings import HOST
 
-    if not file.is_file():
-        raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
     source = FileSource(file)
+    source.require()
 
     def lines() -> Iterable[bytes]:
         items = chain.from_iterable(repeat(source)) if repeated else source

@@ -145,13 +145,13 @@ def produce(
     if file is not None:
         _refuse(seconds is not None or count is not None, "--seconds and --count are for traffic, not for --file")
         _refuse(bool(late_by) or (kind, shape) != ("logs", "steady"), "--kind, --shape and --late-by are for traffic")
-        _refuse(not file.is_file(), f"there is no file {file}", "--file")
     else:
         _refuse(late_every is not None, "--late-every needs --file")
         _refuse(rate is None, "give --file, or --rate with --seconds or --count")
         _refuse((seconds is None) == (count is None), "give one of --seconds and --count")
         _refuse(sum(shares) > 1, "the shares add up to more than 1")
     from tideline.produce.kinds import KINDS
+    from tideline.produce.lines import FileSource
     from tideline.produce.pace import evenly, in_bursts
     from tideline.produce.sender import Sender, send_events, send_file
     from tideline.produce.traffic import Traffic
@@ -160,6 +160,8 @@ def produce(
     _refuse(kind not in KINDS, f"there is no kind '{kind}': write {' or '.join(KINDS)}", "--kind")
     _refuse(shape not in shapes, f"there is no shape '{shape}': write {' or '.join(shapes)}", "--shape")
     late = tuple(_duration_ms(text) for text in late_by or ())
+    if file is not None:
+        FileSource(file).require()
 
     kafka = _kafka(bootstrap, topic)
     with _progress() as progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from tideline.errors import UserError
 from tideline.home import Home
@@ -29,16 +30,21 @@ def needs_fresh_start(home: Home, kafka: KafkaAccess, spec: StreamSpec) -> bool:
     has_batches = home.tables(spec.name).exists()
     if not records and not has_batches:
         return False
-    try:
-        mark = json.loads((home.stream(spec.name).root / "demo.json").read_text())
-    except FileNotFoundError:
-        mark = {}
+    mark = left_mark(home, spec.name)
     if mark.get("topic_id") != topic_id(kafka, spec.source.topic) or mark.get("records", 0) < records:
         raise UserError(
             f"topic '{spec.source.topic}' or stream '{spec.name}' holds data that is not from a demo",
             "set TIDELINE_HOME to an empty folder, and other ports, for a demo of its own",
         )
     return True
+
+
+def left_mark(home: Home, stream: str) -> dict[str, Any]:
+    """What an earlier demo noted; empty where there was none, or its note was cut short."""
+    try:
+        return dict(json.loads((home.stream(stream).root / "demo.json").read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def must_be_stopped(rows: Iterable[Mapping[str, object]], stream: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,9 @@ from tideline.spec.yaml_text import read_yaml
 VARIABLE: Final = "TIDELINE_NOTIFY"
 
 
-def notify_file() -> Path:
+def notify_file(environ: Mapping[str, str] = os.environ) -> Path:
     """`TIDELINE_NOTIFY`, by default `include/notify.yaml` of the checkout."""
-    return Path(os.environ.get(VARIABLE) or CHECKOUT / "include" / "notify.yaml")
+    return Path(environ.get(VARIABLE) or CHECKOUT / "include" / "notify.yaml")
 
 
 def load_notify(path: Path) -> Notify:

@@ -6,12 +6,14 @@ import base64
 import subprocess
 import uuid
 from pathlib import Path
+from typing import Final
 
 from tideline.errors import UserError
 from tideline.home import Home
 from tideline.platform.java import JavaHome
 from tideline.platform.ports import accepts
 from tideline.platform.supervisor_conf import Program
+from tideline.private_files import write_private
 from tideline.settings import HOST, Settings
 
 _LOGGING = """\
@@ -24,6 +26,7 @@ appender.console.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss.SSSX}{UTC} %p %c{1}: 
 logger.server.name = kafka.server.KafkaRaftServer
 logger.server.level = info
 """
+_ID_LENGTH: Final = 22
 
 
 def program(home: Home, java: JavaHome) -> Program:
@@ -110,13 +113,20 @@ def cluster_id(source: uuid.UUID) -> str:
     return "A" + text[1:] if text.startswith("-") else text
 
 
-def _format(home: Home, java: JavaHome) -> None:
-    """The cluster's id is kept apart from the log, so that a format cut short is repeated with the same id."""
+def kept_cluster_id(home: Home) -> str:
+    """It is kept apart from the log, so that a format cut short is repeated with the same id; what is no whole id, as a
+    full disk leaves it, is made anew."""
     kept = folder(home) / "cluster.id"
-    if not kept.exists():
-        kept.write_text(cluster_id(uuid.uuid4()) + "\n")
+    text = kept.read_text(errors="replace").strip() if kept.exists() else ""
+    if len(text) != _ID_LENGTH:
+        text = cluster_id(uuid.uuid4())
+        write_private(kept, f"{text}\n")
+    return text
+
+
+def _format(home: Home, java: JavaHome) -> None:
     command = [*_java(home, java), "kafka.tools.StorageTool", "format", "--ignore-formatted"]
-    command += ["-t", kept.read_text().strip(), "-c", str(folder(home) / "server.properties")]
+    command += ["-t", kept_cluster_id(home), "-c", str(folder(home) / "server.properties")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()

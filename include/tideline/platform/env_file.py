@@ -65,12 +65,17 @@ class EnvFile:
 
 
 def ensure_env_file(path: Path) -> list[str]:
-    """Adds what the file lacks, and keeps what it has; the names of what was added. Nobody else may read it."""
+    """Adds what the file lacks, and keeps what it has; the names of what was added. Nobody else may read it. UserError
+    where it cannot be read or written."""
     found = EnvFile.read(path)
     added = {name: note for name, note in (PASSWORDS | _port_notes()).items() if not found.values.get(name)}
     head = found.text if not found.text or found.text.endswith("\n") else found.text + "\n"
     if added or not path.exists() or path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        write_private(path, head + "".join(f"# {note}\n{name}={_value(name)}\n" for name, note in added.items()))
+        text = head + "".join(f"# {note}\n{name}={_value(name)}\n" for name, note in added.items())
+        try:
+            write_private(path, text)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}", "name a file of your own") from None
     return list(added)
 
 

@@ -71,9 +71,15 @@ def require_plain_path(home: Home) -> None:
 
 @contextmanager
 def exclusive(home: Home) -> Iterator[None]:
-    """One `up` or `down` of a home at a time."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    with (home.root / "platform.lock").open("w") as lock:
+    """One `up` or `down` of a home at a time; UserError where nothing can be written."""
+    file = home.root / "platform.lock"
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        problem = f"{home.root} cannot be written: {error.strerror}"
+        raise UserError(problem, "set TIDELINE_HOME to a folder of your own") from None
+    with file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

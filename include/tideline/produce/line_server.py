@@ -5,12 +5,13 @@ from __future__ import annotations
 import socketserver
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 
 from tideline.errors import UserError
 
 Lines = Callable[[], Iterable[bytes]]
-"""Opens the lines anew, without their ends."""
+"""Opens the lines anew, without their ends; UserError where they cannot be read."""
 
 
 class LineServer:
@@ -25,16 +26,17 @@ class LineServer:
                 told(f"{client} reads")
                 sent = 0
                 try:
-                    for line in lines():
-                        if over.is_set():
-                            return
-                        self.request.sendall(line + b"\n")
-                        sent += 1
-                    told(f"{client} has all {sent} lines")
-                    self.request.recv(1)  # until the client goes
-                except OSError:
-                    pass
-                told(f"{client} is gone after {sent} lines")
+                    with suppress(OSError):  # the client may go at any time
+                        for line in lines():
+                            if over.is_set():
+                                return
+                            self.request.sendall(line + b"\n")
+                            sent += 1
+                        told(f"{client} has all {sent} lines")
+                        self.request.recv(1)  # until the client goes
+                    told(f"{client} is gone after {sent} lines")
+                except UserError as error:
+                    told(f"{client} has {sent} lines, and gets no more: {error.message}")
 
         self._over = over
         try:

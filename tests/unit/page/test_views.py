@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from support.keeper_world import Clock, sqlite_registry
 from tideline.errors import UserError
 from tideline.keeper.lifecycle import Desired, State
 from tideline.keeper.samples import Sample
@@ -16,9 +17,10 @@ from tideline.page.acts import ACTS, buttons
 from tideline.page.asked import window_start_us
 from tideline.page.evidence import last_verdict, limits_of, lines_of
 from tideline.page.samples import series_of
-from tideline.page.spec_history import spec_history
+from tideline.page.spec_history import SHOWN, newest_specs, spec_history
 from tideline.page.timeline import SPAN_MS, WIDTH, Timeline, timeline
 from tideline.page.tones import Tone
+from tideline.registry.requests import Request
 from tideline.registry.rows import SpecRow, TransitionRow
 
 NOW = 1_700_000_000_000
@@ -140,8 +142,17 @@ def test_each_spec_is_told_by_what_it_changed() -> None:
         SpecRow("orders", 1, "a: 1\n", "ann", 1, 2, None),
     ]
     newest, first = spec_history(rows)
-    assert [(line.kind, line.text) for line in newest.diff][-2:] == [("same", " a: 1"), ("added", "+b: 3")]
-    assert (newest.refused, first.stable_at, first.diff) == ("Hung", 2, ())
+    assert [(line.kind, line.text) for line in newest.diff or ()][-2:] == [("same", " a: 1"), ("added", "+b: 3")]
+    assert (newest.refused, first.stable_at, first.diff) == ("Hung", 2, None)
+
+
+def test_the_oldest_spec_that_is_shown_is_compared_with_the_one_before_it() -> None:
+    registry = sqlite_registry(Clock())
+    for number in range(SHOWN + 2):
+        registry.request(Request("orders", Desired.RUNNING, "ann", f"a: {number}\n", str(number)))
+    steps = newest_specs(registry, "orders")
+    assert [step.number for step in steps] == list(range(SHOWN + 2, 2, -1))
+    assert [line.text for line in steps[-1].diff or ()][1:] == ["-a: 1", "+a: 2"]
 
 
 def sample(at: int, read: int) -> Sample:

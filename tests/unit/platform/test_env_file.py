@@ -151,3 +151,9 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").mkdir()
     with pytest.raises(UserError, match=r"\.env cannot be read"):
         EnvFile.read(tmp_path / ".env")
+
+
+def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"\.env cannot be written"):
+        ensure_env_file(tmp_path / "file" / ".env")

@@ -59,3 +59,9 @@ def test_keys_are_made_once_and_only_their_owner_reads_them(tmp_path: Path) -> N
     home = Home(tmp_path)
     assert ensure_keys(home) == ensure_keys(home)
     assert [file(home).stat().st_mode & 0o777 for file in (keys_file, password_file)] == [0o600, 0o600]
+
+
+def test_a_file_of_the_platform_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    keys_file(Home(tmp_path)).mkdir()
+    with pytest.raises(UserError, match=r"keys\.json cannot be read: Is a directory"):
+        Settings.load(Home(tmp_path), {})

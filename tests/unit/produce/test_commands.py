@@ -12,12 +12,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tideline.cli.stream_commands import register
+from tideline.cli import serve_command, stream_commands
 from tideline.errors import UserError
 from tideline.home import CHECKOUT
 
 app = typer.Typer()
-register(app)
+stream_commands.register(app)
+serve_command.register(app)
 BUNDLED = str(CHECKOUT / "include" / "streams" / "log-metrics.yaml")
 
 
@@ -35,7 +36,6 @@ def closed_port() -> int:
         ("--topic t --rate 5", "one of --seconds and --count"),
         ("--topic t --rate 5 --count 1 --seconds 1", "one of --seconds and --count"),
         ("--topic t --rate 0 --count 1", "--rate"),
-        ("--topic t --file no-such-file", "there is no file no-such-file"),
         (f"--topic t --file {BUNDLED} --count 3", "are for traffic"),
         (f"--topic t --file {BUNDLED} --late-every 0", "--late-every"),
         (f"--topic t --file {BUNDLED} --kind user-events", "are for traffic"),
@@ -53,6 +53,17 @@ def test_wrong_use_exits_2_with_the_reason(arguments: str, reason: str) -> None:
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["produce", *arguments.split()])
     assert done.exit_code == 2
     assert reason in done.output
+
+
+@pytest.mark.parametrize("words", ["produce --topic t --file", "serve"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("no-such-file", "no-such-file cannot be read: No such file"), (".", "is no file"), ("n" * 300, "name too long")],
+)
+def test_a_file_that_cannot_be_read_is_told_before_anything_is_made_for_it(words: str, name: str, said: str) -> None:
+    done = CliRunner().invoke(app, [*words.split(), name])
+    assert isinstance(done.exception, UserError)
+    assert said in done.exception.message
 
 
 def test_a_broker_that_is_not_there_is_named() -> None:

@@ -46,3 +46,17 @@ def test_the_connection_stays_open_after_the_last_line(server: LineServer) -> No
 def test_a_port_that_is_taken_is_told(server: LineServer) -> None:
     with pytest.raises(UserError, match=rf"port {server.port} of 127\.0\.0\.1 cannot be had"):
         LineServer(lambda: LINES, "127.0.0.1", server.port)
+
+
+def test_what_keeps_the_lines_from_being_read_is_told_and_ends_the_connection() -> None:
+    def lines() -> Iterator[bytes]:
+        yield b"one"
+        raise UserError("it cannot be read: gone")
+
+    said: list[str] = []
+    with (
+        LineServer(lines, "127.0.0.1", 0, said.append) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) as client,
+    ):
+        assert client.makefile("rb").read() == b"one\n"
+    assert said[-1].endswith("has 1 lines, and gets no more: it cannot be read: gone")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Callable
+from errno import EACCES
+from pathlib import Path, PosixPath
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tideline.errors import UserError
 from tideline.produce.lines import FileSource
 
 LINES = st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"").rstrip(b"\r")), max_size=30)
@@ -49,3 +54,32 @@ def test_each_nth_line_is_held_back_to_the_end(count: int, late_every: int) -> N
 def test_holding_back_needs_a_number(tmp_path: Path, late_every: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         list(FileSource(tmp_path / "any", late_every))
+
+
+class Forbidden(PosixPath):
+    """A file that its reader may not open, whoever that is."""
+
+    def open(self, *_: Any, **__: Any) -> Any:
+        raise PermissionError(EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("read", [FileSource.require, list], ids=["required", "read"])
+def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, read: Callable[[FileSource], object]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file cannot be read: Permission denied"):
+        read(FileSource(Forbidden(tmp_path / "file")))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("absent", "absent cannot be read: No such file"), (".", "is no file"), ("n" * 300, "File name too long")],
+)
+def test_what_is_no_file_is_told_before_anything_is_made_for_it(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        FileSource(tmp_path / name).require()
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is no file"):
+        FileSource(tmp_path / "pipe").require()
