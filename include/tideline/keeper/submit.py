@@ -51,8 +51,7 @@ def fence_and_submit(tools: Tools, look: Look, by: Caller) -> StreamRow:
 def _time_to_prove(tools: Tools, look: Look) -> dict[str, Any]:
     """A spec that is to be proved has its own time for it from its first submit, however long that had to wait."""
     row = look.row
-    is_first = all(each.epoch <= row.budget_after for each in tools.registry.attempts(row.name, 1))
-    if row.prove_by is None or not is_first:
+    if row.prove_by is None or any(each.epoch > row.budget_after for each in tools.registry.attempts(row.name, 1)):
         return {}
     return {"prove_by": look.at + Thresholds.of(look.spec).prove_within_ms}
 
