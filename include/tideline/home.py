@@ -108,3 +108,8 @@ def spec_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def expectations_folder() -> Path:
     """The folder of the users' expectations, one file a stream: `expectations` beside the folder of the specs."""
     return spec_folder().parent / "expectations"
+
+
+def notify_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Who is told of what, `TIDELINE_NOTIFY`: by default `include/notify.yaml` of the checkout."""
+    return Path(environ.get("TIDELINE_NOTIFY") or CHECKOUT / "include" / "notify.yaml")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tideline.errors import UserError
 from tideline.home import CHECKOUT
+from tideline.spec.file_text import file_text
 from tideline.spec.problems import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ def kafka_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 def load_kafka(path: Path) -> KafkaFile:
     """SpecError names every problem of the file, UserError says that it cannot be read."""
-    try:
-        return parse_kafka(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}", f"put it back, or set {VARIABLE} to another file") from error
+    shown = str(path)
+    return parse_kafka(file_text(path, shown, f"put it back, or set {VARIABLE} to another file"), shown)
 
 
 def parse_kafka(text: str, name: str) -> KafkaFile:

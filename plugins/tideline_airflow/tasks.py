@@ -143,8 +143,9 @@ def keep(context: Context) -> None:
 
 def tell(context: Context) -> list[str]:
     """Sends the notices that are due, of all streams; what was sent, in words."""
+    from tideline.home import notify_file
     from tideline.notify.collect import collect
-    from tideline.notify.load import load_notify, notify_file
+    from tideline.notify.load import load_notify
     from tideline.notify.tell import tell as send_due
     from tideline_airflow.notifiers import channels
 

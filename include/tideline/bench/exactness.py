@@ -16,6 +16,7 @@ from tideline.bench.drivers import Drivers
 from tideline.bench.exactness_plan import make_plan
 from tideline.bench.exactness_trial import Trial
 from tideline.bench.place import new_place, start_broker
+from tideline.errors import UserError
 from tideline.home import Home
 from tideline.kafka_access import KafkaAccess
 from tideline.platform.java import BRIEF
@@ -129,7 +130,10 @@ def judge(seed: int, report: VerifyReport, happened: Counter[str], seconds: floa
 def _folder(keep: Path | None) -> Iterator[Path]:
     """The folder to keep, or a temporary one."""
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{keep} cannot be made: {error.strerror}", "name a new folder") from error
         yield keep
         return
     folder = Path(tempfile.mkdtemp(prefix="tideline-exactness-"))

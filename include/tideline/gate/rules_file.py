@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from tideline.gate.rules import MISALIGNED, Rule
 from tideline.home import expectations_folder
+from tideline.spec.file_text import file_text
 from tideline.spec.load import SUFFIX
 from tideline.spec.model import StreamSpec
 from tideline.spec.problems import Problem, SpecError, did_you_mean
@@ -40,10 +41,11 @@ class StreamRules:
 
 
 def load_rules(spec: StreamSpec, folder: Path | None = None) -> StreamRules:
-    """The stream's file, none if there is no such file; SpecError names every problem with its place."""
+    """The stream's file, none if there is no such file; SpecError names every problem with its place, UserError says
+    that the file cannot be read."""
     path = (folder or expectations_folder()) / f"{spec.name}{SUFFIX}"
     shown = f"{path.parent.name}/{path.name}"
-    return parse_rules(path.read_text(encoding="utf-8"), shown, spec) if path.is_file() else StreamRules()
+    return parse_rules(file_text(path, shown), shown, spec) if path.exists() else StreamRules()
 
 
 def parse_rules(text: str, name: str, spec: StreamSpec) -> StreamRules:

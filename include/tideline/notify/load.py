@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from pydantic import ValidationError
 
-from tideline.errors import UserError
-from tideline.home import CHECKOUT
+from tideline.spec.file_text import file_text
 from tideline.spec.model_errors import model_problems
 from tideline.spec.notifiers import Notify
 from tideline.spec.parts import FROM_A_FILE
 from tideline.spec.problems import Problem, SpecError
 from tideline.spec.yaml_text import read_yaml
 
-VARIABLE: Final = "TIDELINE_NOTIFY"
-
-
-def notify_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """`TIDELINE_NOTIFY`, by default `include/notify.yaml` of the checkout."""
-    return Path(environ.get(VARIABLE) or CHECKOUT / "include" / "notify.yaml")
-
 
 def load_notify(path: Path) -> Notify:
     """SpecError names every problem of the file, UserError says that it cannot be read."""
-    try:
-        return parse_notify(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}", f"put it back, or set {VARIABLE} to another file") from error
+    shown = str(path)
+    return parse_notify(file_text(path, shown, "put it back, or set TIDELINE_NOTIFY to another file"), shown)
 
 
 def parse_notify(text: str, name: str) -> Notify:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tideline.home import Home, spec_folder
+from tideline.home import Home, notify_file, spec_folder
 from tideline.hosts import HOST, Hosts
 from tideline.kafka_file import kafka_file
 from tideline.platform.java import JavaHome
@@ -36,6 +36,7 @@ def environment(home: Home, java: JavaHome, environ: Mapping[str, str] = os.envi
         "TIDELINE_HOME": str(home.root),
         "TIDELINE_STREAMS": str(spec_folder(environ).resolve()),
         "TIDELINE_KAFKA": str(kafka_file(environ).resolve()),
+        "TIDELINE_NOTIFY": str(notify_file(environ).resolve()),
         MARK: str(home.root),
         "SPT_NOENV": "1",  # or the parts' new titles would write over the mark
         "AIRFLOW_HOME": str(home.root / "airflow"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tideline.errors import UserError
 from tideline.home import CHECKOUT, spec_folder
+from tideline.spec.file_text import file_text
 from tideline.spec.problems import Problem, SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -65,13 +66,7 @@ def load_spec(path: Path) -> StreamSpec:
 def load_any_spec(path: Path) -> Spec:
     """The spec in a file; SpecError names every problem, UserError says that the file cannot be read."""
     shown = _shown(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{shown} is not UTF-8 at byte {error.start}", "save it as UTF-8") from error
-    except OSError as error:
-        raise UserError(f"{shown} cannot be read: {error.strerror}", "check the path") from error
-    return _parse(text, shown, None if path.name == DEPLOYED else path.stem)
+    return _parse(file_text(path, shown), shown, None if path.name == DEPLOYED else path.stem)
 
 
 def parse_spec(text: str, name: str) -> StreamSpec:

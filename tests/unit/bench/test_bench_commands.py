@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from typer.testing import CliRunner
 
 from tideline.bench.batch_cost import BatchCost
 from tideline.bench.engine_speed import EngineSpeed
-from tideline.bench.exactness import ExactnessReport
+from tideline.bench.exactness import ExactnessReport, run_exactness
 from tideline.bench.fleet import FleetCost
 from tideline.bench.hostile import HostileCost
 from tideline.bench.reconcile_cost import ReconcileCost
 from tideline.bench.recovery import Recovery
 from tideline.cli import bench_commands
 from tideline.cli.bench_commands import register
+from tideline.errors import UserError
 
 app = typer.Typer()
 register(app)
@@ -28,6 +30,12 @@ register(app)
 def test_one_seed_and_a_number_of_seeds_are_refused_together() -> None:
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["bench", "exactness", "--seeds", "2", "--seed", "7"])
     assert (done.exit_code, "give one of the two" in done.output) == (2, True)
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"notes\.txt/kept cannot be made: Not a directory"):
+        run_exactness([0], tmp_path, tmp_path / "notes.txt" / "kept")
 
 
 @pytest.mark.parametrize(

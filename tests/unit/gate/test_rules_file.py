@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from support.records import log_metrics, small_spec
 from tideline.cli.main import app
+from tideline.errors import UserError
 from tideline.gate.rules import Rule
 from tideline.gate.rules_file import StreamRules, load_rules, parse_rules
 from tideline.spec.problems import SpecError
@@ -52,6 +53,16 @@ def test_rules_are_those_of_the_file() -> None:
 
 def test_a_stream_without_a_file_has_none(tmp_path: Path) -> None:
     assert load_rules(small_spec(), tmp_path) == StreamRules()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"corrections: # \xff", "not UTF-8 at byte 15"), (None, "Is a directory")]
+)
+def test_a_file_that_cannot_be_read_is_told(content: bytes | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{small_spec().name}.yaml"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{tmp_path.name}/{path.name} .*{said}"):
+        load_rules(small_spec(), tmp_path)
 
 
 def test_the_projects_own_expectations_can_be_used() -> None:

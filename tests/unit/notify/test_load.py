@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tideline.errors import UserError
-from tideline.home import CHECKOUT
+from tideline.home import CHECKOUT, notify_file
 from tideline.keeper.verdict import Severity
-from tideline.notify.load import load_notify, notify_file, parse_notify
+from tideline.notify.load import load_notify, parse_notify
 from tideline.spec.notifiers import ToAirflow, ToLog, ToWebhook
 
 FILE = CHECKOUT / "include" / "notify.yaml"

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from tideline.exporter.scrape_config import Monitoring, scrape_config
-from tideline.home import CHECKOUT, spec_folder
+from tideline.home import CHECKOUT, notify_file, spec_folder
 from tideline.kafka_file import kafka_file
-from tideline.notify.load import notify_file
 from tideline.platform.broker import properties
 from tideline.platform.container import PARTS
 from tideline.platform.env_file import PASSWORDS, PORTS

@@ -94,6 +94,7 @@ def test_a_driver_is_given_no_password(tmp_path: Path) -> None:
     }
 
 
-def test_the_parts_are_told_the_file_by_its_whole_path(tmp_path: Path) -> None:
-    given = environment(Home(tmp_path), JavaHome(Path("/java")), {"TIDELINE_KAFKA": "kafka.yaml"})
-    assert Path(given["TIDELINE_KAFKA"]) == Path.cwd() / "kafka.yaml"
+def test_the_parts_are_told_what_is_the_users_by_whole_paths(tmp_path: Path) -> None:
+    own = {"TIDELINE_STREAMS": "streams", "TIDELINE_KAFKA": "kafka.yaml", "TIDELINE_NOTIFY": "notify.yaml"}
+    given = environment(Home(tmp_path), JavaHome(Path("/java")), own)
+    assert {name: Path(given[name]) for name in own} == {name: Path.cwd() / place for name, place in own.items()}
