@@ -31,6 +31,8 @@ RECOVERED = Recovery(
         ({"detect_p95_s": 75.0, "watcher": False}, True),
         ({"detect_p95_s": 75.1, "watcher": False}, False),
         ({"first_commit_p95_s": 40.1}, False),
+        ({"first_commit_p95_s": 110.0, "watcher": False}, True),
+        ({"first_commit_p95_s": 110.1, "watcher": False}, False),
         ({"lost": 1}, False),
         ({"doubled": 1}, False),
         ({"differences": 1}, False),
